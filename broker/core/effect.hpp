@@ -1,0 +1,82 @@
+// Effects: what the broker core asks the shell to do, in this order: append the records, then, once
+// what they may reveal is durable, send, publish and archive.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "broker/core/command.hpp"
+#include "broker/core/finished.hpp"
+#include "broker/core/record.hpp"
+#include "common/model/ids.hpp"
+#include "common/model/messages.hpp"
+
+namespace taskpipe::broker {
+
+// A message for one peer. It leaves once the journal is durable up to `reveals` (0 = at once);
+// sends to one peer leave in the order in which they were asked for.
+struct Send {
+  Peer to;
+  SessionId session;
+  Correlation correlation;
+  Message message;
+  Lsn reveals;
+};
+
+// A message on the PUB channel, under the same rule.
+struct Publish {
+  std::string topic;  // ends in "."
+  Events events;
+  Lsn reveals;
+};
+
+// A question to the history, answered by command::LookupAnswered.
+struct HistoryLookup {
+  struct Tasks {
+    std::vector<TaskId> ids;
+  };
+  struct Workflows {
+    std::vector<WorkflowId> ids;
+  };
+  struct Listing {
+    std::string owner;
+    QueryFilter filter;
+    std::string cursor;
+    std::uint32_t limit = 0;
+  };
+  std::uint64_t ticket = 0;
+  std::variant<Tasks, Workflows, Listing> what;
+};
+
+enum class NoteLevel : std::uint8_t { info, warning };
+// Something an operator would want in the log.
+struct Note {
+  NoteLevel level = NoteLevel::info;
+  std::string text;
+};
+
+// Reused from turn to turn: `clear` keeps the capacity.
+struct Effects {
+  Lsn first_lsn;  // of records[0]
+  std::vector<Record> records;
+  std::vector<Send> sends;
+  std::vector<Publish> events;
+  std::vector<HistoryLookup> lookups;
+  std::vector<FinishedTask> finished_tasks;  // for the history, once terminal_lsn is durable
+  std::vector<FinishedWorkflow> finished_workflows;
+  std::vector<Note> notes;
+
+  void clear() {
+    records.clear();
+    sends.clear();
+    events.clear();
+    lookups.clear();
+    finished_tasks.clear();
+    finished_workflows.clear();
+    notes.clear();
+  }
+};
+
+}  // namespace taskpipe::broker

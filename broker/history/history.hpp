@@ -1,0 +1,52 @@
+// The history's contract: finished tasks and workflows, long after the journal has let them go.
+//
+// Calls are synchronous and come from one thread at a time (in the broker: the history thread).
+// Failures throw std::runtime_error with the path and the reason: the broker ends, since a finished
+// task that can reach neither journal nor history would be lost.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "broker/core/finished.hpp"
+#include "common/model/ids.hpp"
+#include "common/model/messages.hpp"
+
+namespace taskpipe::broker {
+
+struct HistoryPage {
+  std::vector<FinishedTask> tasks;  // newest arrival first
+  std::string next;                 // cursor of the following page; empty = no more
+};
+
+class History {
+ public:
+  History() = default;
+  History(const History&) = delete;
+  History& operator=(const History&) = delete;
+  virtual ~History() = default;
+
+  // Everything that ended at or below this LSN is here, durably. 0 when empty.
+  [[nodiscard]] virtual Lsn watermark() const = 0;
+
+  // One transaction, durable on return, which also raises the watermark. Rows that exist already
+  // are left as they are (replay may offer them again). `watermark` must not be below the present
+  // one.
+  virtual void store(std::span<const FinishedTask> tasks,
+                     std::span<const FinishedWorkflow> workflows, Lsn watermark) = 0;
+
+  // Those of `ids` that exist, in no particular order. O(ids × log rows).
+  [[nodiscard]] virtual std::vector<FinishedTask> find_tasks(std::span<const TaskId> ids) = 0;
+  [[nodiscard]] virtual std::vector<FinishedWorkflow> find_workflows(
+      std::span<const WorkflowId> ids) = 0;
+
+  // A page of `owner`'s tasks that match, newest arrival first, `limit` rows at most. An unknown
+  // cursor reads as the first page.
+  [[nodiscard]] virtual HistoryPage list(const std::string& owner, const QueryFilter& filter,
+                                         const std::string& cursor, std::uint32_t limit) = 0;
+};
+
+}  // namespace taskpipe::broker

@@ -1,0 +1,42 @@
+# Options, language level, warnings, sanitizers. Presets in CMakePresets.json set these.
+
+option(TASKPIPE_BUILD_TESTS "Build the tests" ON)
+option(TASKPIPE_FUZZ "Build the fuzzers (clang)" OFF)
+set(TASKPIPE_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize takes them (address,undefined or thread)")
+option(TASKPIPE_COVERAGE "Instrument for gcov" OFF)
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)  # the client library is linked into a Python module
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+# Assertions stay on in every build type: a broker that goes on after a broken invariant is worse
+# than one that restarts.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
+
+find_program(TASKPIPE_CCACHE ccache)
+if(TASKPIPE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${TASKPIPE_CCACHE}")
+endif()
+
+add_library(taskpipe_flags INTERFACE)
+target_include_directories(taskpipe_flags INTERFACE "${PROJECT_SOURCE_DIR}")
+target_compile_definitions(taskpipe_flags INTERFACE TASKPIPE_VERSION="${PROJECT_VERSION}")
+target_compile_options(taskpipe_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast
+  -Wcast-qual -Wconversion -Wno-sign-conversion -Werror)
+
+if(TASKPIPE_SANITIZE)
+  add_compile_options(-fsanitize=${TASKPIPE_SANITIZE} -fno-omit-frame-pointer
+                      -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${TASKPIPE_SANITIZE})
+endif()
+if(TASKPIPE_COVERAGE)
+  add_compile_options(--coverage)
+  add_link_options(--coverage)
+endif()

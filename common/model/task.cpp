@@ -1,0 +1,128 @@
+#include "common/model/task.hpp"
+
+#include <algorithm>
+
+#include "common/model/limits.hpp"
+
+namespace taskpipe {
+namespace {
+
+constexpr std::array<std::string_view, 7> kStateNames = {"PENDING", "RUNNING", "SUCCESS", "FAILURE",
+                                                         "timeout", "error",   "REVOKED"};
+static_assert(kStateNames.size() == static_cast<std::size_t>(kLastTaskState) + 1);
+
+constexpr std::array<std::string_view, 9> kFailureNames = {
+    "none", "exit", "signal", "oom", "timeout", "worker_lost", "spawn", "cancelled", "rejected"};
+static_assert(kFailureNames.size() == static_cast<std::size_t>(kLastFailureClass) + 1);
+
+Error invalid(std::string field, std::string_view why) {
+  return Error{ErrorCode::invalid, field + " " + std::string(why), std::move(field)};
+}
+
+bool has_control_character(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  });
+}
+
+// A script is named relative to its tool's folders; it must not leave them.
+bool climbs_out(std::string_view path) {
+  if (path.starts_with('/')) return true;
+  while (!path.empty()) {
+    const auto slash = path.find('/');
+    if (path.substr(0, slash) == "..") return true;
+    if (slash == std::string_view::npos) break;
+    path.remove_prefix(slash + 1);
+  }
+  return false;
+}
+
+std::optional<Error> check_name(std::string_view field, std::string_view name, std::size_t bound) {
+  if (name.empty()) return invalid(std::string(field), "is empty; give it a name");
+  if (name.size() > bound) {
+    return invalid(std::string(field), "is longer than " + std::to_string(bound) + " bytes");
+  }
+  if (has_control_character(name)) {
+    return invalid(std::string(field), "contains control characters");
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> check_labels(const std::vector<Label>& labels) {
+  if (labels.size() > limits::kMaxLabels) {
+    return invalid("labels", "has more than 64 entries");
+  }
+  for (const auto& label : labels) {
+    if (auto error = check_name("labels.key", label.key, limits::kMaxNameBytes)) return error;
+    if (label.value.size() > limits::kMaxTextBytes) {
+      return invalid("labels." + label.key, "is longer than 1024 bytes");
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> check_resources(const Resources& resources) {
+  if (resources.named.size() > limits::kMaxNamedResources) {
+    return invalid("resources.named", "has more than 32 entries");
+  }
+  for (const auto& resource : resources.named) {
+    if (auto error = check_name("resources.named", resource.name, limits::kMaxNameBytes)) {
+      return error;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view name_of(TaskState state) {
+  const auto index = static_cast<std::size_t>(state);
+  return index < kStateNames.size() ? kStateNames[index] : std::string_view("?");
+}
+
+std::optional<TaskState> parse_task_state(std::string_view name) {
+  const auto lower = [](std::string_view text) {
+    std::string result(text);
+    for (char& c : result) {
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return result;
+  };
+  const std::string wanted = lower(name);
+  if (wanted == "cancelled" || wanted == "canceled") return TaskState::cancelled;
+  for (std::size_t i = 0; i < kStateNames.size(); ++i) {
+    if (lower(kStateNames[i]) == wanted) return static_cast<TaskState>(i);
+  }
+  return std::nullopt;
+}
+
+std::string_view name_of(FailureClass failure) {
+  const auto index = static_cast<std::size_t>(failure);
+  return index < kFailureNames.size() ? kFailureNames[index] : std::string_view("?");
+}
+
+std::optional<Error> check_spec(const TaskSpec& spec) {
+  if (auto error = check_name("tool", spec.tool, limits::kMaxNameBytes)) return error;
+  if (spec.script.size() > limits::kMaxScriptNameBytes) {
+    return invalid("script", "is longer than 512 bytes");
+  }
+  if (has_control_character(spec.script)) return invalid("script", "contains control characters");
+  if (climbs_out(spec.script)) {
+    return invalid("script", "'" + spec.script +
+                                 "' leaves the tool's folders; use a relative name without '..'");
+  }
+  if (spec.inline_script.size() > limits::kMaxPayloadBytes) {
+    return Error{ErrorCode::too_big, "inline_script is larger than 4 MiB", "inline_script"};
+  }
+  if (!spec.inline_script.empty() && spec.script.empty()) {
+    return invalid("script", "is empty; an inline script needs a file name");
+  }
+  if (spec.limits.grace_ms > limits::kMaxGraceMs) {
+    return invalid("grace_ms", "is more than an hour");
+  }
+  if (auto error = check_resources(spec.resources)) return error;
+  return check_labels(spec.labels);
+}
+
+}  // namespace taskpipe

@@ -1,0 +1,104 @@
+// The seam between the worker and whatever runs attempts: processes, containers, C++ handlers.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "common/model/error.hpp"
+#include "common/model/ids.hpp"
+#include "common/model/messages.hpp"
+#include "common/model/task.hpp"
+#include "common/model/time.hpp"
+
+namespace taskpipe::worker {
+
+// What one line of output told. Filled by an OutputParser.
+struct ParsedLine {
+  double percent = -1.0;  // negative = the line said nothing about progress
+  std::string message;
+  std::vector<std::pair<std::string, double>> metrics;
+};
+
+// Reads a tool's output line by line; one per attempt, so it may remember earlier lines. Called by
+// the executor's thread only.
+class OutputParser {
+ public:
+  OutputParser() = default;
+  OutputParser(const OutputParser&) = delete;
+  OutputParser& operator=(const OutputParser&) = delete;
+  virtual ~OutputParser() = default;
+  // `line` has no newline and at most limits::kMaxLineBytes bytes; any bytes may occur.
+  virtual void read(LogStream stream, std::string_view line, ParsedLine& out) = 0;
+};
+
+// How to run an attempt, worked out from manifest, spec and params.
+struct RunPlan {
+  std::vector<std::string> argv;  // argv[0]: absolute path or a name looked up in PATH
+  std::vector<std::pair<std::string, std::string>> environment;  // complete: nothing is inherited
+  struct File {
+    std::string name;  // relative to the attempt's directory
+    Payload content;
+    bool executable = false;
+  };
+  std::vector<File> files;                  // written before the start
+  std::vector<std::string> artifact_globs;  // relative to the attempt's directory
+  Millis time_limit{0};                     // 0 = none
+  Millis grace{0};                          // between SIGTERM and SIGKILL
+  std::uint64_t memory_limit_bytes = 0;     // 0 = none
+  std::unique_ptr<OutputParser> parser;     // may be null
+};
+
+// Why an attempt is stopped; decides how its end is reported.
+enum class StopCause : std::uint8_t { cancelled, superseded };
+
+namespace exec_event {
+
+struct Started {
+  AttemptKey attempt;
+  std::uint32_t pid = 0;
+};
+struct Output {
+  AttemptKey attempt;
+  LogStream stream = LogStream::out;
+  std::uint64_t offset = 0;
+  Payload data;
+};
+struct Progressed {
+  AttemptKey attempt;
+  ParsedLine progress;
+};
+// Exactly one per `start`, last of the attempt, after everything it started is gone.
+struct Ended {
+  AttemptKey attempt;
+  Outcome outcome;
+};
+
+}  // namespace exec_event
+
+using ExecEvent = std::variant<exec_event::Started, exec_event::Output, exec_event::Progressed,
+                               exec_event::Ended>;
+
+class Executor {
+ public:
+  // Called by the executor's own threads; must not block.
+  using Sink = std::function<void(ExecEvent)>;
+
+  Executor() = default;
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+  // Kills what still runs and waits for it.
+  virtual ~Executor() = default;
+
+  // Returns at once; what goes wrong arrives as Ended with failure class spawn. Any thread.
+  virtual void start(AttemptKey attempt, RunPlan plan) = 0;
+  // SIGTERM to everything the attempt started, SIGKILL after `grace`. Unknown attempts are ignored.
+  virtual void stop(AttemptKey attempt, StopCause cause, Millis grace) = 0;
+};
+
+}  // namespace taskpipe::worker
