@@ -1,0 +1,151 @@
+// Sockets with every option that the rules ask for, set before bind or connect.
+//
+// One wrapper for sending and receiving: never blocks, never throws for what a peer can cause. A
+// socket belongs to one thread. Rules and their reasons: docs/decisions and docs/protocol.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "common/model/error.hpp"
+#include "common/protocol/codec.hpp"
+#include "common/protocol/envelope.hpp"
+
+namespace zmq {
+class context_t;
+class socket_t;
+}  // namespace zmq
+
+namespace taskpipe::net {
+
+// One per process, created after any helper process was forked. Destruction waits for sockets to be
+// closed and lingering data to go.
+class Context {
+ public:
+  explicit Context(int io_threads = 1);
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+  ~Context();
+  [[nodiscard]] zmq::context_t& native() { return *context_; }
+
+ private:
+  std::unique_ptr<zmq::context_t> context_;
+};
+
+// Frames of one received message, copied out of libzmq's buffers (a held message would pin 8 KiB
+// each). Reused from message to message.
+struct ReceivedMessage {
+  std::uint64_t routing = 0;         // ROUTER only
+  std::vector<std::string> storage;  // grows, never shrinks
+  std::size_t frame_count = 0;       // without the routing id
+  bool oversized = false;            // more frames than the protocol allows; the rest was discarded
+
+  [[nodiscard]] bool is_probe() const { return frame_count == 1 && storage[0].empty(); }
+  // Views into this object, valid until the next receive.
+  [[nodiscard]] std::vector<protocol::FrameView> frames() const;
+};
+
+enum class SendStatus : std::uint8_t {
+  sent,         // queued by libzmq; says nothing about arrival
+  unreachable,  // no such peer, or its queue is full: treat the session as dead
+};
+
+struct SocketTuning {
+  int send_high_water = 10'000;
+  int receive_high_water = 1'000;
+  int linger_ms = 0;
+};
+
+// Bound by the broker. MANDATORY, never blocking, no ZMTP heartbeats.
+class RouterSocket {
+ public:
+  RouterSocket(Context& context, const SocketTuning& tuning);
+  RouterSocket(const RouterSocket&) = delete;
+  RouterSocket& operator=(const RouterSocket&) = delete;
+  ~RouterSocket();
+
+  // INVALID naming "bind" for a bad or occupied address, with the remedy. `tcp://127.0.0.1:*` picks
+  // a port; see `endpoint`.
+  [[nodiscard]] tl::expected<void, Error> bind(const std::string& endpoint);
+  [[nodiscard]] std::string endpoint() const;
+  [[nodiscard]] SendStatus send(std::uint64_t routing, const protocol::EncodedMessage& message);
+  // False when nothing is waiting.
+  [[nodiscard]] bool receive(ReceivedMessage& out);
+  [[nodiscard]] zmq::socket_t& native() { return *socket_; }
+
+ private:
+  std::unique_ptr<zmq::socket_t> socket_;
+};
+
+// Connected by clients and workers to exactly one endpoint. IMMEDIATE and PROBE_ROUTER.
+class DealerSocket {
+ public:
+  DealerSocket(Context& context, const SocketTuning& tuning);
+  DealerSocket(const DealerSocket&) = delete;
+  DealerSocket& operator=(const DealerSocket&) = delete;
+  ~DealerSocket();
+
+  // Resolves host names first (libzmq would do so on its I/O thread and stall it). INVALID naming
+  // "broker" when the address cannot be parsed or resolved.
+  [[nodiscard]] tl::expected<void, Error> connect(const std::string& endpoint);
+  [[nodiscard]] SendStatus send(const protocol::EncodedMessage& message);
+  [[nodiscard]] bool receive(ReceivedMessage& out);
+  [[nodiscard]] zmq::socket_t& native() { return *socket_; }
+
+ private:
+  std::unique_ptr<zmq::socket_t> socket_;
+};
+
+// The broker's PUB channel: XPUB with VERBOSE, lossy.
+class XpubSocket {
+ public:
+  XpubSocket(Context& context, const SocketTuning& tuning);
+  XpubSocket(const XpubSocket&) = delete;
+  XpubSocket& operator=(const XpubSocket&) = delete;
+  ~XpubSocket();
+
+  struct Subscription {
+    bool added = false;
+    std::string topic;
+  };
+  [[nodiscard]] tl::expected<void, Error> bind(const std::string& endpoint);
+  [[nodiscard]] std::string endpoint() const;
+  void publish(const protocol::EncodedEvents& events);
+  // False when nothing is waiting; garbage from subscribers is skipped.
+  [[nodiscard]] bool receive(Subscription& out);
+  [[nodiscard]] zmq::socket_t& native() { return *socket_; }
+
+ private:
+  std::unique_ptr<zmq::socket_t> socket_;
+};
+
+class SubSocket {
+ public:
+  SubSocket(Context& context, const SocketTuning& tuning);
+  SubSocket(const SubSocket&) = delete;
+  SubSocket& operator=(const SubSocket&) = delete;
+  ~SubSocket();
+
+  [[nodiscard]] tl::expected<void, Error> connect(const std::string& endpoint);
+  void subscribe(const std::string& topic);  // at most limits::kMaxTopicBytes, ends in "."
+  void unsubscribe(const std::string& topic);
+  struct Received {
+    std::string topic;
+    std::string position;
+    std::string body;
+  };
+  // False when nothing is waiting; messages of another shape than three frames are skipped.
+  [[nodiscard]] bool receive(Received& out);
+  [[nodiscard]] zmq::socket_t& native() { return *socket_; }
+
+ private:
+  std::unique_ptr<zmq::socket_t> socket_;
+};
+
+}  // namespace taskpipe::net
