@@ -65,6 +65,19 @@ inline constexpr std::size_t kMaxSubscribedTopics = 10'000;       // other topic
 inline constexpr std::size_t kMaxLogFollowers = 10'000;           // FETCHes that follow
 inline constexpr std::size_t kMaxForwardedFetches = 4096;         // FETCHes asked of workers
 
+// --- Journal ------------------------------------------------------------------------------------
+inline constexpr std::uint64_t kSegmentBytes = 64ULL << 20U;
+inline constexpr std::uint64_t kMinSegmentBytes = 16ULL << 10U;
+inline constexpr std::uint64_t kMaxSegmentBytes = 1ULL << 30U;
+inline constexpr std::size_t kReserveSegments = 1;    // kept for results and cancels
+inline constexpr std::size_t kMaxSpareSegments = 4;   // recycled ones beyond that are deleted
+inline constexpr std::size_t kMaxRecordBytes = 1ULL << 30U;     // encoded; a larger one is refused
+inline constexpr std::size_t kJournalBatchBytes = 1U << 20U;    // a batch is closed at this size
+inline constexpr std::size_t kMaxIdleBufferBytes = 16U << 20U;  // of an empty journal buffer
+inline constexpr std::uint64_t kMaxJournalBacklogBytes = 256ULL << 20U;  // appended, not written
+inline constexpr std::uint64_t kZeroFillStepBytes = 256ULL << 10U;  // of a new segment, at a time
+inline constexpr std::uint32_t kSpaceCheckMs = 1000;                // while space is short
+
 // --- Execution ----------------------------------------------------------------------------------
 inline constexpr std::uint32_t kDefaultGraceMs = 5000;  // SIGTERM → SIGKILL
 inline constexpr std::uint32_t kMaxGraceMs = 3'600'000;
