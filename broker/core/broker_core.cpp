@@ -201,8 +201,8 @@ void BrokerCore::replay(const Record& record, Lsn lsn) {
   fold(*state_, record, lsn);
 }
 
-void BrokerCore::start(Epoch epoch, BrokerUuid broker, Lsn history_watermark, const Now& now,
-                       Effects& effects) {
+void BrokerCore::start(Epoch epoch, BrokerUuid broker, const HistoryPosition& history,
+                       const Now& now, Effects& effects) {
   State& state = *state_;
   assert(epoch > state.epoch);
   state.imaged_members.clear();
@@ -210,7 +210,8 @@ void BrokerCore::start(Epoch epoch, BrokerUuid broker, Lsn history_watermark, co
   state.finished = 0;
   order_ended(state);
   Turn turn{state, now, effects};
-  on_history_committed(turn, history_watermark);
+  on_history_committed(turn, history.watermark);
+  state.next_arrival = std::max(state.next_arrival, history.last_arrival.next());
   turn.commit(record::EpochStarted{epoch, broker, now.wall});
   state.sessions.begin_epoch(epoch);
   for (std::uint32_t i = 0; i < state.workers.size(); ++i) {

@@ -5,7 +5,7 @@
 //
 //   BrokerCore core(config);
 //   for each retained record: core.replay(record, lsn);
-//   core.start(epoch, uuid, history_watermark, now, effects);       // then carry the effects out
+//   core.start(epoch, uuid, history_position, now, effects);       // then carry the effects out
 //   forever: apply each command of a loop turn, apply TurnEnded, carry the effects out
 //
 // Thread: one. Cost: every command is O(its items × log), independent of how many tasks are queued.
@@ -25,6 +25,12 @@ namespace taskpipe::broker {
 
 struct State;
 
+// How far the history reaches, as it says when it is opened.
+struct HistoryPosition {
+  Lsn watermark;         // what ended at or below it is there, and leaves memory
+  Arrival last_arrival;  // the highest arrival number in it: numbers are not used twice
+};
+
 class BrokerCore {
  public:
   explicit BrokerCore(BrokerConfig config);
@@ -35,10 +41,9 @@ class BrokerCore {
   // Before `start`: the retained records, in order.
   void replay(const Record& record, Lsn lsn);
 
-  // Begins a new epoch. `epoch` must be above every replayed one; `broker` names the data folder;
-  // what ended at or below `history_watermark` is in the history and leaves memory. Tasks that were
-  // placed wait one lease for their workers.
-  void start(Epoch epoch, BrokerUuid broker, Lsn history_watermark, const Now& now,
+  // Begins a new epoch. `epoch` must be above every replayed one; `broker` names the data folder.
+  // Tasks that were placed wait one lease for their workers.
+  void start(Epoch epoch, BrokerUuid broker, const HistoryPosition& history, const Now& now,
              Effects& effects);
 
   // Total: never throws for what a peer can cause, never blocks. Appends to `effects`.

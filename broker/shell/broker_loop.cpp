@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "common/model/limits.hpp"
@@ -30,11 +31,18 @@ BrokerLoop::BrokerLoop(const LoopParts& parts) : parts_(parts) {
   poller_.add_fd(parts_.signals.fd());
   poller_.add_fd(parts_.news.fd());
   poller_.add_fd(parts_.history.answers().fd());
+  news_poller_.add_fd(parts_.news.fd());
 }
 
-void BrokerLoop::begin(Effects effects) {
+bool BrokerLoop::begin(Effects effects) {
   effects_ = std::move(effects);
   carry_out();
+  while (!failure_ && parts_.journal.durable() < parts_.core.last_lsn()) {
+    news_poller_.wait(kTendingInterval);
+    read_news();
+  }
+  if (failure_) parts_.logger.error("the journal cannot be written", {{"reason", *failure_}});
+  return !failure_;
 }
 
 int BrokerLoop::run() {
@@ -64,7 +72,7 @@ int BrokerLoop::run() {
   const Now started = process::read_clock();
   while (!outbound_.empty() && !failure_ &&
          process::read_clock().monotonic - started.monotonic < kDrainLimit) {
-    poller_.wait(kTendingInterval);
+    news_poller_.wait(kTendingInterval);
     read_news();
     release_durable();
   }

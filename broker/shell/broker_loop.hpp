@@ -50,8 +50,9 @@ class BrokerLoop {
  public:
   explicit BrokerLoop(const LoopParts& parts);
 
-  // Takes over the effects of BrokerCore::start. Before `run`.
-  void begin(Effects effects);
+  // Carries out the effects of BrokerCore::start and waits until they are durable: the epoch must
+  // be before anybody may connect. Before `run`. False when the journal failed.
+  [[nodiscard]] bool begin(Effects effects);
 
   // Until SIGTERM or SIGINT (returns 0) or a failure of journal or history (returns 1; nothing more
   // is acknowledged after it).
@@ -82,7 +83,8 @@ class BrokerLoop {
   void write_notes();
 
   LoopParts parts_;
-  net::Poller poller_;
+  net::Poller poller_;       // everything
+  net::Poller news_poller_;  // only what other threads report: before and after serving
   std::vector<Command> commands_;
   std::vector<Command> answers_;
   std::vector<LoopNews> news_;

@@ -19,7 +19,9 @@ void CoreCluster::start() {
   effects_.clear();
   pending_tasks_.clear();
   pending_workflows_.clear();
-  core_->start(epoch_, BrokerUuid(1, 2), watermark_, now_, effects_);
+  Arrival last_arrival;
+  for (const auto& [id, task] : history_) last_arrival = std::max(last_arrival, task.arrival);
+  core_->start(epoch_, BrokerUuid(1, 2), {watermark_, last_arrival}, now_, effects_);
   carry_out();
   finish_turn();
 }
