@@ -11,21 +11,19 @@ import contextlib
 import json
 import os
 import pathlib
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from cluster import Cluster, ClusterError  # noqa: E402
 
 ROUNDS = 5
 THROUGHPUT_TASKS = 200_000
 RAW_TASKS = 1_000_000
 ROUND_TRIPS = 1_000
 FSYNCS = 400
-START_LIMIT_S = 20.0
-STOP_LIMIT_S = 20.0
 RUN_LIMIT_S = 300.0
 
 
@@ -57,65 +55,13 @@ def fsync_us(folder, count=FSYNCS):
     return statistics.median(times)
 
 
-class Cluster:
-    """A broker and workers as processes of their own, on free ports of loopback."""
-
-    def __init__(self, bin_dir, folder, workers, durability):
-        self.bin_dir, self.folder, self.processes = bin_dir, folder, []
-        self.workers, self.durability = workers, durability
-        self.broker = ""
-
-    def start(self, name, *arguments):
-        log = open(self.folder / f"{name}.log", "wb")
-        command = [self.bin_dir / arguments[0], *arguments[1:]]
-        self.processes.append(subprocess.Popen(command, stdout=log, stderr=log))
-
-    def __enter__(self):
-        self.start("broker", "taskpipe-broker", "--data-dir", self.folder / "data",
-                   "--client-bind", "tcp://127.0.0.1:*", "--worker-bind", "tcp://127.0.0.1:*",
-                   "--event-bind", "tcp://127.0.0.1:*", "--durability", self.durability,
-                   "--log-format", "json")
-        listening = self.wait_for_line("broker", "listening")
-        self.broker = listening["clients"]
-        for i in range(self.workers):
-            self.start(f"worker{i}", "taskpipe-worker", "--broker", listening["workers"],
-                       "--name", f"worker{i}", "--work-dir", self.folder / f"work{i}",
-                       "--log-format", "json")
-        for _ in range(self.workers):
-            self.wait_for_line("broker", "worker 'worker", self.workers)
-        return self
-
-    def wait_for_line(self, name, text, count=1):
-        """The `count`-th log line with `text`; the log is read as it grows, for a bounded time."""
-        deadline = time.monotonic() + START_LIMIT_S
-        while time.monotonic() < deadline:
-            lines = [line for line in (self.folder / f"{name}.log").read_text().splitlines()
-                     if text in line]
-            if len(lines) >= count:
-                return json.loads(lines[-1])
-            if self.processes[0].poll() is not None:
-                break
-            time.sleep(0.02)
-        raise BenchError(f"no '{text}' in {self.folder / (name + '.log')}")
-
-    def __exit__(self, *_):
-        for process in reversed(self.processes):
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
 @contextlib.contextmanager
 def cluster(bin_dir, base, workers, durability):
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir=base))
-    try:
-        with Cluster(bin_dir, folder, workers, durability) as running:
-            yield running
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with Cluster(bin_dir, base) as running:
+        running.start_broker("--durability", durability)
+        for i in range(workers):
+            running.start_worker(f"worker{i}")
+        yield running
 
 
 def summary(name, unit, values):
@@ -135,12 +81,12 @@ def one_round(bin_dir, base, figures):
         for workers in (1, 2):
             with cluster(bin_dir, base, workers, durability) as running:
                 rates = run_json(bin_dir / "task_bench", "throughput", str(THROUGHPUT_TASKS),
-                                 running.broker)
+                                 running.client_endpoint)
                 add(f"{label}_tasks_per_s_w{workers}", rates["tasks_per_s"])
                 if workers == 1:
                     add(f"{label}_submits_per_s", rates["submits_per_s"])
                     trip = run_json(bin_dir / "task_bench", "roundtrip", str(ROUND_TRIPS),
-                                    running.broker)
+                                    running.client_endpoint)
                     add(f"{label}_round_trip_p50_us", trip["p50_us"])
                     add(f"{label}_round_trip_p99_us", trip["p99_us"])
     raw_trip = run_json(bin_dir / "raw_relay", "roundtrip", str(ROUND_TRIPS))
@@ -188,7 +134,7 @@ def main():
         for number in range(options.rounds):
             print(f"round {number + 1} of {options.rounds} …", file=sys.stderr, flush=True)
             one_round(options.bin_dir.resolve(), base, figures)
-    except BenchError as error:
+    except (BenchError, ClusterError) as error:
         sys.exit(f"bench: {error}")
     results = []
     for name, values in figures.items():

@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""kill -9 of the broker under load, again and again: nothing acknowledged is lost.
+
+A client submits numbered echo tasks and waits for all of them, while the broker is killed and started
+again. Afterwards the client's books are held against the history: every acknowledged task is there
+exactly once, with SUCCESS and its own number.
+"""
+
+import json
+import os
+import pathlib
+import random
+import sqlite3
+import subprocess
+import sys
+import threading
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from cluster import Cluster  # noqa: E402
+
+BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
+TASKS = int(os.environ.get("TASKPIPE_FAULT_TASKS", "4000"))
+KILLS = int(os.environ.get("TASKPIPE_FAULT_KILLS", "6"))
+SEED = int(os.environ.get("TASKPIPE_FAULT_SEED", "20261123"))
+CLIENT_LIMIT_S = 240.0
+
+
+class KillBroker(unittest.TestCase):
+    def test_nothing_acknowledged_is_lost(self):
+        chance = random.Random(SEED)
+        with Cluster(BIN_DIR) as cluster:
+            options = ("--lease", "10s", "--journal-segment", "256K")
+            cluster.start_broker(*options)
+            cluster.start_worker("w0")
+            cluster.start_worker("w1")
+            client = subprocess.Popen(
+                [BIN_DIR / "load_client", cluster.client_endpoint, str(TASKS)],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            output = {}
+
+            def communicate():
+                output["out"], output["err"] = client.communicate()
+
+            reader = threading.Thread(target=communicate)
+            reader.start()
+            kills = 0
+            try:
+                while kills < KILLS and reader.is_alive():
+                    # A random moment is the point here: the kill may hit any step.
+                    reader.join(chance.uniform(0.05, 1.0))
+                    cluster.broker.kill()
+                    kills += 1
+                    cluster.start_broker(*options)
+                reader.join(CLIENT_LIMIT_S)
+                self.assertFalse(reader.is_alive(), "the client still waits:\n" +
+                                 cluster.broker.tail())
+            finally:
+                client.kill()
+                reader.join()
+            self.assertEqual(client.returncode, 0, output["err"])
+            books = json.loads(output["out"])
+            self.assertEqual(books["refused"], 0, output["err"])
+            self.assertEqual(books["acknowledged"], TASKS)
+            self.assertEqual(cluster.broker.stop(), 0)
+            self.check_history(cluster.folder / "data" / "history.sqlite", set(books["ids"]))
+            print(f"{kills} kills, {TASKS} tasks acknowledged, none lost")
+
+    def check_history(self, path, ids):
+        with sqlite3.connect(path) as database:
+            rows = database.execute("SELECT id, state FROM tasks_readable").fetchall()
+        states = {}
+        for task, state in rows:
+            self.assertNotIn(task.lower(), states, "a task is in the history twice")
+            states[task.lower()] = state
+        self.assertLessEqual(ids, set(states), "acknowledged tasks are missing in the history")
+        self.assertEqual({states[task] for task in ids}, {"SUCCESS"})
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
