@@ -142,7 +142,8 @@ void on_result(Turn& turn, Session& session, Correlation correlation, Result& re
       continue;
     }
     Task& task = state.tasks[slot];
-    if (!task.fence_is(item.attempt.epoch, item.attempt.attempt)) {
+    const bool elsewhere = task.placed() != nullptr && task.placed()->worker != session.worker;
+    if (elsewhere || !task.fence_is(item.attempt.epoch, item.attempt.attempt)) {
       ack.items.push_back({item.attempt, ErrorCode::stale_attempt});
       stale.items.push_back(std::move(item));
       continue;
