@@ -12,6 +12,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <optional>
 
 namespace taskpipe::net {
 namespace {
@@ -36,6 +37,16 @@ const addrinfo* choose(const Addresses& addresses) {
     if (a->ai_family == AF_INET) return a;
   }
   return addresses.get();
+}
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  unsigned number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() ||
+      number > std::numeric_limits<std::uint16_t>::max()) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint16_t>(number);
 }
 
 std::string reason_of(int result) {
@@ -64,14 +75,12 @@ tl::expected<TcpAddress, Error> parse_tcp(const std::string& endpoint) {
   if (host.empty() || host.find_first_of("/;*[]@ \t\n") != std::string_view::npos) {
     return tl::unexpected(bad_broker(endpoint, kShape));
   }
-  unsigned number = 0;
-  const auto parsed = std::from_chars(port.data(), port.data() + port.size(), number);
-  if (parsed.ec != std::errc() || parsed.ptr != port.data() + port.size() || number == 0 ||
-      number > std::numeric_limits<std::uint16_t>::max()) {
+  const auto number = parse_port(port);
+  if (!number || *number == 0) {
     return tl::unexpected(
         bad_broker(endpoint, "has no port between 1 and 65535; write tcp://host:port"));
   }
-  return TcpAddress{std::string(host), static_cast<std::uint16_t>(number)};
+  return TcpAddress{std::string(host), *number};
 }
 
 tl::expected<std::string, Error> resolve(const std::string& endpoint) {
@@ -106,6 +115,13 @@ tl::expected<std::string, Error> resolve(const std::string& endpoint) {
 
 bool is_ipv6(std::string_view endpoint) {
   return endpoint.starts_with(kTcp) && endpoint.find('[') != std::string_view::npos;
+}
+
+bool has_bad_port(std::string_view endpoint) {
+  if (!endpoint.starts_with(kTcp)) return false;
+  const auto colon = endpoint.rfind(':');
+  const std::string_view port = endpoint.substr(colon + 1);
+  return port != "*" && !parse_port(port);
 }
 
 bool is_ipc_in_use(std::string_view endpoint) {

@@ -28,6 +28,10 @@ struct TcpAddress {
 // addresses).
 [[nodiscard]] bool is_ipv6(std::string_view endpoint);
 
+// libzmq binds port 99999 as 34463. True for a tcp:// endpoint whose port is neither * nor a number
+// up to 65535.
+[[nodiscard]] bool has_bad_port(std::string_view endpoint);
+
 // libzmq unlinks the socket file of an ipc:// endpoint before it binds, and so would take it away
 // from a broker that runs. True when somebody listens there.
 [[nodiscard]] bool is_ipc_in_use(std::string_view endpoint);

@@ -70,7 +70,8 @@ void discard_rest(zmq::socket_t& socket, zmq::message_t& frame) {
 
 void collect_frames(zmq::socket_t& socket, zmq::message_t& first, ReceivedMessage& out) {
   for (std::size_t i = 0; i < out.frame_count; ++i) {
-    if (out.storage[i].capacity() > kKeepBytes) out.storage[i] = std::string();
+    // Assigning an empty string would keep the buffer.
+    if (out.storage[i].capacity() > kKeepBytes) std::string().swap(out.storage[i]);
   }
   out.frame_count = 0;
   out.oversized = false;

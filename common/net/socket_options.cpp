@@ -42,6 +42,7 @@ void set_connector_options(zmq::socket_t& socket, const SocketTuning& tuning) {
 }
 
 tl::expected<void, Error> bind_socket(zmq::socket_t& socket, const std::string& endpoint) {
+  if (has_bad_port(endpoint)) return tl::unexpected(bind_error(endpoint, EINVAL));
   if (is_ipc_in_use(endpoint)) return tl::unexpected(bind_error(endpoint, EADDRINUSE));
   try {
     socket.set(zmq::sockopt::ipv6, is_ipv6(endpoint) ? 1 : 0);
