@@ -204,6 +204,19 @@ TEST(CodecBounds, ABodyMayNotExceedAFrame) {
   EXPECT_EQ(error->field, "body");
 }
 
+TEST(CodecBounds, AllFramesTogetherAreBounded) {
+  Submit submit{{samples::minimal_spec()}, {}};
+  const Payload params(std::string(limits::kMaxPayloadBytes, 'p'));
+  for (std::uint32_t i = 0; i < 4; ++i)
+    submit.items.push_back({samples::task_id(i), 0, params, {}});
+  EXPECT_FALSE(encode_error(submit).has_value());
+  submit.items.push_back({samples::task_id(4), 0, params, {}});
+  const auto error = encode_error(submit);
+  ASSERT_TRUE(error.has_value());
+  EXPECT_EQ(error->code, ErrorCode::too_big);
+  EXPECT_EQ(error->field, "frames");
+}
+
 TEST(CodecBounds, InvalidTextIsRefusedBeforeItLeaves) {
   const auto error = encode_error(submit_with([](TaskSpec& s) { s.tool = "\xff"; }));
   ASSERT_TRUE(error.has_value());
