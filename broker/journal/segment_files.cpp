@@ -158,6 +158,8 @@ DiskResult<Segment> SegmentFiles::make_segment(std::uint64_t generation, Lsn dur
   if (auto done = move(*from, FileName{FileKind::segment, generation}); !done) {
     return tl::unexpected(done.error());
   }
+  file = open_segment(generation);  // so that faults name it as it is called now
+  if (!file) return tl::unexpected(file.error());
   Segment segment;
   segment.file = std::move(*file);
   segment.generation = generation;
