@@ -257,7 +257,8 @@ class Client {
 
   // Returns the id at once; `done` runs once, with the id or the reason. Waits only while
   // max_unacknowledged submits are open. Errors that are found before sending are returned, and
-  // `done` does not run then.
+  // `done` does not run then. Wait for the id only once `done` has run: before, the broker may not
+  // know it yet.
   using SubmitCallback = std::function<void(CallResult<TaskId>)>;
   [[nodiscard]] CallResult<TaskId> submit_async(const TaskRequest& task, SubmitCallback done,
                                                 const CallOptions& options = {});
@@ -326,8 +327,9 @@ class Client {
   [[nodiscard]] CallResult<HealthReply> health(const CallOptions& options = {});
 
   // --- Logs -------------------------------------------------------------------------------------
-  // Reads a task's output from `offset`, in order, without gaps; `on_chunk` runs on the calling
-  // thread. Without `follow` up to what is written now (default timeout: request_timeout, for each
+  // Reads a task's output from `offset`, in order; `on_chunk` runs on the calling thread. Nothing
+  // is lost or repeated; a first chunk that starts later means that the beginning is not kept any
+  // more. Without `follow` up to what is written now (default timeout: request_timeout, for each
   // step); with it until the stream ends (default timeout: none). One reader per task and stream at
   // a time: a second one is refused with BUSY.
   using LogCallback = std::function<void(const LogChunk&)>;

@@ -1,0 +1,63 @@
+// Logs being read. Chunks carry their offset, so that nothing is lost or repeated: whatever leaves
+// a gap (a reconnect, a pause) is asked for again from the offset that is wanted next.
+//
+// A reader that does not keep up pauses its log once limits::kMaxUnreadLogBytes wait for it; chunks
+// that still arrive are ignored, and asked for again when half of it has been read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "client/src/call.hpp"
+#include "client/src/correlation.hpp"
+#include "client/src/delivery.hpp"
+#include "common/model/time.hpp"
+
+namespace taskpipe::client {
+
+class LogReads {
+ public:
+  explicit LogReads(CorrelationSource& correlations) : correlations_(correlations) {}
+
+  // False when this task's stream is being read already: the broker keeps one reader per session.
+  [[nodiscard]] bool add(CallId call, const command::ReadLog& read);
+  void forget(CallId call);
+  // The caller has taken `bytes` of what was delivered.
+  void consumed(CallId call, std::size_t bytes);
+
+  void on_welcome();
+  // The call that got the chunk, if any.
+  std::optional<CallId> on_chunk(Correlation correlation, Chunk&& chunk, Effects& out);
+  void on_error(Correlation correlation, const Error& error, MonotonicTime now, Effects& out);
+
+  void flush(MonotonicTime now, SessionId session, Effects& out);
+  [[nodiscard]] std::optional<MonotonicTime> next_deadline() const;
+  [[nodiscard]] bool idle() const { return reads_.empty(); }
+
+ private:
+  struct Key {
+    TaskId task;
+    LogStream stream = LogStream::out;
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
+  struct Read {
+    CallId call;
+    std::uint64_t next_offset = 0;
+    bool follow = false;
+    bool ask = true;      // a FETCH from next_offset is due
+    bool paused = false;  // too much is unread
+    std::size_t unread_bytes = 0;
+    Correlation correlation;   // of the last FETCH
+    bool first_chunk = false;  // its first answer is still to come
+    MonotonicTime not_before;
+  };
+  using Reads = std::map<Key, Read>;
+
+  CorrelationSource& correlations_;
+  Reads reads_;
+};
+
+}  // namespace taskpipe::client
