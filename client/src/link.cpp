@@ -105,10 +105,8 @@ Link::News Link::on_error(const Error& error, MonotonicTime now, Effects& out) {
 }
 
 Link::News Link::refuse(Error error, Effects& out) {
-  state_ = State::idle;
   refusal_ = std::move(error);
-  out.socket = SocketChange::close;
-  out.sends.clear();
+  give_up(out);
   return News::refused;
 }
 
@@ -120,9 +118,19 @@ Link::News Link::on_bye(SessionId session, const Bye& bye, MonotonicTime now) {
         Error{ErrorCode::denied, "another process has taken over this client's identity", {}};
     return News::replaced;
   }
+  retry_later(now);
+  return News::none;
+}
+
+void Link::retry_later(MonotonicTime now) {
   state_ = State::connecting;
   silent_at_ = now + jitter_.backoff(kReopenAfter, 0, kReopenAfter);
-  return News::none;
+}
+
+void Link::give_up(Effects& out) {
+  state_ = State::idle;
+  out.socket = SocketChange::close;
+  out.sends.clear();
 }
 
 void Link::heard(MonotonicTime now) { silent_at_ = std::max(silent_at_, now + lease()); }

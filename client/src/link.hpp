@@ -44,6 +44,9 @@ class Link {
 
   // The connection is not usable: begin anew at once.
   void reopen(MonotonicTime now, Effects& out);
+  // The connection could not even be begun: try it again in a while, or not before the next `want`.
+  void retry_later(MonotonicTime now);
+  void give_up(Effects& out);
   void tick(MonotonicTime now, Effects& out);
   [[nodiscard]] std::optional<MonotonicTime> next_deadline() const;
 

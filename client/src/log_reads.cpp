@@ -37,15 +37,28 @@ void LogReads::consumed(CallId call, std::size_t bytes) {
   read.unread_bytes -= std::min(read.unread_bytes, bytes);
   if (read.paused && read.unread_bytes <= limits::kMaxUnreadLogBytes / 2) {
     read.paused = false;
-    read.ask = true;
+    ask_again(read);
   }
 }
 
 void LogReads::on_welcome() {
   for (auto& [key, read] : reads_) {
-    read.ask = !read.paused;
+    if (!read.paused) ask_again(read);
     read.not_before = MonotonicTime{};
   }
+}
+
+void LogReads::ask_again(Read& read) {
+  read.ask = true;
+  read.following = false;
+}
+
+void LogReads::cut_known(const Read& read, Chunk& chunk) {
+  if (chunk.offset >= read.next_offset) return;
+  const std::uint64_t end = chunk.offset + chunk.data.size();
+  const std::uint64_t known = std::min(end, read.next_offset) - chunk.offset;
+  chunk.data = Payload(chunk.data.bytes().subspan(static_cast<std::size_t>(known)));
+  chunk.offset = read.next_offset;
 }
 
 std::optional<CallId> LogReads::on_chunk(Correlation correlation, Chunk&& chunk, Effects& out) {
@@ -54,28 +67,31 @@ std::optional<CallId> LogReads::on_chunk(Correlation correlation, Chunk&& chunk,
   Read& read = found->second;
   // Chunks of an earlier FETCH may still be on their way; they would look like gaps.
   if (read.correlation != correlation || read.ask || read.paused) return std::nullopt;
-  if (chunk.offset > read.next_offset && !std::exchange(read.first_chunk, false)) {
-    read.ask = true;  // lost on the way; as an answer it means that the start is not held any more
+  if (read.following && chunk.offset > read.next_offset && read.gap_at != read.next_offset) {
+    read.gap_at = read.next_offset;
+    ask_again(read);
     return std::nullopt;
   }
-  read.first_chunk = false;
-  const std::uint64_t end = chunk.offset + chunk.data.size();
-  if (chunk.offset < read.next_offset) {
-    const std::uint64_t known = std::min(end, read.next_offset) - chunk.offset;
-    chunk.data = Payload(chunk.data.bytes().subspan(static_cast<std::size_t>(known)));
-    chunk.offset = read.next_offset;
-  }
-  read.next_offset = chunk.offset + chunk.data.size();
-  read.unread_bytes += chunk.data.size();
+  // An answer that still starts further on means that what lies before is not kept any more.
+  cut_known(read, chunk);
+  const bool nothing_new = chunk.data.empty();
+  const std::size_t bytes = chunk.data.size();
   const CallId call = read.call;
-  const bool last = chunk.eof || (!read.follow && chunk.data.empty());
+  read.next_offset = chunk.offset + bytes;
+  read.unread_bytes += bytes;
+  const bool last = chunk.eof || (nothing_new && !read.follow);
   if (last) {
     reads_.erase(found);
-  } else {
-    read.paused = read.unread_bytes > limits::kMaxUnreadLogBytes;
-    read.ask = !read.follow && !read.paused;
+  } else if (read.unread_bytes > limits::kMaxUnreadLogBytes) {
+    read.paused = true;
+    read.following = false;
+  } else if (!read.following) {
+    read.ask = true;
+    read.following = nothing_new;  // caught up: only `follow` comes here
+  } else if (bytes >= limits::kMaxLogChunkBytes) {
+    ask_again(read);  // a full chunk may be one of many, and of a task that has ended the only one
   }
-  out.deliver(call, delivery::LogArrived{std::move(chunk)}, last);
+  if (last || !nothing_new) out.deliver(call, delivery::LogArrived{std::move(chunk)}, last);
   return call;
 }
 
@@ -86,7 +102,7 @@ void LogReads::on_error(Correlation correlation, const Error& error, MonotonicTi
   });
   if (found == reads_.end()) return;
   if (error.code == ErrorCode::busy || error.code == ErrorCode::flow) {
-    found->second.ask = true;
+    ask_again(found->second);
     found->second.not_before = now + Millis(error.retry_ms.value_or(limits::kBusyRetryMs));
     return;
   }
@@ -99,9 +115,8 @@ void LogReads::flush(MonotonicTime now, SessionId session, Effects& out) {
   for (auto& [key, read] : reads_) {
     if (!read.ask || read.paused || now < read.not_before) continue;
     read.ask = false;
-    read.first_chunk = true;
     read.correlation = correlations_.next(RequestKind::log);
-    out.sends.push_back(Outgoing{Fetch{key.task, key.stream, read.next_offset, 0, read.follow},
+    out.sends.push_back(Outgoing{Fetch{key.task, key.stream, read.next_offset, 0, read.following},
                                  read.correlation, session});
   }
 }

@@ -1,5 +1,8 @@
-// Logs being read. Chunks carry their offset, so that nothing is lost or repeated: whatever leaves
-// a gap (a reconnect, a pause) is asked for again from the offset that is wanted next.
+// Logs being read. Every log is first caught up with, chunk by chunk, and only then followed: the
+// broker pushes what is new from its short memory of a running task, whereas a plain FETCH reaches
+// the whole file at the worker, also when the task has ended. Chunks carry their offset; whatever
+// leaves a gap (a reconnect, a pause, a burst) goes back to catching up from the offset wanted
+// next.
 //
 // A reader that does not keep up pauses its log once limits::kMaxUnreadLogBytes wait for it; chunks
 // that still arrive are ignored, and asked for again when half of it has been read.
@@ -46,15 +49,20 @@ class LogReads {
   struct Read {
     CallId call;
     std::uint64_t next_offset = 0;
-    bool follow = false;
-    bool ask = true;      // a FETCH from next_offset is due
-    bool paused = false;  // too much is unread
+    bool follow = false;     // go on when everything present has been read
+    bool following = false;  // the last FETCH was one that pushes
+    bool ask = true;         // a FETCH from next_offset is due
+    bool paused = false;     // too much is unread
     std::size_t unread_bytes = 0;
-    Correlation correlation;   // of the last FETCH
-    bool first_chunk = false;  // its first answer is still to come
+    std::optional<std::uint64_t> gap_at;  // a gap here was asked for once already
+    Correlation correlation;              // of the last FETCH
     MonotonicTime not_before;
   };
   using Reads = std::map<Key, Read>;
+
+  // Goes back to catching up.
+  static void ask_again(Read& read);
+  static void cut_known(const Read& read, Chunk& chunk);
 
   CorrelationSource& correlations_;
   Reads reads_;

@@ -84,6 +84,10 @@ void SessionCore::forget(CallId call) {
   calls_.erase(call);
 }
 
+void SessionCore::abort(CallId call, ClientError why, Effects& out) {
+  fail({{call, std::move(why)}}, out);
+}
+
 void SessionCore::log_consumed(CallId call, std::size_t bytes) { logs_.consumed(call, bytes); }
 
 // Answers count only in the session that they were made for: whatever is open was asked anew in the
@@ -114,7 +118,7 @@ struct SessionCore::Receive {
     if (current()) core.submits_.on_ack(header.correlation, ack, now, out);
   }
   void operator()(WorkflowAck&& ack) const {
-    if (current()) core.uploads_.on_ack(ack, now, out);
+    if (current()) core.uploads_.on_ack(header.correlation, ack, now, out);
   }
   void operator()(Done&& done) const {
     if (current()) core.waits_.on_done(std::move(done), out);
@@ -169,6 +173,15 @@ void SessionCore::on_malformed(const std::optional<Received>& header, const Erro
 
 void SessionCore::on_unsendable(MonotonicTime now, Effects& out) {
   if (link_.ready() || link_.state() == Link::State::greeting) link_.reopen(now, out);
+}
+
+void SessionCore::on_unconnectable(const Error& error, MonotonicTime now, Effects& out) {
+  if (link_.ever_ready()) {
+    link_.retry_later(now);
+    return;
+  }
+  link_.give_up(out);
+  fail_all(refused(error), out);
 }
 
 void SessionCore::on_unencodable(Correlation correlation, const Error& error, MonotonicTime now,

@@ -51,6 +51,8 @@ class SessionCore {
   void begin(CallStart start, MonotonicTime now, Effects& out);
   // Nothing more is delivered to this call. What it asked for may still happen.
   void forget(CallId call);
+  // Ends the call with `why`, as a timeout would.
+  void abort(CallId call, ClientError why, Effects& out);
   void log_consumed(CallId call, std::size_t bytes);
 
   // What the sockets brought.
@@ -60,6 +62,9 @@ class SessionCore {
                     Effects& out);
   // A send was refused by the socket: nobody is connected, or nothing more fits.
   void on_unsendable(MonotonicTime now, Effects& out);
+  // The address cannot be used ("no such host"). Fatal before the first session, since it is most
+  // likely misspelt; later a name service may be having an outage, and it is tried again.
+  void on_unconnectable(const Error& error, MonotonicTime now, Effects& out);
   // A message of ours could not be encoded; it was not sent.
   void on_unencodable(Correlation correlation, const Error& error, MonotonicTime now, Effects& out);
 

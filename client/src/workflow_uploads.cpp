@@ -19,7 +19,7 @@ std::uint32_t size_of(const command::UploadWorkflow& workflow) {
 void WorkflowUploads::add(CallId call, command::UploadWorkflow&& workflow) {
   Upload upload;
   upload.workflow = std::move(workflow);
-  upload.correlation = correlations_.next(RequestKind::workflow);
+  upload.round = correlations_.next(RequestKind::workflow);
   uploads_.emplace(call, std::move(upload));
 }
 
@@ -34,23 +34,33 @@ void WorkflowUploads::fail(CallId call, ClientError why, Effects& out) {
   out.fail(call, std::move(why));
 }
 
+WorkflowUploads::Uploads::iterator WorkflowUploads::find_round(Correlation correlation) {
+  return std::find_if(uploads_.begin(), uploads_.end(), [correlation](const auto& entry) {
+    return entry.second.round == correlation;
+  });
+}
+
+void WorkflowUploads::start_over(Upload& upload) {
+  upload.round = correlations_.next(RequestKind::workflow);
+  upload.doubtful = upload.doubtful || upload.next > 0;
+  upload.next = 0;
+  upload.received = 0;
+  upload.unanswered = 0;
+}
+
 void WorkflowUploads::on_welcome(const Welcome& welcome) {
   limits_ = BatchLimits::of(welcome);
   for (auto& [call, upload] : uploads_) {
-    upload.resend = upload.resend || upload.next > 0;
-    upload.next = 0;
-    upload.received = 0;
-    upload.unanswered = 0;
-    upload.rewinds = 0;
+    start_over(upload);
+    upload.restarts = 0;
     upload.paused_until = MonotonicTime{};
   }
 }
 
-void WorkflowUploads::on_ack(const WorkflowAck& ack, MonotonicTime now, Effects& out) {
-  const auto found = std::find_if(uploads_.begin(), uploads_.end(), [&ack](const auto& entry) {
-    return entry.second.workflow.id == ack.id;
-  });
-  if (found == uploads_.end()) return;  // accepted before
+void WorkflowUploads::on_ack(Correlation correlation, const WorkflowAck& ack, MonotonicTime now,
+                             Effects& out) {
+  const auto found = find_round(correlation);
+  if (found == uploads_.end()) return;  // accepted before, or of an earlier round
   Upload& upload = found->second;
   if (ack.error.code != ErrorCode::ok) return refuse(found, ack.error, now, out);
   if (upload.unanswered > 0) --upload.unanswered;
@@ -60,17 +70,15 @@ void WorkflowUploads::on_ack(const WorkflowAck& ack, MonotonicTime now, Effects&
     out.deliver(call, delivery::WorkflowAccepted{}, true);
     return;
   }
-  if (ack.received > upload.received) upload.rewinds = 0;
+  upload.restarts = 0;
   upload.received = ack.received;
-  upload.due = now + jitter_.backoff(Millis(limits::kResendFirstMs), upload.rewinds,
-                                     Millis(limits::kResendMaxMs));
+  upload.due =
+      now + jitter_.backoff(Millis(limits::kResendFirstMs), 0, Millis(limits::kResendMaxMs));
 }
 
 void WorkflowUploads::on_error(Correlation correlation, const Error& error, MonotonicTime now,
                                Effects& out) {
-  const auto found = std::find_if(
-      uploads_.begin(), uploads_.end(),
-      [correlation](const auto& entry) { return entry.second.correlation == correlation; });
+  const auto found = find_round(correlation);
   if (found != uploads_.end()) refuse(found, error, now, out);
 }
 
@@ -80,21 +88,15 @@ void WorkflowUploads::refuse(Uploads::iterator upload, const Error& error, Monot
     case ErrorCode::busy:
     case ErrorCode::flow:
     case ErrorCode::shutting_down:
-    case ErrorCode::not_registered:
-    case ErrorCode::stale_epoch: {
-      Upload& again = upload->second;
-      again.next = again.received;
-      again.unanswered = 0;
-      again.paused_until = now + Millis(error.retry_ms.value_or(limits::kBusyRetryMs));
+      start_over(upload->second);
+      upload->second.paused_until = now + Millis(error.retry_ms.value_or(limits::kBusyRetryMs));
       return;
-    }
     default: break;
   }
   const CallId call = upload->first;
   Error named = error;
   if (named.text.empty()) {
-    named = refused(error.code, "workflow " + upload->second.workflow.id.to_string()).error;
-    named.field = error.field;
+    named.text = refused(error.code, "workflow " + upload->second.workflow.id.to_string()).text();
   }
   uploads_.erase(upload);
   out.fail(call, refused(std::move(named)));
@@ -104,19 +106,16 @@ void WorkflowUploads::flush(MonotonicTime now, SessionId session, Effects& out) 
   for (auto& [call, upload] : uploads_) {
     if (now < upload.paused_until) continue;
     if (upload.unanswered > 0 && now >= upload.due) {
-      ++upload.rewinds;
-      upload.next = upload.received;
-      upload.unanswered = 0;
-      upload.resend = true;
+      ++upload.restarts;
+      start_over(upload);
     }
-    const bool sends = upload.next < size_of(upload.workflow) &&
-                       upload.unanswered < limits::kMaxWorkflowPartsInFlight;
+    const std::uint32_t before = upload.next;
     while (upload.next < size_of(upload.workflow) &&
            upload.unanswered < limits::kMaxWorkflowPartsInFlight) {
       send_part(upload, session, out);
     }
-    if (sends) {
-      upload.due = now + jitter_.backoff(Millis(limits::kResendFirstMs), upload.rewinds,
+    if (upload.next != before) {
+      upload.due = now + jitter_.backoff(Millis(limits::kResendFirstMs), upload.restarts,
                                          Millis(limits::kResendMaxMs));
     }
   }
@@ -144,7 +143,7 @@ void WorkflowUploads::send_part(Upload& upload, SessionId session, Effects& out)
   part.items = builder.take_items();
   upload.committed = upload.committed || upload.next == part.total;
   ++upload.unanswered;
-  out.sends.push_back(Outgoing{std::move(part), upload.correlation, session, upload.resend});
+  out.sends.push_back(Outgoing{std::move(part), upload.round, session, upload.doubtful});
 }
 
 std::optional<MonotonicTime> WorkflowUploads::next_deadline() const {

@@ -2,8 +2,9 @@
 //
 // At most limits::kMaxWorkflowPartsInFlight parts of one workflow are unacknowledged, which bounds
 // what the broker has to buffer; the submit credit does not apply, because WORKFLOW_ACK carries
-// none. A part that stays unanswered is sent again from where the broker says it is; a new session
-// starts from the first part, since a broker forgets unfinished workflows when it stops.
+// none. Sending again always starts over with the first part: to a broker that makes it forget the
+// parts it has, or say that it has accepted the whole. Each such round has its own correlation, so
+// that answers to an earlier one cannot be taken for answers to this one.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,7 @@ class WorkflowUploads {
   void forget(CallId call) { uploads_.erase(call); }
 
   void on_welcome(const Welcome& welcome);
-  void on_ack(const WorkflowAck& ack, MonotonicTime now, Effects& out);
+  void on_ack(Correlation correlation, const WorkflowAck& ack, MonotonicTime now, Effects& out);
   void on_error(Correlation correlation, const Error& error, MonotonicTime now, Effects& out);
 
   void flush(MonotonicTime now, SessionId session, Effects& out);
@@ -40,18 +41,20 @@ class WorkflowUploads {
  private:
   struct Upload {
     command::UploadWorkflow workflow;
-    Correlation correlation;       // of every part
-    std::uint32_t next = 0;        // first task that was not sent since the last rewind
-    std::uint32_t received = 0;    // as the broker said
-    std::uint32_t unanswered = 0;  // parts sent and not acknowledged since the last rewind
-    std::uint32_t rewinds = 0;     // without progress
+    Correlation round;             // of every part since the last start
+    std::uint32_t next = 0;        // first task that was not sent in this round
+    std::uint32_t received = 0;    // as the broker said in this round
+    std::uint32_t unanswered = 0;  // parts sent and not acknowledged in this round
+    std::uint32_t restarts = 0;    // without any answer in between
     bool committed = false;        // the last part was sent at least once
-    bool resend = false;
-    MonotonicTime due;  // when it rewinds
+    bool doubtful = false;         // an earlier round was sent: the flag RESEND
+    MonotonicTime due;             // when it starts over
     MonotonicTime paused_until;
   };
   using Uploads = std::map<CallId, Upload>;
 
+  [[nodiscard]] Uploads::iterator find_round(Correlation correlation);
+  void start_over(Upload& upload);
   void send_part(Upload& upload, SessionId session, Effects& out);
   void refuse(Uploads::iterator upload, const Error& error, MonotonicTime now, Effects& out);
 

@@ -89,6 +89,7 @@ inline constexpr std::uint32_t kResendFirstMs = 2000;
 inline constexpr std::uint32_t kResendMaxMs = 30'000;
 inline constexpr std::size_t kMaxFollowedById = 64;  // beyond that a client follows whole tools
 inline constexpr std::uint32_t kRequestTimeoutMs = 30'000;  // default of submits, queries, cancels
+inline constexpr std::int64_t kMaxCallTimeoutMs = 315'360'000'000;  // ten years
 inline constexpr std::uint32_t kClientLingerMs = 2000;      // default and most
 inline constexpr std::size_t kMaxUnacknowledgedSubmits = 262'144;  // then submit_async waits
 inline constexpr std::uint32_t kListPageRows = 500;                // of one page of a listing

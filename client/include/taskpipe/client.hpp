@@ -341,7 +341,7 @@ class Client {
  private:
   friend class TaskListing;
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace taskpipe

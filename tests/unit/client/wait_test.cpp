@@ -162,6 +162,11 @@ class LogTest : public SessionHarness {
              bool eof = false) {
     receive(Chunk{task_id(1), LogStream::out, offset, eof, Payload(text)}, fetch.correlation);
   }
+  // Answers the first FETCH with nothing, and returns the one that follows.
+  Outgoing follow_from_start() {
+    chunk(sent<Fetch>(turn()).at(0), 0, "");
+    return sent<Fetch>(turn()).at(0);
+  }
   static std::string text_of(const Effects& effects) {
     std::string text;
     for (const auto& [one, what] : delivered<delivery::LogArrived>(effects)) {
@@ -171,16 +176,25 @@ class LogTest : public SessionHarness {
   }
 };
 
-TEST_F(LogTest, FollowsUntilTheEnd) {
+TEST_F(LogTest, CatchesUpThenFollowsUntilTheEnd) {
   connect();
   const CallId call = read(true);
-  const auto fetch = sent<Fetch>(turn());
+  auto fetch = sent<Fetch>(turn());
+  ASSERT_EQ(fetch.size(), 1U);
+  EXPECT_FALSE(std::get<Fetch>(fetch[0].message).follow);
+  chunk(fetch[0], 0, "abc");
+  fetch = sent<Fetch>(turn());
+  ASSERT_EQ(fetch.size(), 1U);
+  EXPECT_FALSE(std::get<Fetch>(fetch[0].message).follow);
+  EXPECT_EQ(std::get<Fetch>(fetch[0].message).offset, 3U);
+  chunk(fetch[0], 3, "");  // that is all there is now
+  fetch = sent<Fetch>(turn());
   ASSERT_EQ(fetch.size(), 1U);
   EXPECT_TRUE(std::get<Fetch>(fetch[0].message).follow);
-  chunk(fetch[0], 0, "abc");
-  chunk(fetch[0], 3, "def", true);
+  chunk(fetch[0], 3, "def");
+  chunk(fetch[0], 6, "", true);
   Effects& effects = turn();
-  EXPECT_EQ(text_of(effects), "abcdef");
+  EXPECT_EQ(text_of(effects), "def");
   EXPECT_EQ(effects.deliveries.back().call, call);
   EXPECT_TRUE(effects.deliveries.back().last);
   EXPECT_TRUE(sent<Fetch>(effects).empty());
@@ -203,47 +217,62 @@ TEST_F(LogTest, WithoutFollowReadsToWhatThereIs) {
 TEST_F(LogTest, NothingIsLostOrRepeatedAcrossAReconnect) {
   connect();
   read(true);
-  const auto first = sent<Fetch>(turn());
-  chunk(first.at(0), 0, "abc");
+  const Outgoing first = follow_from_start();
+  chunk(first, 0, "abc");
   turn();
   core_.on_unsendable(now_, out_);
   turn();
   const auto again = sent<Fetch>(establish());
   ASSERT_EQ(again.size(), 1U);
   EXPECT_EQ(std::get<Fetch>(again[0].message).offset, 3U);
-  chunk(first[0], 3, "old");   // of the earlier FETCH
+  EXPECT_FALSE(std::get<Fetch>(again[0].message).follow);
+  chunk(first, 3, "old");      // of the earlier FETCH
   chunk(again[0], 2, "cdef");  // overlaps
   EXPECT_EQ(text_of(turn()), "def");
 }
 
-TEST_F(LogTest, AGapIsAskedForAgain) {
+TEST_F(LogTest, AGapIsAskedForAgainOnce) {
   connect();
   read(true);
-  const auto fetch = sent<Fetch>(turn());
-  chunk(fetch.at(0), 0, "abc");
-  chunk(fetch.at(0), 10, "later");
+  Outgoing follow = follow_from_start();
+  chunk(follow, 0, "abc");
+  chunk(follow, 10, "later");
   Effects& effects = turn();
   EXPECT_EQ(text_of(effects), "abc");
   const auto again = sent<Fetch>(effects);
   ASSERT_EQ(again.size(), 1U);
   EXPECT_EQ(std::get<Fetch>(again[0].message).offset, 3U);
-  chunk(again[0], 10, "later");  // so the part between is not kept any more
+  EXPECT_FALSE(std::get<Fetch>(again[0].message).follow);
+  chunk(again[0], 3, "");  // nobody has it
+  follow = sent<Fetch>(turn()).at(0);
+  chunk(follow, 10, "later");
   const auto arrived = delivered<delivery::LogArrived>(turn());
   ASSERT_EQ(arrived.size(), 1U);
   EXPECT_EQ(arrived[0].second.chunk.offset, 10U);
 }
 
+TEST_F(LogTest, AFullChunkIsFollowedByCatchingUp) {
+  // Following a task that has ended is answered by one chunk of its file, however long that is.
+  connect();
+  read(true);
+  const Outgoing follow = follow_from_start();
+  chunk(follow, 0, std::string(limits::kMaxLogChunkBytes, 'x'));
+  const auto next = sent<Fetch>(turn());
+  ASSERT_EQ(next.size(), 1U);
+  EXPECT_EQ(std::get<Fetch>(next[0].message).offset, limits::kMaxLogChunkBytes);
+}
+
 TEST_F(LogTest, ASlowReaderPausesTheStream) {
   connect();
   const CallId call = read(true);
-  const auto fetch = sent<Fetch>(turn());
   const std::string piece(limits::kMaxLogChunkBytes, 'x');
-  std::uint64_t offset = 0;
   std::size_t delivered_bytes = 0;
-  for (int i = 0; i < 40; ++i, offset += piece.size()) {
-    chunk(fetch.at(0), offset, piece);
-    delivered_bytes += text_of(turn()).size();
+  for (auto fetch = sent<Fetch>(turn()); !fetch.empty(); fetch = sent<Fetch>(turn())) {
+    ASSERT_LT(delivered_bytes, 10 * limits::kMaxUnreadLogBytes);
+    chunk(fetch.at(0), std::get<Fetch>(fetch[0].message).offset, piece);
+    delivered_bytes += piece.size();
   }
+  EXPECT_GT(delivered_bytes, limits::kMaxUnreadLogBytes);
   EXPECT_LE(delivered_bytes, limits::kMaxUnreadLogBytes + piece.size());
   core_.log_consumed(call, 1);
   EXPECT_TRUE(sent<Fetch>(turn()).empty());
@@ -251,6 +280,21 @@ TEST_F(LogTest, ASlowReaderPausesTheStream) {
   const auto again = sent<Fetch>(turn());
   ASSERT_EQ(again.size(), 1U);
   EXPECT_EQ(std::get<Fetch>(again[0].message).offset, delivered_bytes);
+}
+
+TEST_F(LogTest, EachAnswerRenewsTheTimeoutOfAStepwiseRead) {
+  connect();
+  const CallId call{900};
+  core_.begin(
+      CallStart{call, command::ReadLog{task_id(1), LogStream::out, 0, false}, Millis(1000), true},
+      now_, out_);
+  auto fetch = sent<Fetch>(turn());
+  run_for(Millis(900));
+  chunk(fetch.at(0), 0, "abc");
+  EXPECT_TRUE(delivered<delivery::Failed>(run_for(Millis(900))).empty());
+  const auto failed = delivered<delivery::Failed>(run_for(Millis(200)));
+  ASSERT_EQ(failed.size(), 1U);
+  EXPECT_EQ(failed[0].second.error.failure, CallFailure::timed_out);
 }
 
 TEST_F(LogTest, ASecondReaderOfTheSameStreamIsRefused) {
