@@ -8,6 +8,7 @@ namespace taskpipe::limits {
 
 // --- Wire ---------------------------------------------------------------------------------------
 inline constexpr std::size_t kMaxFrameBytes = 4U << 20U;  // ZMQ_MAXMSGSIZE: one frame
+inline constexpr std::size_t kMaxMessageBytes = 16U << 20U;  // all frames of one message
 inline constexpr std::size_t kMaxPayloadBytes =
     (4U << 20U) - 1024;                                      // params, inline script, result
 inline constexpr std::size_t kMaxInlinePayloadBytes = 4096;  // larger ones travel as a blob frame
