@@ -102,5 +102,16 @@ inline constexpr std::uint32_t kConnectTimeoutMs = 5000;
 inline constexpr std::uint32_t kResendFirstMs = 2000;
 inline constexpr std::uint32_t kResendMaxMs = 30'000;
 inline constexpr std::size_t kMaxFollowedById = 64;  // beyond that a client follows whole tools
+inline constexpr std::uint32_t kRequestTimeoutMs = 30'000;  // default of submits, queries, cancels
+inline constexpr std::int64_t kMaxCallTimeoutMs = 315'360'000'000;  // ten years
+inline constexpr std::uint32_t kClientLingerMs = 2000;      // default and most
+inline constexpr std::size_t kMaxUnacknowledgedSubmits = 262'144;  // then submit_async waits
+inline constexpr std::uint32_t kListPageRows = 500;                // of one page of a listing
+inline constexpr std::size_t kMaxQueuedEvents = 8192;  // messages waiting for a slow callback
+inline constexpr std::size_t kMaxUnreadLogBytes = 1U << 20U;  // of a followed log, then it pauses
+inline constexpr std::size_t kMaxWorkflowPartsInFlight =
+    16;                                                  // unacknowledged parts of one workflow
+inline constexpr std::uint32_t kHelloRetryMs = 1000;     // doubles up to the lease
+inline constexpr std::size_t kMaxMessagesPerTurn = 512;  // received before the loop goes on
 
 }  // namespace taskpipe::limits

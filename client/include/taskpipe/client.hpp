@@ -1,0 +1,347 @@
+// The client: submit tasks to a broker, wait for them, watch them, read what they wrote.
+//
+//   taskpipe::Client client;                                    // connects on first use
+//   auto id = client.submit({.tool = "fenicsx", .script = "poisson.py", .params = {{"n", 64}}});
+//   if (!id) return complain(id.error().text());                // says what is wrong and what to
+//   do auto result = client.wait(*id, {.timeout = taskpipe::Millis(300'000)}); if (result &&
+//   result->outcome.state == taskpipe::TaskState::success) use(result->report);
+//
+// What is promised
+// - A submit that has returned an id survives a crash of the broker and a power loss. While the
+//   broker is away the client keeps what is not acknowledged and sends it again, with the same id.
+// - Nothing polls: ends of tasks and events are pushed. After a reconnect every open wait,
+//   unanswered request and followed log is taken up again by itself.
+// - No call hangs without being asked to: until the first connection every call ends after
+//   `ClientOptions::connect_timeout`; later each waits at most for its own timeout, also through an
+//   outage of the broker. Only waits, monitors and followed logs may be without a timeout.
+//
+// Threads: every method may be called from any thread at any time. The first call starts one thread
+// that owns the sockets; the first asynchronous call or subscription starts one more, on which
+// those callbacks run, one at a time. Callbacks of blocking calls run on the calling thread.
+// Callbacks may call the client; callbacks on the client's thread must not throw. Fork: a Client
+// made before a fork works in the parent only; in the child its calls fail and its destructor does
+// nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "common/model/error.hpp"
+#include "common/model/ids.hpp"
+#include "common/model/limits.hpp"
+#include "common/model/messages.hpp"
+#include "common/model/resources.hpp"
+#include "common/model/run_report.hpp"
+#include "common/model/task.hpp"
+#include "common/model/time.hpp"
+#include "common/model/value.hpp"
+#include "common/model/workflow.hpp"
+
+namespace taskpipe {
+
+// --- Options and errors -------------------------------------------------------------------------
+
+struct ClientOptions {
+  // "host", "host:port", "[v6]:port" or "tcp://host:port"; "ipc://path" as well.
+  std::string broker = "tcp://127.0.0.1:7610";
+  // Where events come from, same forms. Empty: what the broker says, else its port + 2.
+  std::string events;
+  std::string user;  // empty = the login name
+  std::string name;  // shown to operators; empty = "client"
+  Millis connect_timeout{limits::kConnectTimeoutMs};
+  Millis request_timeout{limits::kRequestTimeoutMs};  // of submits, queries, cancels
+  Millis linger{limits::kClientLingerMs};  // how long closing may wait for unsent data; cut to 2 s
+  // submit_async waits while this many submits are not acknowledged yet.
+  std::size_t max_unacknowledged = limits::kMaxUnacknowledgedSubmits;
+};
+
+enum class CallFailure : std::uint8_t {
+  refused,      // the broker, or a check before sending, said no: `error.code` says why
+  timed_out,    // the call's own time passed; the task, if any, goes on
+  unreachable,  // no broker has answered at the address within the connect timeout
+  stopped,      // CallOptions::stop was requested
+  closed,       // the client was closed, replaced, or is used in a forked child
+};
+// "refused", "timed out", "unreachable", "stopped", "closed".
+[[nodiscard]] std::string_view name_of(CallFailure failure);
+
+// Why a call has no result.
+struct ClientError {
+  CallFailure failure = CallFailure::refused;
+  Error error;  // code: of a refusal, else ok; text: a sentence with the remedy; field where known
+  // Of a submit that was sent but never acknowledged: it may have been accepted under this id.
+  // Submitting again with TaskRequest::id set to it cannot run the task twice.
+  std::optional<TaskId> maybe_accepted{};
+
+  [[nodiscard]] const std::string& text() const { return error.text; }
+  [[nodiscard]] bool is(ErrorCode code) const {
+    return failure == CallFailure::refused && error.code == code;
+  }
+  friend bool operator==(const ClientError&, const ClientError&) = default;
+};
+
+template <class T>
+using CallResult = tl::expected<T, ClientError>;
+
+// What a call may be told about its end. Nothing = the default that the call documents.
+struct CallOptions {
+  std::optional<Millis> timeout{};
+  std::stop_token stop{};  // ends a blocking call early, with CallFailure::stopped
+};
+
+// --- What is submitted --------------------------------------------------------------------------
+
+struct TaskRequest {
+  std::string tool;
+  std::string script;         // a name in the tool's script folders, or the inline script's name
+  ValueMap params{};          // reach the tool as SIM_<KEY>
+  std::int32_t priority = 0;  // larger runs earlier
+  Resources resources{};      // cpus 0 means 1
+  TaskLimits limits{};
+  std::vector<Label> labels{};     // any order; each key once
+  std::string inline_script{};     // the script's text; empty = the worker's own file
+  bool wait_for_capacity = false;  // wait, rather than UNSATISFIABLE, when no worker could run it
+  std::optional<TaskId> id{};      // only to repeat a submit; otherwise the client draws one
+};
+
+struct WorkflowTask {
+  TaskRequest task;
+  std::vector<std::uint32_t> after{};  // indices into WorkflowRequest::tasks
+};
+
+struct WorkflowRequest {
+  std::string name;
+  OnFailure on_failure = OnFailure::run_dependents;
+  std::vector<WorkflowTask> tasks{};
+};
+
+struct WorkflowReceipt {
+  WorkflowId id;
+  std::vector<TaskId> tasks;  // in the order of the request
+};
+
+// Not every item of a batch was accepted. Those not listed in `items` were, and are durable.
+struct BatchError {
+  struct Item {
+    std::size_t index = 0;  // into the batch
+    ClientError error;
+  };
+  std::vector<TaskId> ids;  // of every item, also of the refused ones
+  std::vector<Item> items;  // ordered by index, never empty
+  [[nodiscard]] const ClientError& first() const { return items.front().error; }
+};
+
+// --- What comes back ----------------------------------------------------------------------------
+
+// How a task ended. A task that ended badly is a result as well, not an error of the call.
+struct TaskResult {
+  TaskId id;
+  Outcome outcome;     // `report` is the encoded form of the next field
+  RunReport report;    // empty when the task never ran
+  Epoch epoch;         // of the deciding dispatch; 0 when it never ran
+  Attempt attempt;     // the deciding one; 0 when it never ran
+  std::string worker;  // name of the deciding worker; empty when it never ran
+  WallTime submitted;
+  WallTime started;
+  WallTime finished;
+  [[nodiscard]] bool succeeded() const { return outcome.state == TaskState::success; }
+};
+
+struct TaskStatuses {
+  std::vector<TaskRow> rows;    // in the order asked for, without the unknown ones
+  std::vector<TaskId> unknown;  // never existed, or are another owner's
+};
+
+struct ConnectionInfo {
+  std::string broker;  // the address in use
+  std::string events;
+  BrokerUuid broker_uuid;
+  Epoch epoch;
+  SessionId session;
+  std::uint32_t heartbeat_ms = 0;
+  std::uint32_t lease_ms = 0;
+};
+
+struct LogChunk {
+  std::uint64_t offset = 0;  // of data[0] in the stream
+  std::string_view data;     // valid during the callback
+};
+struct LogEnd {
+  std::uint64_t next_offset = 0;  // where a later call goes on
+  bool complete = false;          // the task's stream has ended there
+};
+
+// One message of the event stream.
+struct EventBatch {
+  std::string topic;
+  Events events;
+  bool gap = false;  // messages of this topic were missed before this one
+};
+
+// Pages through tasks, newest first. One thread.
+class TaskListing {
+ public:
+  TaskListing(TaskListing&&) noexcept;
+  TaskListing& operator=(TaskListing&&) noexcept;
+  ~TaskListing();
+  // The next task, valid until the next call; null at the end or on an error. Fetches a page
+  // (limits::kListPageRows tasks) when the last one is used up.
+  [[nodiscard]] const TaskRow* next();
+  [[nodiscard]] const std::optional<ClientError>& error() const;
+
+ private:
+  friend class Client;
+  struct State;
+  explicit TaskListing(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// Ends its subscription when destroyed. Once the destructor has returned its callback does not run
+// any more (unless it is destroyed by that callback itself). May outlive the client.
+class Subscription {
+ public:
+  Subscription() = default;
+  Subscription(Subscription&&) noexcept;
+  Subscription& operator=(Subscription&&) noexcept;
+  ~Subscription();
+
+ private:
+  friend class Client;
+  struct State;
+  explicit Subscription(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// Names an asynchronous call, so that it can be given up.
+using AsyncId = StrongId<struct AsyncTag, std::uint64_t>;
+
+// --- The client ---------------------------------------------------------------------------------
+
+class Client {
+ public:
+  // Neither connects nor resolves anything, starts no thread, and never fails: bad options are
+  // reported by the first call.
+  explicit Client(ClientOptions options = {});
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  // As `close`.
+  ~Client();
+
+  // Makes sure that there is a session and tells about it. Default timeout: connect_timeout.
+  [[nodiscard]] CallResult<ConnectionInfo> connect(const CallOptions& options = {});
+
+  // Ends every call in progress with CallFailure::closed, and every later one. Takes at most
+  // `ClientOptions::linger` (for data that is on its way) plus the callback that is running.
+  void close();
+
+  // --- Submitting. Default timeout: request_timeout. -------------------------------------------
+  // Durable once returned. INVALID names the field ("tool", "params.grid[2]", …); UNSATISFIABLE: no
+  // worker could ever run it; ID_CONFLICT: `id` exists with other contents. BUSY and FLOW are tried
+  // again until the timeout.
+  [[nodiscard]] CallResult<TaskId> submit(const TaskRequest& task, const CallOptions& options = {});
+
+  // Many at once: sent in messages of up to limits::kMaxBatchItems that share equal specifications,
+  // as far as the broker's credit reaches. Each item is accepted or refused for itself.
+  [[nodiscard]] tl::expected<std::vector<TaskId>, BatchError> submit_batch(
+      std::span<const TaskRequest> tasks, const CallOptions& options = {});
+
+  // Returns the id at once; `done` runs once, with the id or the reason. Waits only while
+  // max_unacknowledged submits are open. Errors that are found before sending are returned, and
+  // `done` does not run then. Wait for the id only once `done` has run: before, the broker may not
+  // know it yet.
+  using SubmitCallback = std::function<void(CallResult<TaskId>)>;
+  [[nodiscard]] CallResult<TaskId> submit_async(const TaskRequest& task, SubmitCallback done,
+                                                const CallOptions& options = {});
+
+  // All of it or nothing. CYCLE and INVALID name the task. Large ones travel in parts.
+  [[nodiscard]] CallResult<WorkflowReceipt> submit_workflow(const WorkflowRequest& workflow,
+                                                            const CallOptions& options = {});
+
+  // --- Waiting. Default timeout: none. A timeout ends the wait, never the task. -----------------
+  // UNKNOWN_TASK when there is no such task. At once when it has ended already.
+  [[nodiscard]] CallResult<TaskResult> wait(const TaskId& id, const CallOptions& options = {});
+  // In the order of `ids`. Fails with the first unknown id.
+  [[nodiscard]] CallResult<std::vector<TaskResult>> wait_all(std::span<const TaskId> ids,
+                                                             const CallOptions& options = {});
+  // The first that has ended or ends.
+  [[nodiscard]] CallResult<TaskResult> wait_any(std::span<const TaskId> ids,
+                                                const CallOptions& options = {});
+  // How many of a workflow's tasks there were and how many succeeded, once all have ended.
+  [[nodiscard]] CallResult<DoneWorkflow> wait_workflow(const WorkflowId& id,
+                                                       const CallOptions& options = {});
+  // `done` runs once, unless `forget` comes first.
+  using WaitCallback = std::function<void(CallResult<TaskResult>)>;
+  AsyncId wait_async(const TaskId& id, WaitCallback done, const CallOptions& options = {});
+  // The callback of that call will not start any more (it may be running). Unknown ids: no effect.
+  void forget(AsyncId call);
+
+  // --- Watching --------------------------------------------------------------------------------
+  // Calls `on_event` on the calling thread with the present state of every task, then with each
+  // change and progress report, until all have ended; then returns their results in the order of
+  // `ids`. The last event of a task is always its terminal state, exactly once; progress may be
+  // thinned out. At once when all have ended already. Default timeout: none. An exception thrown by
+  // `on_event` ends the call and reaches the caller.
+  using MonitorCallback = std::function<void(const TaskEvent&)>;
+  [[nodiscard]] CallResult<std::vector<TaskResult>> monitor(std::span<const TaskId> ids,
+                                                            const MonitorCallback& on_event,
+                                                            const CallOptions& options = {});
+
+  // The raw stream: "task.<tool>.", "progress.<tool>.", "workflow.<id>.", "worker.", "heartbeat.",
+  // "id.<hex>.". Topics match by prefix, end in "." and have at most limits::kMaxTopicBytes. The
+  // stream is lossy; `gap` tells. INVALID for a bad topic. Default timeout: request_timeout, for
+  // the connection; the subscription itself lasts.
+  using EventCallback = std::function<void(const EventBatch&)>;
+  [[nodiscard]] CallResult<Subscription> subscribe(std::span<const std::string> topics,
+                                                   EventCallback on_events,
+                                                   const CallOptions& options = {});
+
+  // --- Asking and cancelling. Default timeout: request_timeout. ---------------------------------
+  [[nodiscard]] CallResult<TaskRow> status(const TaskId& id, const CallOptions& options = {});
+  [[nodiscard]] CallResult<TaskStatuses> status(std::span<const TaskId> ids,
+                                                const CallOptions& options = {});
+  // The tasks that meet every condition of `filter`. Asks nothing before the first `next`; must not
+  // outlive the client.
+  [[nodiscard]] TaskListing list(QueryFilter filter = {}, const CallOptions& options = {});
+
+  // True when the task had not ended: it is, or soon will be, cancelled. Grace 0 = the task's own.
+  [[nodiscard]] CallResult<bool> cancel(const TaskId& id, Millis grace = Millis(0),
+                                        const CallOptions& options = {});
+  [[nodiscard]] CallResult<std::vector<CancelCode>> cancel(std::span<const TaskId> ids,
+                                                           Millis grace = Millis(0),
+                                                           const CallOptions& options = {});
+  [[nodiscard]] CallResult<std::vector<CancelCode>> cancel_workflow(
+      const WorkflowId& id, Millis grace = Millis(0), const CallOptions& options = {});
+
+  [[nodiscard]] CallResult<std::vector<ToolRow>> tools(const CallOptions& options = {});
+  [[nodiscard]] CallResult<std::vector<WorkerRow>> workers(const CallOptions& options = {});
+  [[nodiscard]] CallResult<HealthReply> health(const CallOptions& options = {});
+
+  // --- Logs -------------------------------------------------------------------------------------
+  // Reads a task's output from `offset`, in order; `on_chunk` runs on the calling thread. Nothing
+  // is lost or repeated; a first chunk that starts later means that the beginning is not kept any
+  // more. Without `follow` up to what is written now (default timeout: request_timeout, for each
+  // step); with it until the stream ends (default timeout: none). One reader per task and stream at
+  // a time: a second one is refused with BUSY.
+  using LogCallback = std::function<void(const LogChunk&)>;
+  [[nodiscard]] CallResult<LogEnd> fetch_log(const TaskId& id, LogStream stream,
+                                             std::uint64_t offset, bool follow,
+                                             const LogCallback& on_chunk,
+                                             const CallOptions& options = {});
+
+ private:
+  friend class TaskListing;
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace taskpipe

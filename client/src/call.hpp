@@ -1,0 +1,79 @@
+// Calls: what the threads that use a client ask of its session, in the terms of the session core.
+//
+// A call is one request of a user: it starts with a command, receives deliveries (delivery.hpp) and
+// ends with the one that is marked `last`, or when it is forgotten.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/model/ids.hpp"
+#include "common/model/messages.hpp"
+#include "common/model/payload.hpp"
+#include "common/model/strong_id.hpp"
+#include "common/model/task.hpp"
+#include "common/model/workflow.hpp"
+
+namespace taskpipe::client {
+
+using CallId = StrongId<struct CallTag, std::uint64_t>;  // unique within one client, from 1
+
+// A checked specification with what the batching needs to know of it, worked out once by the
+// caller's thread.
+struct PreparedSpec {
+  TaskSpecPtr spec;               // never null
+  std::size_t content_hash = 0;   // equal specs have equal hashes
+  std::size_t encoded_bytes = 0;  // at most, in body and blobs
+  std::size_t blobs = 0;          // blob frames of its own: 0 or 1
+};
+using PreparedSpecPtr = std::shared_ptr<const PreparedSpec>;
+
+struct PreparedTask {
+  TaskId id;
+  PreparedSpecPtr spec;  // never null
+  Payload params;
+  ParamsHash params_hash;
+};
+
+namespace command {
+
+// Only wants a session.
+struct Connect {};
+struct SubmitTasks {
+  std::vector<PreparedTask> tasks;
+};
+struct UploadWorkflow {
+  WorkflowId id;
+  std::string name;
+  OnFailure on_failure = OnFailure::run_dependents;
+  std::vector<PreparedTask> tasks;
+  std::vector<Dependencies> dependencies;  // one per task
+};
+struct AwaitTasks {
+  std::vector<TaskId> ids;  // distinct
+};
+struct AwaitWorkflow {
+  WorkflowId id;
+};
+// A request with exactly one reply: Query, Cancel, ToolsRequest, WorkersRequest, HealthRequest.
+struct Ask {
+  Message request;
+};
+struct ReadLog {
+  TaskId task;
+  LogStream stream = LogStream::out;
+  std::uint64_t offset = 0;
+  bool follow = false;
+};
+
+}  // namespace command
+
+using CallCommand =
+    std::variant<command::Connect, command::SubmitTasks, command::UploadWorkflow,
+                 command::AwaitTasks, command::AwaitWorkflow, command::Ask, command::ReadLog>;
+
+}  // namespace taskpipe::client

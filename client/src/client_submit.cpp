@@ -1,0 +1,186 @@
+// Client: submitting tasks, batches and workflows.
+#include <algorithm>
+#include <utility>
+
+#include "client/src/call_errors.hpp"
+#include "client/src/client_impl.hpp"
+#include "client/src/task_preparation.hpp"
+#include "common/process/clock.hpp"
+#include "common/process/random.hpp"
+
+namespace taskpipe {
+namespace {
+
+TaskIdPrefix new_prefix() { return process::new_task_id_prefix(process::read_clock().wall); }
+
+// Passes the one answer of a single submit on to its callback.
+class SubmitSink final : public client::CallSink {
+ public:
+  SubmitSink(TaskId id, Client::SubmitCallback done,
+             std::shared_ptr<client::CallbackThread> callbacks, std::function<void()> settled)
+      : id_(id),
+        done_(std::move(done)),
+        callbacks_(std::move(callbacks)),
+        settled_(std::move(settled)) {}
+
+  void deliver(client::CallId, client::Delivery&& what, bool last) noexcept override {
+    if (!last) return;
+    CallResult<TaskId> result = id_;
+    if (auto* refused = std::get_if<client::delivery::TaskRefused>(&what)) {
+      result = tl::unexpected(std::move(refused->error));
+    } else if (auto* failed = std::get_if<client::delivery::Failed>(&what)) {
+      result = tl::unexpected(std::move(failed->error));
+    }
+    settled_();
+    callbacks_->post([done = std::move(done_), result = std::move(result)]() mutable {
+      if (done) done(std::move(result));
+    });
+  }
+
+ private:
+  TaskId id_;
+  Client::SubmitCallback done_;
+  std::shared_ptr<client::CallbackThread> callbacks_;
+  std::function<void()> settled_;
+};
+
+// Params and scripts of one workflow are bounded as a whole.
+std::optional<Error> check_size(const client::command::UploadWorkflow& upload) {
+  std::size_t bytes = 0;
+  const client::PreparedSpec* last = nullptr;
+  for (const auto& task : upload.tasks) {
+    bytes += task.params.size();
+    if (task.spec.get() != last) bytes += task.spec->spec->inline_script.size();
+    last = task.spec.get();
+  }
+  if (bytes <= limits::kMaxWorkflowBytes) return std::nullopt;
+  return Error{ErrorCode::too_big, "params and scripts of the workflow exceed 32 MiB; split it",
+               "tasks"};
+}
+
+}  // namespace
+
+CallResult<TaskId> Client::submit(const TaskRequest& task, const CallOptions& options) {
+  auto ids = submit_batch(std::span(&task, 1), options);
+  if (ids) return ids->front();
+  ClientError error = ids.error().first();
+  // Of a single task the place in the batch says nothing.
+  constexpr std::string_view kFirst = "tasks[0].";
+  if (error.error.field.starts_with(kFirst)) error.error.field.erase(0, kFirst.size());
+  return tl::unexpected(std::move(error));
+}
+
+tl::expected<std::vector<TaskId>, BatchError> Client::submit_batch(
+    std::span<const TaskRequest> tasks, const CallOptions& options) {
+  std::vector<TaskId> ids;
+  if (tasks.empty()) return ids;
+  BatchError failed;
+  client::command::SubmitTasks submit;
+  std::vector<std::size_t> index_of;  // of what is sent: its place in the batch
+  const TaskIdPrefix prefix = new_prefix();
+  client::TaskPreparation preparation;
+  ids.reserve(tasks.size());
+  submit.tasks.reserve(tasks.size());
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const TaskId id = tasks[i].id.value_or(prefix.id(static_cast<std::uint32_t>(i)));
+    ids.push_back(id);
+    auto prepared = preparation.prepare(tasks[i], id);
+    if (prepared) {
+      index_of.push_back(i);
+      submit.tasks.push_back(std::move(*prepared));
+    } else {
+      Error error = std::move(prepared.error());
+      error.field = "tasks[" + std::to_string(i) + "]." + error.field;
+      failed.items.push_back({i, client::refused(std::move(error))});
+    }
+  }
+  if (!submit.tasks.empty()) {
+    auto done = impl_->run(std::move(submit), impl_->request_timeout(options), options.stop,
+                           [&](client::CallId, client::Delivery&& what) {
+                             auto* refused = std::get_if<client::delivery::TaskRefused>(&what);
+                             if (refused == nullptr) return;
+                             failed.items.push_back(
+                                 {index_of[refused->index], std::move(refused->error)});
+                           });
+    if (!done) {
+      for (const std::size_t i : index_of) failed.items.push_back({i, done.error()});
+    }
+  }
+  if (failed.items.empty()) return ids;
+  std::sort(failed.items.begin(), failed.items.end(),
+            [](const auto& a, const auto& b) { return a.index < b.index; });
+  failed.ids = std::move(ids);
+  return tl::unexpected(std::move(failed));
+}
+
+CallResult<TaskId> Client::submit_async(const TaskRequest& task, SubmitCallback done,
+                                        const CallOptions& options) {
+  client::TaskPreparation preparation;
+  auto prepared = preparation.prepare(task, new_prefix().id(0));
+  if (!prepared) return tl::unexpected(client::refused(std::move(prepared.error())));
+  const TaskId id = prepared->id;
+  const Millis timeout = impl_->request_timeout(options);
+  auto callbacks = impl_->callbacks();
+  if (!callbacks) return tl::unexpected(client::closed("it was closed before the call"));
+  const std::size_t limit = impl_->options().max_unacknowledged;
+  if (!impl_->open_submits().acquire(limit, timeout, options.stop)) {
+    return tl::unexpected(options.stop.stop_requested()
+                              ? client::stopped()
+                              : client::timed_out("waiting for earlier submits", timeout));
+  }
+  client::command::SubmitTasks submit;
+  submit.tasks.push_back(std::move(*prepared));
+  auto settled = [impl = std::weak_ptr<Impl>(impl_)] {
+    if (auto alive = impl.lock()) alive->open_submits().release();
+  };
+  auto sink = std::make_shared<SubmitSink>(id, std::move(done), std::move(callbacks), settled);
+  auto begun = impl_->begin(client::CallStart{impl_->new_call(), std::move(submit), timeout},
+                            std::move(sink));
+  if (!begun) {
+    settled();
+    return tl::unexpected(std::move(begun.error()));
+  }
+  return id;
+}
+
+CallResult<WorkflowReceipt> Client::submit_workflow(const WorkflowRequest& workflow,
+                                                    const CallOptions& options) {
+  client::command::UploadWorkflow upload;
+  for (const auto& task : workflow.tasks) {
+    upload.dependencies.push_back(Dependencies{task.after});
+  }
+  if (auto error = check_dependencies(upload.dependencies)) {
+    return tl::unexpected(client::refused(std::move(*error)));
+  }
+  if (workflow.name.size() > limits::kMaxNameBytes) {
+    return tl::unexpected(client::refused(
+        Error{ErrorCode::invalid, "name is longer than 128 bytes", "name"}));
+  }
+  const TaskIdPrefix prefix = new_prefix();
+  const TaskId base = new_prefix().id(0);  // of another prefix: no task has the workflow's id
+  upload.id = WorkflowId(base.high(), base.low());
+  upload.name = workflow.name;
+  upload.on_failure = workflow.on_failure;
+  WorkflowReceipt receipt{upload.id, {}};
+  client::TaskPreparation preparation;
+  for (std::size_t i = 0; i < workflow.tasks.size(); ++i) {
+    auto task = preparation.prepare(workflow.tasks[i].task,
+                                    prefix.id(static_cast<std::uint32_t>(i)));
+    if (!task) {
+      task.error().field = "tasks[" + std::to_string(i) + "]." + task.error().field;
+      task.error().text = "task " + std::to_string(i) + ": " + task.error().text;
+      return tl::unexpected(client::refused(std::move(task.error())));
+    }
+    receipt.tasks.push_back(task->id);
+    upload.tasks.push_back(std::move(*task));
+  }
+  if (auto error = check_size(upload)) {
+    return tl::unexpected(client::refused(std::move(*error)));
+  }
+  auto done = impl_->run(std::move(upload), impl_->request_timeout(options), options.stop,
+                         [](client::CallId, client::Delivery&&) {});
+  if (!done) return tl::unexpected(std::move(done.error()));
+  return receipt;
+}
+
+}  // namespace taskpipe

@@ -1,0 +1,102 @@
+// Client: waiting for ends.
+#include <utility>
+
+#include "client/src/call_errors.hpp"
+#include "client/src/client_impl.hpp"
+#include "client/src/task_results.hpp"
+
+namespace taskpipe {
+namespace {
+
+// Hands the one end that an asynchronous wait is about to its callback.
+class WaitSink final : public client::CallSink {
+ public:
+  WaitSink(Client::WaitCallback done, std::shared_ptr<client::CallbackThread> callbacks)
+      : done_(std::make_shared<Client::WaitCallback>(std::move(done))),
+        callbacks_(std::move(callbacks)) {}
+  // The callback may own whatever it likes, the client included: it ends on its own thread.
+  ~WaitSink() override {
+    if (done_) callbacks_->post([done = std::move(done_)] {});
+  }
+
+  void deliver(client::CallId, client::Delivery&& what, bool) noexcept override {
+    callbacks_->post([done = std::move(done_), what = std::move(what)]() mutable {
+      if (auto* ended = std::get_if<client::delivery::TasksEnded>(&what)) {
+        (*done)(client::result_of(std::move(ended->tasks.front())));
+      } else if (auto* failed = std::get_if<client::delivery::Failed>(&what)) {
+        (*done)(tl::unexpected(std::move(failed->error)));
+      }
+    });
+  }
+
+ private:
+  std::shared_ptr<Client::WaitCallback> done_;
+  std::shared_ptr<client::CallbackThread> callbacks_;
+};
+
+}  // namespace
+
+CallResult<TaskResult> Client::wait(const TaskId& id, const CallOptions& options) {
+  auto results = wait_all(std::span(&id, 1), options);
+  if (!results) return tl::unexpected(std::move(results.error()));
+  return std::move(results->front());
+}
+
+CallResult<std::vector<TaskResult>> Client::wait_all(std::span<const TaskId> ids,
+                                                     const CallOptions& options) {
+  std::vector<TaskResult> results;
+  if (ids.empty()) return results;
+  auto done = impl_->run(client::command::AwaitTasks{client::distinct(ids)}, options.timeout,
+                         options.stop, [&](client::CallId, client::Delivery&& what) {
+                           auto* ended = std::get_if<client::delivery::TasksEnded>(&what);
+                           if (ended == nullptr) return;
+                           for (auto& task : ended->tasks) {
+                             results.push_back(client::result_of(std::move(task)));
+                           }
+                         });
+  if (!done) return tl::unexpected(std::move(done.error()));
+  return client::in_order_of(ids, std::move(results));
+}
+
+CallResult<TaskResult> Client::wait_any(std::span<const TaskId> ids, const CallOptions& options) {
+  if (ids.empty()) {
+    return tl::unexpected(client::refused(
+        Error{ErrorCode::invalid, "ids is empty; there is nothing to wait for", "ids"}));
+  }
+  auto first = impl_->run_until_first(client::command::AwaitTasks{client::distinct(ids)},
+                                      options.timeout, options.stop);
+  if (!first) return tl::unexpected(std::move(first.error()));
+  auto& ended = std::get<client::delivery::TasksEnded>(*first);
+  return client::result_of(std::move(ended.tasks.front()));
+}
+
+CallResult<DoneWorkflow> Client::wait_workflow(const WorkflowId& id, const CallOptions& options) {
+  DoneWorkflow result;
+  auto done = impl_->run(client::command::AwaitWorkflow{id}, options.timeout, options.stop,
+                         [&](client::CallId, client::Delivery&& what) {
+                           auto* ended = std::get_if<client::delivery::WorkflowEnded>(&what);
+                           if (ended != nullptr) result = ended->workflow;
+                         });
+  if (!done) return tl::unexpected(std::move(done.error()));
+  return result;
+}
+
+AsyncId Client::wait_async(const TaskId& id, WaitCallback done, const CallOptions& options) {
+  const client::CallId call = impl_->new_call();
+  const AsyncId async{call.value()};
+  auto callbacks = impl_->callbacks();
+  if (!callbacks) {
+    if (done) done(tl::unexpected(client::closed("it was closed before the call")));
+    return async;
+  }
+  if (!done) done = [](CallResult<TaskResult>) {};
+  auto sink = std::make_shared<WaitSink>(std::move(done), std::move(callbacks));
+  auto begun = impl_->begin(
+      client::CallStart{call, client::command::AwaitTasks{{id}}, options.timeout}, sink);
+  if (!begun) sink->deliver(call, client::delivery::Failed{std::move(begun.error())}, true);
+  return async;
+}
+
+void Client::forget(AsyncId call) { impl_->forget(client::CallId{call.value()}); }
+
+}  // namespace taskpipe

@@ -1,0 +1,232 @@
+#include "client/src/io_thread.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <span>
+#include <utility>
+
+#include "client/src/call_errors.hpp"
+#include "common/model/limits.hpp"
+#include "common/process/clock.hpp"
+#include "common/protocol/codec.hpp"
+
+namespace taskpipe::client {
+namespace {
+
+// Waits are not credited: a client that repeats millions of them after a reconnect must not run
+// into the high-water mark, where a DEALER refuses.
+constexpr int kSendHighWater = 100'000;
+
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span<const char>(text));
+}
+
+std::optional<Received> readable_header(const std::vector<protocol::FrameView>& frames) {
+  if (frames.empty()) return std::nullopt;
+  const auto header = protocol::decode_header(frames[0]);
+  if (!header) return std::nullopt;
+  return Received{header->session, header->correlation};
+}
+
+}  // namespace
+
+IoThread::IoThread(IoConfig config, process::Mailbox<IoRequest>& mailbox)
+    : config_(std::move(config)),
+      mailbox_(mailbox),
+      context_(std::make_unique<net::Context>()),
+      core_(config_.session, config_.seed) {}
+
+void IoThread::run() {
+  while (!stopping_) {
+    wait();
+    now_ = process::read_clock().monotonic;
+    drain_mailbox();
+    drain_broker();
+    drain_events();
+    core_.end_turn(now_, effects_);
+    carry_out();
+  }
+  say_goodbye();
+  poller_.reset();
+  dealer_.reset();
+  sub_.reset();
+  context_.reset();  // waits for what lingers
+}
+
+void IoThread::wait() {
+  if (!poller_) {
+    poller_.emplace();
+    poller_->add_fd(mailbox_.fd());
+    if (dealer_) poller_->add(dealer_->native());
+    if (sub_) poller_->add(sub_->native());
+  }
+  std::optional<MonotonicTime> due = core_.next_deadline();
+  const auto silent = sub_endpoint_.empty() ? std::nullopt : stream_.silent_at();
+  if (silent && (!due || *silent < *due)) due = silent;
+  std::optional<Millis> timeout;
+  if (due) {
+    const auto left = *due - process::read_clock().monotonic;
+    // Rounded up: waking a moment too early would spin until the deadline.
+    timeout = std::max(Millis(0), std::chrono::ceil<Millis>(left));
+  }
+  poller_->wait(timeout);
+}
+
+struct IoThread::Apply {
+  IoThread& io;
+
+  void operator()(request::Begin&& r) const {
+    io.sinks_.emplace(r.start.id, std::move(r.sink));
+    io.core_.begin(std::move(r.start), io.now_, io.effects_);
+  }
+  void operator()(request::Abort&& r) const {
+    io.core_.abort(r.call, std::move(r.why), io.effects_);
+  }
+  void operator()(request::Forget&& r) const {
+    io.core_.forget(r.call);
+    io.subscribe(io.stream_.remove(r.call));
+    io.sinks_.erase(r.call);
+  }
+  void operator()(request::LogConsumed&& r) const { io.core_.log_consumed(r.call, r.bytes); }
+  void operator()(request::Subscribe&& r) const {
+    io.sinks_.emplace(r.call, std::move(r.sink));
+    io.subscribe(io.stream_.add(r.call, std::move(r.topics), io.now_));
+  }
+  void operator()(request::Stop&&) const { io.stopping_ = true; }
+};
+
+void IoThread::drain_mailbox() {
+  mailbox_.take(requests_);
+  for (auto& request : requests_) std::visit(Apply{*this}, std::move(request));
+  requests_.clear();
+}
+
+void IoThread::drain_broker() {
+  for (std::size_t i = 0; dealer_ && i < limits::kMaxMessagesPerTurn; ++i) {
+    if (!dealer_->receive(received_)) return;
+    if (received_.is_probe()) continue;
+    const auto frames = received_.frames();
+    auto decoded = received_.oversized
+                       ? tl::expected<protocol::DecodedMessage, Error>(tl::unexpected(
+                             Error{ErrorCode::too_big, "more frames than the protocol allows", {}}))
+                       : protocol::decode(frames);
+    if (decoded) {
+      const Received header{decoded->header.session, decoded->header.correlation};
+      core_.on_message(header, std::move(decoded->message), now_, effects_);
+    } else {
+      core_.on_malformed(readable_header(frames), decoded.error(), now_, effects_);
+    }
+  }
+}
+
+void IoThread::drain_events() {
+  net::SubSocket::Received message;
+  for (std::size_t i = 0; sub_ && i < limits::kMaxMessagesPerTurn; ++i) {
+    if (!sub_->receive(message)) break;
+    auto events = protocol::decode_events(bytes_of(message.position), bytes_of(message.body));
+    // The channel is lossy in any case: what cannot be read shows as a gap.
+    if (events) stream_.on_events(message.topic, std::move(*events), now_, effects_);
+  }
+  const auto silent = sub_endpoint_.empty() ? std::nullopt : stream_.silent_at();
+  if (silent && now_ >= *silent) reopen_events();
+}
+
+void IoThread::carry_out() {
+  // A send may fail and thereby change the socket; the core gives up the connection only once.
+  while (effects_.socket != SocketChange::keep || effects_.welcome || !effects_.sends.empty() ||
+         !effects_.deliveries.empty()) {
+    Effects effects = std::exchange(effects_, Effects{});
+    if (effects.socket != SocketChange::keep) change_socket(effects.socket);
+    if (effects.welcome) connect_events(*effects.welcome);
+    for (const auto& outgoing : effects.sends) send(outgoing);
+    for (auto& delivered : effects.deliveries) deliver(std::move(delivered));
+  }
+}
+
+void IoThread::change_socket(SocketChange change) {
+  poller_.reset();
+  dealer_.reset();
+  if (change == SocketChange::close) return;
+  net::SocketTuning tuning;
+  tuning.send_high_water = kSendHighWater;
+  tuning.linger_ms = static_cast<int>(config_.linger.count());
+  Error problem;
+  try {
+    dealer_ = std::make_unique<net::DealerSocket>(*context_, tuning);
+    const auto connected = dealer_->connect(config_.broker.to_string());
+    if (connected) return;
+    problem = connected.error();
+  } catch (const std::exception& e) {  // no descriptor left, for one
+    problem = Error{ErrorCode::invalid, std::string("cannot open a socket: ") + e.what(), "broker"};
+  }
+  dealer_.reset();
+  core_.on_unconnectable(problem, now_, effects_);
+}
+
+void IoThread::send(const Outgoing& outgoing) {
+  if (!dealer_) return;  // given up by an earlier send of this turn
+  const auto flags = outgoing.resend ? protocol::kFlagResend : std::uint16_t{0};
+  const auto encoded =
+      protocol::encode(outgoing.message, outgoing.correlation, outgoing.session, flags);
+  if (!encoded) {
+    core_.on_unencodable(outgoing.correlation, encoded.error(), now_, effects_);
+  } else if (dealer_->send(*encoded) == net::SendStatus::unreachable) {
+    core_.on_unsendable(now_, effects_);
+  }
+}
+
+void IoThread::deliver(Delivered&& delivered) {
+  const auto sink = sinks_.find(delivered.call);
+  if (sink == sinks_.end()) return;  // forgotten meanwhile
+  sink->second->deliver(delivered.call, std::move(delivered.what), delivered.last);
+  if (delivered.last) sinks_.erase(sink);
+}
+
+void IoThread::connect_events(const Welcome& welcome) {
+  const std::string endpoint =
+      event_endpoint(config_.broker, config_.wanted_events, welcome.event_endpoint);
+  if (endpoint == sub_endpoint_ && sub_) return;
+  sub_endpoint_ = endpoint;
+  if (!stream_.empty()) reopen_events();
+}
+
+void IoThread::reopen_events() {
+  poller_.reset();
+  sub_.reset();
+  stream_.on_reconnect(now_, effects_);
+  if (sub_endpoint_.empty()) return;
+  // What goes wrong here is tried again when the stream counts as silent. Ends of tasks do not
+  // depend on it.
+  try {
+    sub_ = std::make_unique<net::SubSocket>(*context_, net::SocketTuning{});
+    for (const auto& topic : stream_.topics()) sub_->subscribe(topic);
+    if (!sub_->connect(sub_endpoint_)) sub_.reset();
+  } catch (const std::exception&) {
+    sub_.reset();
+  }
+}
+
+void IoThread::subscribe(const EventStream::Changes& changes) {
+  if (changes.added.empty() && changes.removed.empty()) return;
+  if (!sub_) {
+    if (!changes.added.empty()) reopen_events();
+    return;
+  }
+  for (const auto& topic : changes.added) sub_->subscribe(topic);
+  for (const auto& topic : changes.removed) sub_->unsubscribe(topic);
+}
+
+void IoThread::say_goodbye() {
+  if (dealer_ && core_.link().ready()) {
+    send(Outgoing{Bye{"closing"}, Correlation{}, core_.link().session()});
+  }
+  effects_.clear();
+  core_.close(closed("it was closed while the call was in progress"), effects_);
+  carry_out();
+  for (auto& [call, sink] : sinks_) {  // subscriptions
+    sink->deliver(call, delivery::Failed{closed("it was closed")}, true);
+  }
+  sinks_.clear();
+}
+
+}  // namespace taskpipe::client

@@ -1,0 +1,99 @@
+#include "client/src/request_table.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "client/src/call_errors.hpp"
+#include "common/model/limits.hpp"
+
+namespace taskpipe::client {
+namespace {
+
+struct IsReplyTo {
+  const Message& reply;
+  template <class Reply>
+  [[nodiscard]] bool is() const {
+    return std::holds_alternative<Reply>(reply);
+  }
+  bool operator()(const Query&) const { return is<Rows>(); }
+  bool operator()(const Cancel&) const { return is<CancelAck>(); }
+  bool operator()(const ToolsRequest&) const { return is<ToolsReply>(); }
+  bool operator()(const WorkersRequest&) const { return is<WorkersReply>(); }
+  bool operator()(const HealthRequest&) const { return is<HealthReply>(); }
+  template <class Other>
+  bool operator()(const Other&) const {
+    return false;
+  }
+};
+
+}  // namespace
+
+void RequestTable::add(CallId call, Message request) {
+  const Correlation correlation = correlations_.next(RequestKind::ask);
+  requests_.emplace(correlation, Request{call, std::move(request), false, {}});
+  by_call_.emplace(call, correlation);
+  unsent_.push_back(correlation);
+}
+
+void RequestTable::forget(CallId call) {
+  const auto found = by_call_.find(call);
+  if (found == by_call_.end()) return;
+  requests_.erase(found->second);
+  std::erase(unsent_, found->second);
+  by_call_.erase(found);
+}
+
+void RequestTable::on_welcome() {
+  unsent_.clear();
+  for (auto& [correlation, request] : requests_) {
+    request.sent = false;
+    request.not_before = MonotonicTime{};
+    unsent_.push_back(correlation);
+  }
+  std::sort(unsent_.begin(), unsent_.end());
+}
+
+bool RequestTable::on_reply(Correlation correlation, Message&& reply, Effects& out) {
+  const auto found = requests_.find(correlation);
+  if (found == requests_.end()) return false;
+  if (!std::visit(IsReplyTo{reply}, found->second.message)) return false;
+  const CallId call = found->second.call;
+  forget(call);
+  out.deliver(call, delivery::Answered{std::move(reply)}, true);
+  return true;
+}
+
+void RequestTable::on_error(Correlation correlation, const Error& error, MonotonicTime now,
+                            Effects& out) {
+  const auto found = requests_.find(correlation);
+  if (found == requests_.end()) return;
+  if (error.code == ErrorCode::busy || error.code == ErrorCode::flow) {
+    found->second.not_before = now + Millis(error.retry_ms.value_or(limits::kBusyRetryMs));
+    if (std::exchange(found->second.sent, false)) unsent_.push_back(correlation);
+    return;
+  }
+  const CallId call = found->second.call;
+  forget(call);
+  out.fail(call, refused(error));
+}
+
+void RequestTable::flush(MonotonicTime now, SessionId session, Effects& out) {
+  std::erase_if(unsent_, [&](Correlation correlation) {
+    Request& request = requests_.at(correlation);
+    if (now < request.not_before) return false;
+    request.sent = true;
+    out.sends.push_back(Outgoing{request.message, correlation, session});
+    return true;
+  });
+}
+
+std::optional<MonotonicTime> RequestTable::next_deadline() const {
+  std::optional<MonotonicTime> next;
+  for (const Correlation correlation : unsent_) {
+    const MonotonicTime at = requests_.at(correlation).not_before;
+    if (!next || at < *next) next = at;
+  }
+  return next;
+}
+
+}  // namespace taskpipe::client
