@@ -67,6 +67,18 @@ inline constexpr std::size_t kMaxArtifacts = 1000;
 inline constexpr std::uint64_t kMaxLogFileBytes = 1ULL << 30U;  // stdout/stderr file of one attempt
 inline constexpr std::uint32_t kProgressIntervalMs = 100;       // progress is coalesced to this
 
+// --- Worker -------------------------------------------------------------------------------------
+inline constexpr std::uint32_t kHelloIntervalMs = 1000;      // between two HELLOs of one link
+inline constexpr std::uint32_t kLinkPatienceMs = 5000;       // for WHO or WELCOME; doubles, then
+inline constexpr std::uint32_t kLinkPatienceMaxMs = 30'000;  // a fresh socket is opened
+inline constexpr std::uint32_t kResultResendMs = 10'000;     // unacknowledged RESULT is sent again
+inline constexpr std::uint64_t kMaxUnacknowledgedBytes = 256ULL << 20U;  // then nothing is started
+inline constexpr std::size_t kHandlerPoolDepth = 1024;   // tasks handed to the handler pool
+inline constexpr std::uint32_t kHandlerAnnounceMs = 20;  // a handler running longer is STARTED
+inline constexpr std::uint64_t kMaxLogBytesInFlight = 4ULL << 20U;  // not covered by a PONG yet
+inline constexpr std::uint64_t kLogBytesPerPing = 512ULL << 10U;    // then PING without waiting
+inline constexpr std::uint32_t kStopPatienceMs = 10'000;  // for stopped attempts to end, at exit
+
 // --- Client -------------------------------------------------------------------------------------
 inline constexpr std::uint32_t kConnectTimeoutMs = 5000;
 inline constexpr std::uint32_t kResendFirstMs = 2000;
