@@ -6,11 +6,11 @@
 
 namespace taskpipe::worker {
 
-Attempt* AttemptTable::add(const AttemptKey& key, AttemptKind kind, TaskSpecPtr spec,
+HeldAttempt* AttemptTable::add(const AttemptKey& key, AttemptKind kind, TaskSpecPtr spec,
                            Payload params) {
   auto [position, added] = attempts_.try_emplace(key);
   if (!added) return nullptr;
-  Attempt& attempt = position->second;
+  HeldAttempt& attempt = position->second;
   attempt.kind = kind;
   attempt.spec = std::move(spec);
   attempt.params = std::move(params);
@@ -18,7 +18,7 @@ Attempt* AttemptTable::add(const AttemptKey& key, AttemptKind kind, TaskSpecPtr 
   return &attempt;
 }
 
-Attempt* AttemptTable::find(const AttemptKey& key) {
+HeldAttempt* AttemptTable::find(const AttemptKey& key) {
   const auto found = attempts_.find(key);
   return found == attempts_.end() ? nullptr : &found->second;
 }
@@ -34,7 +34,7 @@ bool AttemptTable::is_running_task(const TaskId& task) const {
   });
 }
 
-void AttemptTable::mark_running(Attempt& attempt) {
+void AttemptTable::mark_running(HeldAttempt& attempt) {
   assert(attempt.queued());
   attempt.state = Running{};
   --queued_count_;

@@ -19,7 +19,7 @@ struct Running {
   bool abandoned = false;  // stopped by us at exit: the broker gives it to others, no RESULT
 };
 
-struct Attempt {
+struct HeldAttempt {
   AttemptKind kind = AttemptKind::process;
   TaskSpecPtr spec;
   Payload params;
@@ -31,15 +31,15 @@ struct Attempt {
 
 class AttemptTable {
  public:
-  using Map = std::unordered_map<AttemptKey, Attempt>;
+  using Map = std::unordered_map<AttemptKey, HeldAttempt>;
 
   // As queued; null when the key is there already.
-  Attempt* add(const AttemptKey& key, AttemptKind kind, TaskSpecPtr spec, Payload params);
+  HeldAttempt* add(const AttemptKey& key, AttemptKind kind, TaskSpecPtr spec, Payload params);
   // Null when unknown.
-  [[nodiscard]] Attempt* find(const AttemptKey& key);
+  [[nodiscard]] HeldAttempt* find(const AttemptKey& key);
   [[nodiscard]] bool is_queued(const AttemptKey& key) const;
   [[nodiscard]] bool is_running_task(const TaskId& task) const;  // O(attempts)
-  void mark_running(Attempt& attempt);
+  void mark_running(HeldAttempt& attempt);
   void erase(const AttemptKey& key);
   void drop_queued();
 

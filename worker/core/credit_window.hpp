@@ -1,4 +1,5 @@
-// How much unstarted work the broker may send ahead, in tasks and in bytes of params.
+// How much unstarted work the broker may send ahead, in tasks and in bytes (of params and inline
+// scripts).
 //
 // Both counters are cumulative since HELLO, so that a lost or repeated CREDIT does no harm:
 //   granted = consumed + window,

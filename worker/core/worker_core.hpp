@@ -109,7 +109,7 @@ class WorkerCore {
   void on(const command::AttemptEnded& command, Turn turn);
   void on(const command::SpoolStored& command, Turn turn);
   void start_ready(Turn turn);
-  void leave_queue(const AttemptKey& key, const Attempt& attempt);
+  void leave_queue(const AttemptKey& key, const HeldAttempt& attempt);
   void kill(const AttemptKey& key, std::uint32_t grace_ms, Turn turn);
   void dispose(const AttemptKey& key, ResultOutbox::Disposal disposal, Turn turn);
 

@@ -47,14 +47,14 @@ void WorkerCore::begin_drain(std::optional<MonotonicTime> deadline, Turn turn) {
   }
 }
 
-// Stops whatever runs without reporting it: it is not the task that failed. The broker sees the
-// attempt missing after this worker's BYE, and gives the task to another.
+// Stops whatever runs without reporting it: it is not the task that failed. Once this worker has
+// said DRAINED, the broker gives to others what it has no result of.
 void WorkerCore::stop_running(Turn turn, Millis most_grace) {
   phase_ = Phase::stopping;
   drain_deadline_.reset();
   exit_deadline_ = turn.now.monotonic + most_grace + Millis{limits::kStopPatienceMs};
   for (const AttemptKey& key : attempts_.running_keys()) {
-    Attempt& attempt = *attempts_.find(key);
+    HeldAttempt& attempt = *attempts_.find(key);
     attempt.running()->abandoned = true;
     std::uint32_t grace = attempt.spec->limits.grace_ms;
     if (grace == 0) grace = limits::kDefaultGraceMs;
@@ -97,8 +97,8 @@ void WorkerCore::drive_drain(Turn turn) {
 
 void WorkerCore::exit(Turn turn, ExitCause cause, std::string reason) {
   if (link_.established()) {
-    if (cause == ExitCause::drained) send(turn, Drained{true});
-    if (cause != ExitCause::replaced) send(turn, Bye{reason});
+    // The last word of the session. It can be lost: then the lease runs out.
+    if (cause == ExitCause::drained || cause == ExitCause::stopped) send(turn, Drained{true});
   }
   phase_ = Phase::over;
   turn.out.exit = Exit{cause, std::move(reason)};

@@ -9,6 +9,11 @@
 namespace taskpipe::worker {
 namespace {
 
+// What a task counts against the credit in bytes; the broker counts the same.
+std::uint64_t credit_bytes(const TaskSpec& spec, const Payload& params) {
+  return params.size() + spec.inline_script.size();
+}
+
 Outcome cancelled_before_start() {
   Outcome outcome;
   outcome.state = TaskState::cancelled;
@@ -50,10 +55,10 @@ void WorkerCore::on_message(const Tasks& tasks, Correlation, Turn turn) {
         verdict->refusal ? verdict->refusal : admission_.check_placements(item.placements);
     if (refusal) {
       ack.refused.push_back({item.attempt, std::move(*refusal)});
-      credit_.consume(item.params.size());
+      credit_.consume(credit_bytes(*spec, item.params));
     } else if (phase_ != Phase::working || attempts_.queued_count() >= config_.window_tasks) {
       returned.attempts.push_back(item.attempt);
-      credit_.consume(item.params.size());
+      credit_.consume(credit_bytes(*spec, item.params));
     } else {
       attempts_.add(item.attempt, verdict->kind, spec, item.params);
       ready_.push(spec->priority, item.attempt);
@@ -63,8 +68,8 @@ void WorkerCore::on_message(const Tasks& tasks, Correlation, Turn turn) {
   if (!returned.attempts.empty()) send(turn, std::move(returned));
 }
 
-void WorkerCore::leave_queue(const AttemptKey& key, const Attempt& attempt) {
-  credit_.consume(attempt.params.size());
+void WorkerCore::leave_queue(const AttemptKey& key, const HeldAttempt& attempt) {
+  credit_.consume(credit_bytes(*attempt.spec, attempt.params));
   attempts_.erase(key);
   // Lazily removed entries are dropped at the head; behind a task that waits long they could pile
   // up.
@@ -76,7 +81,7 @@ void WorkerCore::leave_queue(const AttemptKey& key, const Attempt& attempt) {
 void WorkerCore::on_message(const Recall& recall, Correlation correlation, Turn turn) {
   Returned returned;
   for (const AttemptKey& key : recall.attempts) {
-    const Attempt* attempt = attempts_.find(key);
+    const HeldAttempt* attempt = attempts_.find(key);
     if (attempt == nullptr || !attempt->queued()) continue;
     leave_queue(key, *attempt);
     returned.attempts.push_back(key);
@@ -89,7 +94,7 @@ void WorkerCore::on_message(const Kill& message, Correlation, Turn turn) {
 }
 
 void WorkerCore::kill(const AttemptKey& key, std::uint32_t grace_ms, Turn turn) {
-  Attempt* attempt = attempts_.find(key);
+  HeldAttempt* attempt = attempts_.find(key);
   if (attempt == nullptr) return;  // has ended; its result is on the way
   if (attempt->queued()) {
     leave_queue(key, *attempt);
@@ -128,17 +133,17 @@ void WorkerCore::start_ready(Turn turn) {
     if (attempts_.running_count() + results_.size() >= limits::kMaxHelloAttempts) return;
     if (results_.bytes() >= limits::kMaxUnacknowledgedBytes) return;
     const AttemptKey key = *head;
-    Attempt& attempt = *attempts_.find(key);
+    HeldAttempt& attempt = *attempts_.find(key);
     if (!capacity_.acquire(attempt.kind, *attempt.spec)) return;
     ready_.pop();
     attempts_.mark_running(attempt);
-    credit_.consume(attempt.params.size());
+    credit_.consume(credit_bytes(*attempt.spec, attempt.params));
     turn.out.starts.push_back({key, attempt.kind, attempt.spec, std::move(attempt.params)});
   }
 }
 
 void WorkerCore::on(const command::AttemptStarted& command, Turn) {
-  const Attempt* attempt = attempts_.find(command.attempt);
+  const HeldAttempt* attempt = attempts_.find(command.attempt);
   if (attempt == nullptr || attempt->queued()) return;
   started_.push_back({{command.attempt, command.pid}, attempt->kind});
 }
@@ -154,7 +159,7 @@ void WorkerCore::on(const command::AttemptProgressed& command, Turn) {
 }
 
 void WorkerCore::on(const command::AttemptEnded& command, Turn turn) {
-  Attempt* attempt = attempts_.find(command.attempt);
+  HeldAttempt* attempt = attempts_.find(command.attempt);
   Running* running = attempt == nullptr ? nullptr : attempt->running();
   if (running == nullptr) return;
   capacity_.release(attempt->kind, *attempt->spec);
