@@ -23,11 +23,17 @@ inline constexpr std::size_t kMaxQueryRows = 1000;
 inline constexpr std::size_t kMaxLogChunkBytes = 64U << 10U;
 inline constexpr std::size_t kMaxTopicBytes = 200;          // longer ones corrupt subscriptions
 inline constexpr std::size_t kMaxMalformedPerSession = 10;  // then BYE
+inline constexpr std::size_t kMaxFeatures = 64;             // in HELLO
+inline constexpr std::size_t kMaxToolRows = 4096;           // in TOOLS_REPLY
+inline constexpr std::size_t kMaxWarnings = 64;             // in HEALTH_REPLY
+inline constexpr std::size_t kMaxStreams = 8192;            // positions in one heartbeat event
 
 // --- Text fields --------------------------------------------------------------------------------
 inline constexpr std::size_t kMaxNameBytes = 128;  // tool, label key, resource, host, user
 inline constexpr std::size_t kMaxScriptNameBytes = 512;
 inline constexpr std::size_t kMaxTextBytes = 1024;  // messages, reasons, descriptions
+inline constexpr std::size_t kMaxPathBytes = 4096;  // files and folders in a report
+inline constexpr std::size_t kSha256HexBytes = 64;
 inline constexpr std::size_t kMaxLabels = 64;
 inline constexpr std::size_t kMaxNamedResources = 32;
 inline constexpr std::size_t kMaxMetrics = 64;       // in one progress report
@@ -35,10 +41,14 @@ inline constexpr std::size_t kMaxPlacements = 4096;  // nodes one attempt occupi
 
 // --- Values (params, results) -------------------------------------------------------------------
 inline constexpr std::size_t kMaxValueDepth = 32;
+inline constexpr std::size_t kMaxValueElements = 1'000'000;  // in one payload, at every depth
+inline constexpr std::size_t kMaxReportMetrics = 1024;
 
 // --- Workflows ----------------------------------------------------------------------------------
 inline constexpr std::size_t kMaxWorkflowTasks = 100'000;
 inline constexpr std::size_t kMaxDependenciesPerTask = 1024;
+inline constexpr std::size_t kMaxWorkflowBytes = 32U << 20U;  // params and scripts of one workflow
+inline constexpr std::size_t kMaxPartialWorkflows = 64;       // per session, parts still missing
 
 // --- Liveness -----------------------------------------------------------------------------------
 inline constexpr std::uint32_t kHeartbeatMs = 2000;
@@ -56,6 +66,12 @@ inline constexpr std::uint32_t kBusyRetryMs = 1000;
 inline constexpr std::uint64_t kHistoryLagMaxTasks = 2'000'000;  // finished, not yet in history
 inline constexpr std::size_t kMaxSessions = 20'000;
 inline constexpr std::size_t kMaxLookupsInFlight = 4096;
+inline constexpr std::size_t kMaxSignatures = 65'536;             // distinct requirements queued
+inline constexpr std::size_t kMaxQueryScan = 10'000;              // live tasks looked at per QUERY
+inline constexpr std::size_t kMaxWatchedTasks = 100'000;          // `id.` topics subscribed to
+inline constexpr std::size_t kMaxSubscribedTopics = 10'000;       // other topics
+inline constexpr std::size_t kMaxLogFollowers = 10'000;           // FETCHes that follow
+inline constexpr std::size_t kMaxForwardedFetches = 4096;         // FETCHes asked of workers
 
 // --- Execution ----------------------------------------------------------------------------------
 inline constexpr std::uint32_t kDefaultGraceMs = 5000;  // SIGTERM → SIGKILL
