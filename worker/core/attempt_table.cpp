@@ -7,7 +7,7 @@
 namespace taskpipe::worker {
 
 HeldAttempt* AttemptTable::add(const AttemptKey& key, AttemptKind kind, TaskSpecPtr spec,
-                           Payload params) {
+                               Payload params) {
   auto [position, added] = attempts_.try_emplace(key);
   if (!added) return nullptr;
   HeldAttempt& attempt = position->second;

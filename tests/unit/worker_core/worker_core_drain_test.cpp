@@ -108,7 +108,6 @@ TEST_F(WorkerDrain, ResultsInMemoryWaitForTheBrokerAsLongAsThereIsTime) {
 TEST_F(WorkerDrain, SaysSoAgainAfterAReconnect) {
   desk_.receive(Drain{0});
   (void)desk_.end_turn();
-  desk_.advance(Millis{1000});
   (void)desk_.reconnect(8);
   EXPECT_EQ(describe(desk_.end_turn()), "s8 DRAINED begun\n");
 }

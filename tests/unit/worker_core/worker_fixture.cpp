@@ -167,6 +167,7 @@ void CoreOnDesk::establish(std::uint64_t session, std::uint64_t epoch) {
 }
 
 Hello CoreOnDesk::reconnect(std::uint64_t session, std::uint64_t epoch) {
+  advance(Millis{limits::kHelloIntervalMs});
   receive_as(SessionId{}, Who{Epoch(epoch)});
   const Effects effects = end_turn();
   const auto hellos = sent<Hello>(effects);
