@@ -23,11 +23,17 @@ inline constexpr std::size_t kMaxQueryRows = 1000;
 inline constexpr std::size_t kMaxLogChunkBytes = 64U << 10U;
 inline constexpr std::size_t kMaxTopicBytes = 200;          // longer ones corrupt subscriptions
 inline constexpr std::size_t kMaxMalformedPerSession = 10;  // then BYE
+inline constexpr std::size_t kMaxFeatures = 64;             // in HELLO
+inline constexpr std::size_t kMaxToolRows = 4096;           // in TOOLS_REPLY
+inline constexpr std::size_t kMaxWarnings = 64;             // in HEALTH_REPLY
+inline constexpr std::size_t kMaxStreams = 8192;            // positions in one heartbeat event
 
 // --- Text fields --------------------------------------------------------------------------------
 inline constexpr std::size_t kMaxNameBytes = 128;  // tool, label key, resource, host, user
 inline constexpr std::size_t kMaxScriptNameBytes = 512;
 inline constexpr std::size_t kMaxTextBytes = 1024;  // messages, reasons, descriptions
+inline constexpr std::size_t kMaxPathBytes = 4096;  // files and folders in a report
+inline constexpr std::size_t kSha256HexBytes = 64;
 inline constexpr std::size_t kMaxLabels = 64;
 inline constexpr std::size_t kMaxNamedResources = 32;
 inline constexpr std::size_t kMaxMetrics = 64;       // in one progress report
@@ -35,6 +41,8 @@ inline constexpr std::size_t kMaxPlacements = 4096;  // nodes one attempt occupi
 
 // --- Values (params, results) -------------------------------------------------------------------
 inline constexpr std::size_t kMaxValueDepth = 32;
+inline constexpr std::size_t kMaxValueElements = 1'000'000;  // in one payload, at every depth
+inline constexpr std::size_t kMaxReportMetrics = 1024;
 
 // --- Workflows ----------------------------------------------------------------------------------
 inline constexpr std::size_t kMaxWorkflowTasks = 100'000;

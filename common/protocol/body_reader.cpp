@@ -1,0 +1,386 @@
+#include "common/protocol/body_reader.hpp"
+
+#include <bit>
+
+#include "common/protocol/big_endian.hpp"
+#include "common/protocol/utf8.hpp"
+
+namespace taskpipe::protocol {
+namespace {
+
+// The first byte of each format (https://github.com/msgpack/msgpack/blob/master/spec.md).
+enum Tag : std::uint8_t {
+  kFixMap = 0x80,  // low 4 bits: count
+  kFixArray = 0x90,
+  kFixText = 0xa0,  // low 5 bits: length
+  kNil = 0xc0,
+  kNeverUsed = 0xc1,
+  kFalse = 0xc2,
+  kTrue = 0xc3,
+  kBin8 = 0xc4,
+  kBin32 = 0xc6,
+  kExt8 = 0xc7,
+  kExt32 = 0xc9,
+  kFloat32 = 0xca,
+  kFloat64 = 0xcb,
+  kUint8 = 0xcc,
+  kUint64 = 0xcf,
+  kInt8 = 0xd0,
+  kInt64 = 0xd3,
+  kFixExt1 = 0xd4,
+  kFixExt16 = 0xd8,
+  kText8 = 0xd9,
+  kText32 = 0xdb,
+  kArray16 = 0xdc,
+  kArray32 = 0xdd,
+  kMap16 = 0xde,
+  kMap32 = 0xdf,
+  kNegativeFixInt = 0xe0,
+};
+
+ValueKind kind_of(std::uint8_t tag) {
+  if (tag < kFixMap || tag >= kNegativeFixInt) return ValueKind::integer;
+  if (tag < kFixArray) return ValueKind::map;
+  if (tag < kFixText) return ValueKind::list;
+  if (tag < kNil) return ValueKind::text;
+  if (tag == kNil) return ValueKind::nil;
+  if (tag == kNeverUsed) return ValueKind::none;
+  if (tag <= kTrue) return ValueKind::boolean;
+  if (tag <= kBin32) return ValueKind::bin;
+  if (tag <= kExt32) return ValueKind::extension;
+  if (tag <= kFloat64) return ValueKind::floating;
+  if (tag <= kInt64) return ValueKind::integer;
+  if (tag <= kFixExt16) return ValueKind::extension;
+  if (tag <= kText32) return ValueKind::text;
+  return tag <= kArray32 ? ValueKind::list : ValueKind::map;
+}
+
+std::string more_than(std::uint64_t bound, std::string_view what) {
+  return "has more than " + std::to_string(bound) + " " + std::string(what);
+}
+
+}  // namespace
+
+ValueKind BodyReader::next_kind() const {
+  return at_ == end_ ? ValueKind::none : kind_of(std::to_integer<std::uint8_t>(*at_));
+}
+
+bool BodyReader::take_tag(const char* name, std::uint8_t& tag) {
+  if (at_ == end_) {
+    fail(ErrorCode::malformed, name, "is cut off: the body ends here");
+    return false;
+  }
+  tag = std::to_integer<std::uint8_t>(*at_++);
+  return true;
+}
+
+bool BodyReader::take_integer(const char* name, std::size_t bytes, std::uint64_t& value) {
+  const FrameView raw = take_bytes(name, bytes);
+  value = 0;
+  for (const std::byte byte : raw) value = (value << 8U) | std::to_integer<std::uint64_t>(byte);
+  return !raw.empty();
+}
+
+FrameView BodyReader::take_bytes(const char* name, std::size_t size) {
+  if (size > left()) {
+    fail(ErrorCode::malformed, name, "is cut off: the body ends before it does");
+    return {};
+  }
+  const FrameView bytes(at_, size);
+  at_ += size;
+  return bytes;
+}
+
+// Length of a text, bin, array or map; for fixed forms it is in the tag itself.
+bool BodyReader::take_length(const char* name, std::uint8_t tag, std::size_t& size) {
+  std::size_t bytes = 0;
+  if (tag >= kBin8 && tag <= kExt32) {
+    bytes = std::size_t{1} << ((tag - kBin8) % 3U);
+  } else if (tag >= kText8 && tag <= kText32) {
+    bytes = std::size_t{1} << (tag - kText8);
+  } else if (tag >= kArray16) {
+    bytes = tag == kArray16 || tag == kMap16 ? 2 : 4;
+  } else {
+    size = tag & (tag >= kFixText ? 0x1fU : 0x0fU);
+    return true;
+  }
+  std::uint64_t value = 0;
+  if (!take_integer(name, bytes, value)) return false;
+  size = value;
+  return true;
+}
+
+bool BodyReader::integer(const char* name, Integer& value) {
+  if (next_kind() != ValueKind::integer) {
+    wrong_type(name, "an integer");
+    return false;
+  }
+  std::uint8_t tag = 0;
+  take_tag(name, tag);
+  if (tag < kFixMap) {
+    value = Integer{false, tag};
+    return true;
+  }
+  if (tag >= kNegativeFixInt) {
+    value = Integer{true, static_cast<std::uint64_t>(static_cast<std::int8_t>(tag))};
+    return true;
+  }
+  const bool is_signed = tag >= kInt8;
+  const std::size_t bytes = std::size_t{1} << (tag - (is_signed ? kInt8 : kUint8));
+  std::uint64_t bits = 0;
+  if (!take_integer(name, bytes, bits)) return false;
+  const unsigned unused = 64U - 8U * static_cast<unsigned>(bytes);
+  if (is_signed) {  // extend the sign
+    bits = static_cast<std::uint64_t>(static_cast<std::int64_t>(bits << unused) >> unused);
+  }
+  value = Integer{is_signed && (bits >> 63U) != 0, bits};
+  return true;
+}
+
+std::uint64_t BodyReader::uint(const char* name, std::uint64_t max) {
+  Integer value;
+  if (!integer(name, value)) return 0;
+  if (value.negative) {
+    fail(ErrorCode::invalid, name, "is negative");
+    return 0;
+  }
+  if (value.bits > max) {
+    fail(ErrorCode::invalid, name, "is larger than " + std::to_string(max));
+    return 0;
+  }
+  return value.bits;
+}
+
+std::int64_t BodyReader::sint(const char* name, std::int64_t min, std::int64_t max) {
+  Integer value;
+  if (!integer(name, value)) return 0;
+  const auto number = static_cast<std::int64_t>(value.bits);
+  if ((!value.negative && number < 0) || number > max) {
+    fail(ErrorCode::invalid, name, "is larger than " + std::to_string(max));
+    return 0;
+  }
+  if (number < min) {
+    fail(ErrorCode::invalid, name, "is less than " + std::to_string(min));
+    return 0;
+  }
+  return number;
+}
+
+bool BodyReader::boolean(const char* name) {
+  if (next_kind() != ValueKind::boolean) {
+    wrong_type(name, "a boolean");
+    return false;
+  }
+  std::uint8_t tag = 0;
+  take_tag(name, tag);
+  return tag == kTrue;
+}
+
+double BodyReader::floating(const char* name) {
+  if (next_kind() == ValueKind::integer) {
+    Integer value;
+    if (!integer(name, value)) return 0;
+    return value.negative ? static_cast<double>(static_cast<std::int64_t>(value.bits))
+                          : static_cast<double>(value.bits);
+  }
+  if (next_kind() != ValueKind::floating) {
+    wrong_type(name, "a number");
+    return 0;
+  }
+  std::uint8_t tag = 0;
+  take_tag(name, tag);
+  std::uint64_t bits = 0;
+  if (tag == kFloat32) {
+    take_integer(name, sizeof(float), bits);
+    return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
+  }
+  take_integer(name, sizeof(double), bits);
+  return std::bit_cast<double>(bits);
+}
+
+std::string_view BodyReader::text(const char* name, std::size_t bound) {
+  if (next_kind() != ValueKind::text) {
+    wrong_type(name, "a text");
+    return {};
+  }
+  std::uint8_t tag = 0;
+  std::size_t size = 0;
+  take_tag(name, tag);
+  if (!take_length(name, tag, size)) return {};
+  if (size > bound) {
+    fail(ErrorCode::too_big, name, more_than(bound, "bytes"));
+    return {};
+  }
+  const FrameView bytes = take_bytes(name, size);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (!is_utf8(text)) {
+    fail(ErrorCode::invalid, name, "is not valid UTF-8");
+    return {};
+  }
+  return text;
+}
+
+FrameView BodyReader::bin(const char* name, std::size_t bound) {
+  if (next_kind() != ValueKind::bin) {
+    wrong_type(name, "a bin");
+    return {};
+  }
+  std::uint8_t tag = 0;
+  std::size_t size = 0;
+  take_tag(name, tag);
+  if (!take_length(name, tag, size)) return {};
+  if (size > bound) {
+    fail(ErrorCode::too_big, name, more_than(bound, "bytes"));
+    return {};
+  }
+  return take_bytes(name, size);
+}
+
+Payload BodyReader::payload(const char* name, std::size_t bound) {
+  if (next_kind() == ValueKind::bin) {
+    return Payload(bin(name, std::min(bound, limits::kMaxInlinePayloadBytes)));
+  }
+  if (next_kind() != ValueKind::integer) {
+    wrong_type(name, "a bin or the index of a blob");
+    return {};
+  }
+  const std::uint64_t index = uint(name);
+  if (!ok()) return {};
+  if (index >= blobs_.size()) {
+    fail(ErrorCode::malformed, name,
+         "refers to blob " + std::to_string(index) + " of " + std::to_string(blobs_.size()));
+    return {};
+  }
+  // Each blob is copied once: two references to one would multiply what a message costs.
+  if ((used_blobs_ >> index & 1U) != 0) {
+    fail(ErrorCode::malformed, name,
+         "refers to blob " + std::to_string(index) + ", which is taken already");
+    return {};
+  }
+  used_blobs_ |= std::uint64_t{1} << index;
+  if (blobs_[index].size() > bound) {
+    fail(ErrorCode::too_big, name, more_than(bound, "bytes"));
+    return {};
+  }
+  return Payload(blobs_[index]);
+}
+
+std::size_t BodyReader::open(const char* name, std::size_t count, std::size_t values_each,
+                             std::size_t bound) {
+  ++depth_;
+  if (!ok()) return 0;
+  if (depth_ > max_depth_) {
+    fail(ErrorCode::malformed, name,
+         "is nested deeper than " + std::to_string(max_depth_) + " levels");
+    return 0;
+  }
+  if (count > left() / values_each) {
+    fail(ErrorCode::malformed, name, "announces more entries than the body has bytes");
+    return 0;
+  }
+  if (count > bound) {
+    fail(ErrorCode::too_big, name, more_than(bound, "entries"));
+    return 0;
+  }
+  return count;
+}
+
+std::size_t BodyReader::enter_array(const char* name, std::size_t bound) {
+  std::uint8_t tag = 0;
+  std::size_t count = 0;
+  if (next_kind() != ValueKind::list) {
+    wrong_type(name, "an array");
+  } else if (take_tag(name, tag)) {
+    take_length(name, tag, count);
+  }
+  return open(name, count, 1, bound);
+}
+
+std::size_t BodyReader::enter_map(const char* name, std::size_t bound) {
+  std::uint8_t tag = 0;
+  std::size_t count = 0;
+  if (next_kind() != ValueKind::map) {
+    wrong_type(name, "a map");
+  } else if (take_tag(name, tag)) {
+    take_length(name, tag, count);
+  }
+  return open(name, count, 2, bound);
+}
+
+bool BodyReader::take_nil() {
+  if (next_kind() != ValueKind::nil) return false;
+  ++at_;
+  return true;
+}
+
+void BodyReader::skip(const char* name) {
+  constexpr std::size_t kAnyCount = std::numeric_limits<std::size_t>::max();
+  const ValueKind kind = next_kind();
+  if (kind == ValueKind::list || kind == ValueKind::map) {
+    // Recursion ends at max_depth_.
+    const std::size_t count =
+        kind == ValueKind::list ? enter_array(name, kAnyCount) : 2 * enter_map(name, kAnyCount);
+    for (std::size_t i = 0; i < count && ok(); ++i) skip(name);
+    leave();
+    return;
+  }
+  std::uint8_t tag = 0;
+  if (take_tag(name, tag)) skip_tagged(name, tag);
+}
+
+void BodyReader::skip_tagged(const char* name, std::uint8_t tag) {
+  std::size_t size = 0;
+  switch (kind_of(tag)) {
+    case ValueKind::integer:
+      if (tag >= kUint8 && tag <= kInt64) size = std::size_t{1} << ((tag - kUint8) % 4U);
+      break;
+    case ValueKind::floating: size = tag == kFloat32 ? sizeof(float) : sizeof(double); break;
+    case ValueKind::text:
+    case ValueKind::bin:
+      if (!take_length(name, tag, size)) return;
+      break;
+    case ValueKind::extension:
+      if (tag >= kFixExt1) {
+        size = std::size_t{1} << (tag - kFixExt1);
+      } else if (!take_length(name, tag, size)) {
+        return;
+      }
+      ++size;  // the type of the extension
+      break;
+    case ValueKind::nil:
+    case ValueKind::boolean: return;
+    default: wrong_type(name, "a msgpack value"); return;
+  }
+  take_bytes(name, size);
+}
+
+void BodyReader::finish() {
+  if (!ok()) return;
+  if (left() != 0) {
+    fail(ErrorCode::malformed, "", "is followed by " + std::to_string(left()) + " more bytes");
+    return;
+  }
+  const auto used = static_cast<std::size_t>(std::popcount(used_blobs_));
+  if (used != blobs_.size()) {
+    fail(ErrorCode::malformed, "blobs",
+         std::to_string(blobs_.size() - used) + " of them belong to no field");
+  }
+}
+
+void BodyReader::wrong_type(const char* name, std::string_view wanted) {
+  if (at_ == end_) {
+    fail(ErrorCode::malformed, name, "is cut off: the body ends here");
+  } else {
+    fail(ErrorCode::malformed, name, "is not " + std::string(wanted));
+  }
+}
+
+void BodyReader::fail(ErrorCode code, std::string_view leaf, std::string_view why) {
+  at_ = end_;
+  if (error_) return;
+  std::string field = path_.with(leaf);
+  std::string text = field + " " + std::string(why);
+  error_ = Error{code, std::move(text), std::move(field)};
+}
+
+}  // namespace taskpipe::protocol
