@@ -74,6 +74,14 @@ inline constexpr std::size_t kLogRingBytes = 64U << 10U;  // per stream of a run
 inline constexpr std::size_t kMaxArtifacts = 1000;
 inline constexpr std::uint64_t kMaxLogFileBytes = 1ULL << 30U;  // stdout/stderr file of one attempt
 inline constexpr std::uint32_t kProgressIntervalMs = 100;       // progress is coalesced to this
+inline constexpr std::uint32_t kOutputIntervalMs = 100;         // live output, per stream
+inline constexpr std::size_t kMaxPlanFiles = 1000;              // written before a start
+inline constexpr std::size_t kMaxArtifactWalk = 100'000;        // entries looked at per attempt
+inline constexpr std::uint64_t kMaxHashBytes = 64ULL << 30U;    // hashed per attempt
+inline constexpr std::uint32_t kMaxSpawnerRestarts = 5;         // within kSpawnerRestartWindowMs
+inline constexpr std::uint32_t kSpawnerRestartWindowMs = 60'000;
+inline constexpr std::uint32_t kSpawnerStartMs = 10'000;  // until it reports ready
+inline constexpr std::uint32_t kSpawnerEndMs = 15'000;    // until everything it started is gone
 
 // --- Client -------------------------------------------------------------------------------------
 inline constexpr std::uint32_t kConnectTimeoutMs = 5000;
