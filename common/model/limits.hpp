@@ -67,6 +67,18 @@ inline constexpr std::size_t kMaxArtifacts = 1000;
 inline constexpr std::uint64_t kMaxLogFileBytes = 1ULL << 30U;  // stdout/stderr file of one attempt
 inline constexpr std::uint32_t kProgressIntervalMs = 100;       // progress is coalesced to this
 
+// --- Tools (manifests) --------------------------------------------------------------------------
+inline constexpr std::size_t kMaxManifestBytes = 1U << 20U;
+inline constexpr std::uint32_t kDefaultProbeMs = 20'000;  // asking a program for its version
+inline constexpr std::uint32_t kMaxProbeMs = 600'000;
+inline constexpr std::size_t kMaxProbeOutputBytes = 256U << 10U;  // the rest is read and dropped
+inline constexpr std::size_t kMaxScriptFolderEntries = 100'000;   // looked at while listing
+inline constexpr std::size_t kMaxParamVariableBytes = 64U << 10U;  // larger: params.json only
+inline constexpr std::size_t kMaxParamEnvironmentBytes = 1U << 20U;  // exec refuses about 2 MiB
+inline constexpr std::size_t kMaxAnalysedScriptBytes = 1U << 20U;    // read to know its length
+inline constexpr std::size_t kMaxAnalysedCharacters = 16U << 20U;    // followed through loops
+inline constexpr std::size_t kMaxControlDictBytes = 256U << 10U;
+
 // --- Client -------------------------------------------------------------------------------------
 inline constexpr std::uint32_t kConnectTimeoutMs = 5000;
 inline constexpr std::uint32_t kResendFirstMs = 2000;
