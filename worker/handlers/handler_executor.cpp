@@ -156,6 +156,7 @@ bool HandlerExecutor::shut_down(Millis patience) {
 void HandlerExecutor::start(std::vector<HandlerJob>& jobs) {
   if (jobs.empty()) return;
   const std::size_t count = jobs.size();
+  held_.fetch_add(count, std::memory_order_relaxed);
   {
     const std::lock_guard lock(mutex_);
     for (HandlerJob& job : jobs) queue_.push_back(std::move(job));
@@ -181,6 +182,7 @@ void HandlerExecutor::stop(const AttemptKey& attempt, StopCause cause) {
     if (queued == queue_.end()) return;
     queue_.erase(queued);
   }
+  held_.fetch_sub(1, std::memory_order_relaxed);
   std::vector<ExecEvent> events;
   events.push_back(exec_event::Ended{
       attempt, cancelled(cause == StopCause::cancelled ? "cancelled before it had started"
@@ -193,6 +195,7 @@ void HandlerExecutor::poll_running(Millis announce_after, std::vector<ExecEvent>
   const std::lock_guard lock(mutex_);
   for (const auto& slot : slots_) slot->poll(now, announce_after, out);
   // Results whose thread went on to something longer.
+  held_.fetch_sub(ended_.size(), std::memory_order_relaxed);
   for (ExecEvent& event : ended_) out.push_back(std::move(event));
   ended_.clear();
 }
@@ -204,6 +207,7 @@ void HandlerExecutor::work(Slot& slot) {
     if (!ended_.empty() &&
         (idle || ended_.size() >= kBatchEvents || Clock::now() - oldest_ended_ >= kBatchAge)) {
       std::vector<ExecEvent> events = std::exchange(ended_, {});
+      held_.fetch_sub(events.size(), std::memory_order_relaxed);
       lock.unlock();
       sink_(std::move(events));
       lock.lock();

@@ -6,6 +6,7 @@
 // every start beforehand would double the cost of short ones.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -57,6 +58,9 @@ class HandlerExecutor {
   // hand over. Call it each few milliseconds while anything runs. Any thread. O(threads).
   void poll_running(Millis announce_after, std::vector<ExecEvent>& out);
 
+  // Something was started whose end has not been handed over yet. Any thread.
+  [[nodiscard]] bool busy() const { return held_.load(std::memory_order_relaxed) > 0; }
+
   // As the destructor, but waits no longer than `patience`. False when a handler did not return:
   // the process can then only be left by std::_Exit.
   [[nodiscard]] bool shut_down(Millis patience);
@@ -69,6 +73,8 @@ class HandlerExecutor {
   const HandlerRegistry& registry_;
   std::string node_;
   Sink sink_;
+
+  std::atomic<std::size_t> held_{0};
 
   std::mutex mutex_;  // guards everything below, and what the slots hold
   std::condition_variable work_ready_;
