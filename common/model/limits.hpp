@@ -96,6 +96,38 @@ inline constexpr std::size_t kLogRingBytes = 64U << 10U;  // per stream of a run
 inline constexpr std::size_t kMaxArtifacts = 1000;
 inline constexpr std::uint64_t kMaxLogFileBytes = 1ULL << 30U;  // stdout/stderr file of one attempt
 inline constexpr std::uint32_t kProgressIntervalMs = 100;       // progress is coalesced to this
+inline constexpr std::uint32_t kOutputIntervalMs = 100;         // live output, per stream
+inline constexpr std::size_t kMaxPlanFiles = 1000;              // written before a start
+inline constexpr std::size_t kMaxArtifactWalk = 100'000;        // entries looked at per attempt
+inline constexpr std::uint64_t kMaxHashBytes = 64ULL << 30U;    // hashed per attempt
+inline constexpr std::uint32_t kMaxSpawnerRestarts = 5;         // within kSpawnerRestartWindowMs
+inline constexpr std::uint32_t kSpawnerRestartWindowMs = 60'000;
+inline constexpr std::uint32_t kSpawnerStartMs = 10'000;  // until it reports ready
+inline constexpr std::uint32_t kSpawnerEndMs = 15'000;    // until everything it started is gone
+
+// --- Worker -------------------------------------------------------------------------------------
+inline constexpr std::uint32_t kHelloIntervalMs = 1000;      // between two HELLOs of one link
+inline constexpr std::uint32_t kLinkPatienceMs = 5000;       // for WHO or WELCOME; doubles, then
+inline constexpr std::uint32_t kLinkPatienceMaxMs = 30'000;  // a fresh socket is opened
+inline constexpr std::uint32_t kResultResendMs = 10'000;     // unacknowledged RESULT is sent again
+inline constexpr std::uint64_t kMaxUnacknowledgedBytes = 256ULL << 20U;  // then nothing is started
+inline constexpr std::size_t kHandlerPoolDepth = 1024;   // tasks handed to the handler pool
+inline constexpr std::uint32_t kHandlerAnnounceMs = 20;  // a handler running longer is STARTED
+inline constexpr std::uint64_t kMaxLogBytesInFlight = 4ULL << 20U;  // not covered by a PONG yet
+inline constexpr std::uint64_t kLogBytesPerPing = 512ULL << 10U;    // then PING without waiting
+inline constexpr std::uint32_t kStopPatienceMs = 10'000;  // for stopped attempts to end, at exit
+
+// --- Tools (manifests) --------------------------------------------------------------------------
+inline constexpr std::size_t kMaxManifestBytes = 1U << 20U;
+inline constexpr std::uint32_t kDefaultProbeMs = 20'000;  // asking a program for its version
+inline constexpr std::uint32_t kMaxProbeMs = 600'000;
+inline constexpr std::size_t kMaxProbeOutputBytes = 256U << 10U;  // the rest is read and dropped
+inline constexpr std::size_t kMaxScriptFolderEntries = 100'000;   // looked at while listing
+inline constexpr std::size_t kMaxParamVariableBytes = 64U << 10U;  // larger: params.json only
+inline constexpr std::size_t kMaxParamEnvironmentBytes = 1U << 20U;  // exec refuses about 2 MiB
+inline constexpr std::size_t kMaxAnalysedScriptBytes = 1U << 20U;    // read to know its length
+inline constexpr std::size_t kMaxAnalysedCharacters = 16U << 20U;    // followed through loops
+inline constexpr std::size_t kMaxControlDictBytes = 256U << 10U;
 
 // --- Client -------------------------------------------------------------------------------------
 inline constexpr std::uint32_t kConnectTimeoutMs = 5000;

@@ -49,9 +49,9 @@ struct RunPlan {
   std::vector<File> files;                  // written before the start
   std::vector<std::string> artifact_globs;  // relative to the attempt's directory
   Millis time_limit{0};                     // 0 = none
-  Millis grace{0};                          // between SIGTERM and SIGKILL
-  std::uint64_t memory_limit_bytes = 0;     // 0 = none
-  std::unique_ptr<OutputParser> parser;     // may be null
+  Millis grace{0};  // between SIGTERM at the time limit and SIGKILL; 0 = kDefaultGraceMs
+  std::uint64_t memory_limit_bytes = 0;  // 0 = none
+  std::unique_ptr<OutputParser> parser;  // may be null
 };
 
 // Why an attempt is stopped; decides how its end is reported.

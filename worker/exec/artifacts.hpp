@@ -1,0 +1,54 @@
+// Finds and fingerprints the files that an attempt leaves as its artifacts.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/model/run_report.hpp"
+#include "worker/spawner/descriptor.hpp"
+
+namespace taskpipe::worker {
+
+// `*`, `?` and `[…]` match within one part of a path, a part `**` any number of folders, none
+// included. A leading dot must be matched by a dot. Both are relative; a pattern with "..", or an
+// absolute one, matches nothing.
+[[nodiscard]] bool glob_matches(std::string_view pattern, std::string_view path);
+
+// The regular files below `directory` that are a log of the attempt or match one of `globs`: name,
+// path and size, sorted by name, at most limits::kMaxArtifacts. Symbolic links are neither listed
+// nor followed, so nothing outside is reached; names that are not UTF-8 are left out. Looks at
+// limits::kMaxArtifactWalk entries at most. Nobody may still be writing there.
+[[nodiscard]] std::vector<Artifact> find_artifacts(const std::string& directory,
+                                                   const std::vector<std::string>& globs);
+
+// Hashes a list of files in slices, so that one thread can serve several lists in turn.
+class ArtifactHasher {
+ public:
+  // Fills sha256 of each; stays empty for a file that cannot be read and beyond
+  // limits::kMaxHashBytes in all. `artifacts` must outlive this.
+  explicit ArtifactHasher(std::vector<Artifact>& artifacts);
+  ArtifactHasher(const ArtifactHasher&) = delete;
+  ArtifactHasher& operator=(const ArtifactHasher&) = delete;
+  ~ArtifactHasher();
+
+  // Reads about `max_bytes`. False once everything is done.
+  bool step(std::size_t max_bytes);
+
+ private:
+  struct Digest;
+  void open_next();
+  void finish_file();
+
+  std::vector<Artifact>& artifacts_;
+  std::size_t next_ = 0;  // artifact to be opened
+  Descriptor file_;
+  std::uint64_t hashed_bytes_ = 0;
+  std::unique_ptr<Digest> digest_;
+  std::vector<unsigned char> buffer_;
+};
+
+}  // namespace taskpipe::worker

@@ -1,0 +1,142 @@
+#include "worker/exec/attempt_directory.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "common/model/limits.hpp"
+
+namespace taskpipe::worker {
+namespace {
+
+namespace fs = std::filesystem;
+
+Error storage_error(const std::string& what, const std::string& path, int error) {
+  std::string text = "cannot " + what + " '" + path + "': ";
+  text += std::generic_category().message(error);
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT: text += ": free space in the worker's attempts folder"; break;
+    case EMFILE:
+    case ENFILE: text += ": raise the worker's limit of open files (RLIMIT_NOFILE)"; break;
+    default: text += ": is the worker's attempts folder a writable directory?"; break;
+  }
+  return {ErrorCode::storage, std::move(text), ""};
+}
+
+Error invalid_name(const std::string& name, const char* why) {
+  return {ErrorCode::invalid, "file name '" + name + "' " + why, "files"};
+}
+
+// "a/b.txt", without empty parts, "." and "..".
+bool is_plain_relative(const std::string& name) {
+  if (name.empty() || name.find('\0') != std::string::npos) return false;
+  std::string_view rest = name;
+  while (true) {
+    const std::size_t end = rest.find('/');
+    const std::string_view part = rest.substr(0, end);
+    if (part.empty() || part == "." || part == "..") return false;
+    if (end == std::string_view::npos) return true;
+    rest.remove_prefix(end + 1);
+  }
+}
+
+tl::expected<void, Error> write_file(const std::string& directory, const RunPlan::File& file) {
+  if (!is_plain_relative(file.name)) {
+    return tl::unexpected(
+        invalid_name(file.name, "must be a relative path without empty, '.' or '..' parts"));
+  }
+  if (file.name == kStdoutFile || file.name == kStderrFile) {
+    return tl::unexpected(invalid_name(file.name, "is reserved for the attempt's own log"));
+  }
+  const std::string path = directory + "/" + file.name;
+  if (const std::size_t slash = file.name.rfind('/'); slash != std::string::npos) {
+    std::error_code error;
+    fs::create_directories(directory + "/" + file.name.substr(0, slash), error);
+    if (error) return tl::unexpected(storage_error("create the folder of", path, error.value()));
+  }
+  const Descriptor out(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                              file.executable ? 0755 : 0644));
+  if (!out.valid() && errno == EEXIST) {
+    return tl::unexpected(invalid_name(file.name, "is given twice"));
+  }
+  if (!out.valid()) return tl::unexpected(storage_error("create", path, errno));
+  std::string_view rest = file.content.text();
+  while (!rest.empty()) {
+    const ssize_t written = ::write(out.get(), rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return tl::unexpected(storage_error("write", path, errno));
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+std::string leaf_name(const AttemptKey& attempt) {
+  return std::to_string(attempt.epoch.value()) + "-" + std::to_string(attempt.attempt.value());
+}
+
+}  // namespace
+
+tl::expected<AttemptDirectory, Error> AttemptDirectory::create(
+    const std::string& root, const AttemptKey& attempt, const std::vector<RunPlan::File>& files) {
+  if (files.size() > limits::kMaxPlanFiles) {
+    return tl::unexpected(Error{ErrorCode::too_big,
+                                "a plan may hold " + std::to_string(limits::kMaxPlanFiles) +
+                                    " files, this one has " + std::to_string(files.size()),
+                                "files"});
+  }
+  const std::string task_folder = root + "/" + attempt.task.to_string();
+  std::error_code error;
+  fs::create_directories(task_folder, error);
+  if (error) return tl::unexpected(storage_error("create", task_folder, error.value()));
+
+  AttemptDirectory made;
+  made.path_ = task_folder + "/" + leaf_name(attempt);
+  made.lock_file_ = task_folder + "/." + leaf_name(attempt) + ".live";
+  made.lock_.reset(
+      ::open(made.lock_file_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (!made.lock_.valid()) return tl::unexpected(storage_error("create", made.lock_file_, errno));
+  if (::flock(made.lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    const int lock_error = errno;
+    made.lock_file_.clear();  // it is another holder's
+    return tl::unexpected(storage_error("lock", made.path_, lock_error));
+  }
+  if (::mkdir(made.path_.c_str(), 0755) != 0) {
+    // Left by an earlier worker that died while running the same dispatch.
+    if (errno == EEXIST) fs::remove_all(made.path_, error);
+    if (::mkdir(made.path_.c_str(), 0755) != 0) {
+      return tl::unexpected(storage_error("create", made.path_, errno));
+    }
+  }
+  for (const RunPlan::File& file : files) {
+    if (auto written = write_file(made.path_, file); !written) {
+      return tl::unexpected(std::move(written.error()));
+    }
+  }
+  return made;
+}
+
+AttemptDirectory& AttemptDirectory::operator=(AttemptDirectory&& other) noexcept {
+  if (this == &other) return *this;
+  release();
+  path_ = std::move(other.path_);
+  lock_file_ = std::exchange(other.lock_file_, {});
+  lock_ = std::move(other.lock_);
+  return *this;
+}
+
+AttemptDirectory::~AttemptDirectory() { release(); }
+
+void AttemptDirectory::release() {
+  // Unlinked before it is unlocked: whoever opens the name afterwards gets a new file.
+  if (lock_.valid() && !lock_file_.empty()) ::unlink(lock_file_.c_str());
+  lock_.reset();
+}
+
+}  // namespace taskpipe::worker

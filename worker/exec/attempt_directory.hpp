@@ -1,0 +1,67 @@
+// The folder in which an attempt runs, and the removal of old ones.
+//
+//   <root>/<task id, 32 hex digits>/<epoch>-<attempt>/         the attempt's working directory
+//   <root>/<task id, 32 hex digits>/.<epoch>-<attempt>.live    locked (flock) while it is in use
+//
+// The kernel releases the lock with its holder, so a folder whose worker died counts as old.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "common/model/error.hpp"
+#include "common/model/ids.hpp"
+#include "worker/exec/executor.hpp"
+#include "worker/spawner/descriptor.hpp"
+
+namespace taskpipe::worker {
+
+inline constexpr std::string_view kStdoutFile = "stdout.log";
+inline constexpr std::string_view kStderrFile = "stderr.log";
+
+// A fresh folder, held as in use until destruction. Movable value.
+class AttemptDirectory {
+ public:
+  // Makes the folder, replacing an unused one of the same name, and writes `files` into it. Errors
+  // are sentences naming the path and the remedy: STORAGE for the disk's refusals, INVALID for file
+  // names that are absolute, climb out, repeat, or are those of the logs.
+  [[nodiscard]] static tl::expected<AttemptDirectory, Error> create(
+      const std::string& root, const AttemptKey& attempt, const std::vector<RunPlan::File>& files);
+
+  AttemptDirectory(AttemptDirectory&&) noexcept = default;
+  AttemptDirectory& operator=(AttemptDirectory&&) noexcept;
+  ~AttemptDirectory();
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string file(std::string_view name) const {
+    return path_ + "/" + std::string(name);
+  }
+
+ private:
+  AttemptDirectory() = default;
+  void release();
+
+  std::string path_;
+  std::string lock_file_;
+  Descriptor lock_;
+};
+
+struct SweepResult {
+  std::uint64_t kept_bytes = 0;  // allocated on disk by what remains
+  std::uint64_t freed_bytes = 0;
+  std::size_t kept = 0;  // attempts
+  std::size_t removed = 0;
+  std::vector<std::string> errors;  // what could not be removed; the sweep went on
+};
+
+// Removes attempts last written to more than `keep_age` ago, then, oldest first, until at most
+// `keep_bytes` are used. Never one in use, by whichever process. Any thread; walks every file below
+// `root`, so not on a loop's thread.
+SweepResult sweep_attempts(const std::string& root, std::uint64_t keep_bytes,
+                           std::chrono::seconds keep_age);
+
+}  // namespace taskpipe::worker

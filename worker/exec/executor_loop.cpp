@@ -1,0 +1,317 @@
+#include "worker/exec/executor_loop.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <stdexcept>
+#include <system_error>
+
+#include "common/model/limits.hpp"
+
+namespace taskpipe::worker {
+namespace {
+
+constexpr std::size_t kReadBytes = 64U << 10U;  // per stream and turn
+constexpr int kEventsPerTurn = 256;
+
+MonotonicTime read_clock() {
+  return MonotonicTime{std::chrono::steady_clock::now().time_since_epoch()};
+}
+
+struct Pipe {
+  Descriptor read_end;
+  Descriptor write_end;
+};
+tl::expected<Pipe, int> open_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return tl::unexpected(errno);
+  Pipe pipe{Descriptor(ends[0]), Descriptor(ends[1])};
+  // Only our end: the tool expects a pipe that blocks.
+  if (::fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) return tl::unexpected(errno);
+  return pipe;
+}
+
+bool has_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
+
+}  // namespace
+
+ExecutorLoop::ExecutorLoop(ProcessExecutorOptions options, Executor::Sink sink)
+    : options_(std::move(options)),
+      sink_(std::move(sink)),
+      scratch_(kReadBytes, '\0'),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      now_(read_clock()) {
+  if (!epoll_.valid()) throw std::system_error(errno, std::generic_category(), "epoll_create1");
+  watch(mailbox_.fd(), tag_of(Source::mailbox), EPOLLIN);
+  if (!start_spawner()) throw std::runtime_error(broken_reason_);
+  finisher_ = std::make_unique<Finisher>([this](RunNumber run, Outcome outcome) {
+    post(executor_command::Finished{run, std::move(outcome)});
+  });
+}
+
+void ExecutorLoop::run() {
+  while (!shutting_down_) turn();
+  shut_down();
+}
+
+void ExecutorLoop::turn() {
+  std::array<epoll_event, kEventsPerTurn> events{};
+  const int count = ::epoll_wait(epoll_.get(), events.data(), kEventsPerTurn, poll_timeout_ms());
+  now_ = read_clock();
+  for (int i = 0; i < count; ++i) on_ready(events[static_cast<std::size_t>(i)].data.u64);
+  if (spawner_gone_by_ && now_ >= *spawner_gone_by_) replace_spawner();
+  run_timers();
+  flush();
+}
+
+int ExecutorLoop::poll_timeout_ms() const {
+  std::optional<MonotonicTime> next = spawner_gone_by_;
+  if (!timers_.empty() && (!next || timers_.begin()->first < *next)) next = timers_.begin()->first;
+  if (!next) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - read_clock()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+}
+
+void ExecutorLoop::on_ready(std::uint64_t tag) {
+  const RunNumber run = tag >> kSourceBits;
+  switch (static_cast<Source>(tag & ((1U << kSourceBits) - 1))) {
+    case Source::mailbox: return take_commands();
+    case Source::link: return receive();
+    case Source::lifeline:
+      // The spawner and all its guards are gone.
+      while (link_ != nullptr && !spawner_gone_by_) receive();  // what they still reported
+      if (link_ != nullptr) replace_spawner();
+      return;
+    case Source::out:
+    case Source::err: break;
+  }
+  RunningAttempt* attempt = find(run);
+  if (attempt == nullptr || attempt->finishing()) return;
+  attempt->read(tag == tag_of(Source::out, run) ? LogStream::out : LogStream::err, scratch_);
+  attempt->emit_due(now_, sink_);
+  reschedule(run, *attempt);
+}
+
+void ExecutorLoop::take_commands() {
+  mailbox_.take(commands_);
+  for (ExecutorCommand& command : commands_) {
+    std::visit([this](auto& c) { on_command(c); }, command);
+  }
+  commands_.clear();
+}
+
+void ExecutorLoop::on_command(executor_command::Start& start) {
+  if (shutting_down_) {
+    Outcome outcome;
+    outcome.failure = FailureClass::worker_lost;
+    outcome.reason = "its worker stopped";
+    return end_at_once(start.attempt, std::move(outcome));
+  }
+  if (runs_.contains(start.attempt)) return;
+  if (link_ == nullptr && !spawner_gone_by_ && !start_spawner()) {
+    return end_at_once(start.attempt, spawn_error(broken_reason_));
+  }
+  if (spawner_gone_by_) {
+    waiting_.push_back(std::move(start));
+  } else {
+    begin(std::move(start));
+  }
+}
+
+void ExecutorLoop::on_command(executor_command::Stop& stop) {
+  const EndCause cause =
+      stop.cause == StopCause::superseded ? EndCause::superseded : EndCause::cancelled;
+  const auto waiting = std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& start) {
+    return start.attempt == stop.attempt;
+  });
+  if (waiting != waiting_.end()) {
+    waiting_.erase(waiting);
+    EndFacts facts;
+    facts.cause = cause;
+    return end_at_once(stop.attempt, outcome_of(spawn_message::SpawnFailed{}, facts));
+  }
+  const auto run = runs_.find(stop.attempt);
+  if (run == runs_.end()) return;
+  RunningAttempt& attempt = *find(run->second);
+  if (attempt.finishing()) return;
+  attempt.ask_to_end(cause);
+  const auto grace = std::clamp<std::int64_t>(stop.grace.count(), 0, limits::kMaxGraceMs);
+  if (link_ != nullptr) {
+    link_->stop({run->second, SIGTERM, static_cast<std::uint32_t>(grace)});
+  }
+  reschedule(run->second, attempt);
+}
+
+void ExecutorLoop::on_command(executor_command::Finished& finished) {
+  const auto found = attempts_.find(finished.run);
+  const AttemptKey key = found->second->key();
+  // The folder is free to be swept once its end is known.
+  runs_.erase(key);
+  attempts_.erase(found);
+  sink_(exec_event::Ended{key, std::move(finished.outcome)});
+}
+
+void ExecutorLoop::on_command(executor_command::Shutdown&) { shutting_down_ = true; }
+
+tl::expected<spawn_message::Spawn, std::string> ExecutorLoop::describe_process(
+    const RunPlan& plan, RunNumber run) const {
+  if (plan.argv.empty() || plan.argv.front().empty()) {
+    return tl::unexpected(std::string("the tool's command line is empty: give argv a program"));
+  }
+  spawn_message::Spawn spawn;
+  spawn.run = run;
+  spawn.argv = plan.argv;
+  spawn.memory_limit_bytes = plan.memory_limit_bytes;
+  if (std::any_of(plan.argv.begin(), plan.argv.end(), has_nul)) {
+    return tl::unexpected(std::string("an argument holds a NUL byte: pass such data in a file"));
+  }
+  for (const auto& [name, value] : plan.environment) {
+    if (name.empty() || name.find('=') != std::string::npos || has_nul(name) || has_nul(value)) {
+      return tl::unexpected("environment variable '" + name +
+                            "' has an empty name, a '=' in its name, or a NUL byte");
+    }
+    spawn.environment.push_back(name + "=" + value);
+  }
+  if (spawn.argv.size() + spawn.environment.size() > kMaxSpawnStrings ||
+      encoded_bytes(spawn) + limits::kMaxPathBytes > kMaxSpawnFrameBytes) {
+    return tl::unexpected(
+        std::string("arguments and environment are too large: pass large params "
+                    "in a file"));
+  }
+  return spawn;
+}
+
+void ExecutorLoop::begin(executor_command::Start start) {
+  const RunNumber run = next_run_++;
+  auto spawn = describe_process(start.plan, run);
+  if (!spawn) return end_at_once(start.attempt, spawn_error(std::move(spawn.error())));
+  auto directory =
+      AttemptDirectory::create(options_.attempts_root, start.attempt, start.plan.files);
+  if (!directory) return end_at_once(start.attempt, spawn_error(directory.error().text));
+  spawn->directory = directory->path();
+  auto out = open_pipe();
+  auto err = open_pipe();
+  if (!out || !err) {
+    const int error = out ? err.error() : out.error();
+    return end_at_once(
+        start.attempt,
+        spawn_error("cannot open its output pipes: " + std::generic_category().message(error) +
+                    ": raise the worker's limit of open files (RLIMIT_NOFILE)"));
+  }
+  link_->spawn(*spawn, std::move(out->write_end), std::move(err->write_end));
+  watch(out->read_end.get(), tag_of(Source::out, run), EPOLLIN);
+  watch(err->read_end.get(), tag_of(Source::err, run), EPOLLIN);
+  runs_.emplace(start.attempt, run);
+  attempts_.emplace(
+      run, std::make_unique<RunningAttempt>(run, start.attempt, std::move(start.plan),
+                                            std::move(*directory), std::move(out->read_end),
+                                            std::move(err->read_end), options_.max_log_file_bytes));
+}
+
+void ExecutorLoop::receive() {
+  if (link_ == nullptr) return;
+  messages_.clear();
+  const bool alive = link_->receive(messages_);
+  for (const SpawnMessage& message : messages_) {
+    if (const auto* spawned = std::get_if<spawn_message::Spawned>(&message)) {
+      on_message(*spawned);
+    } else if (const auto* failure = std::get_if<spawn_message::SpawnFailed>(&message)) {
+      on_message(*failure);
+    } else if (const auto* end = std::get_if<spawn_message::Exited>(&message)) {
+      on_message(*end);
+    }
+  }
+  if (!alive) on_spawner_lost();
+}
+
+void ExecutorLoop::on_message(const spawn_message::Spawned& spawned) {
+  RunningAttempt* attempt = find(spawned.run);
+  if (attempt == nullptr || attempt->finishing()) return;
+  if (attempt->cause() == EndCause::none) attempt->on_spawned(now_);
+  sink_(exec_event::Started{attempt->key(), spawned.pid});
+  reschedule(spawned.run, *attempt);
+}
+
+void ExecutorLoop::on_message(const spawn_message::SpawnFailed& failure) {
+  if (const RunningAttempt* attempt = find(failure.run)) {
+    finish(failure.run, outcome_of(failure, facts_of(*attempt)));
+  }
+}
+
+void ExecutorLoop::on_message(const spawn_message::Exited& end) {
+  if (const RunningAttempt* attempt = find(end.run)) {
+    finish(end.run, outcome_of(end, facts_of(*attempt)));
+  }
+}
+
+void ExecutorLoop::finish(RunNumber run, Outcome outcome) {
+  RunningAttempt& attempt = *find(run);
+  if (attempt.finishing()) return;
+  FinishJob job = attempt.finish(now_, sink_, options_.node, scratch_);
+  job.outcome = std::move(outcome);
+  reschedule(run, attempt);
+  finisher_->submit(std::move(job));
+}
+
+void ExecutorLoop::end_at_once(const AttemptKey& attempt, Outcome outcome) {
+  sink_(exec_event::Ended{attempt, std::move(outcome)});
+}
+
+void ExecutorLoop::on_time_limit(RunNumber run, RunningAttempt& attempt) {
+  const auto given = attempt.plan().grace.count();
+  const auto grace = given > 0 ? std::min<std::int64_t>(given, limits::kMaxGraceMs)
+                               : std::int64_t{limits::kDefaultGraceMs};
+  attempt.ask_to_end(EndCause::time_limit);
+  if (link_ != nullptr) link_->stop({run, SIGTERM, static_cast<std::uint32_t>(grace)});
+}
+
+void ExecutorLoop::run_timers() {
+  while (!timers_.empty() && timers_.begin()->first <= now_) {
+    const RunNumber run = timers_.begin()->second;
+    RunningAttempt& attempt = *find(run);
+    if (attempt.over_time_limit(now_)) on_time_limit(run, attempt);
+    attempt.emit_due(now_, sink_);
+    reschedule(run, attempt);
+  }
+}
+
+void ExecutorLoop::reschedule(RunNumber run, const RunningAttempt& attempt) {
+  const auto old = timer_of_.find(run);
+  const auto next = attempt.next_due();
+  if (old != timer_of_.end()) {
+    if (next && *next == old->second) return;
+    timers_.erase({old->second, run});
+    timer_of_.erase(old);
+  }
+  if (!next) return;
+  timers_.emplace(*next, run);
+  timer_of_.emplace(run, *next);
+}
+
+RunningAttempt* ExecutorLoop::find(RunNumber run) {
+  const auto found = attempts_.find(run);
+  return found == attempts_.end() ? nullptr : found->second.get();
+}
+
+EndFacts ExecutorLoop::facts_of(const RunningAttempt& attempt) const {
+  return {attempt.cause(), attempt.plan().time_limit, attempt.plan().memory_limit_bytes,
+          memory_control_};
+}
+
+void ExecutorLoop::watch(int fd, std::uint64_t tag, std::uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = tag;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) return;
+  if (errno != EEXIST || ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) != 0) {
+    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+  }
+}
+
+}  // namespace taskpipe::worker

@@ -1,0 +1,112 @@
+#include "worker/exec/running_attempt.hpp"
+
+#include <utility>
+
+namespace taskpipe::worker {
+namespace {
+
+// What a closed pipe can still hold (fs.pipe-max-size), with room; a descriptor that was handed to
+// a stranger must not keep us reading.
+constexpr std::size_t kMaxDrainBytes = 4U << 20U;
+
+}  // namespace
+
+RunningAttempt::RunningAttempt(RunNumber run, AttemptKey key, RunPlan plan,
+                               AttemptDirectory directory, Descriptor stdout_pipe,
+                               Descriptor stderr_pipe, std::uint64_t max_log_file_bytes)
+    : run_(run),
+      key_(key),
+      plan_(std::move(plan)),
+      directory_(std::move(directory)),
+      parser_(std::move(plan_.parser)),
+      out_(LogStream::out, std::move(stdout_pipe), directory_.file(kStdoutFile),
+           max_log_file_bytes),
+      err_(LogStream::err, std::move(stderr_pipe), directory_.file(kStderrFile),
+           max_log_file_bytes) {}
+
+void RunningAttempt::on_spawned(MonotonicTime now) {
+  if (plan_.time_limit.count() > 0) time_limit_at_ = now + plan_.time_limit;
+}
+
+bool RunningAttempt::ask_to_end(EndCause cause) {
+  if (finishing_ || cause_ != EndCause::none) return false;
+  cause_ = cause;
+  time_limit_at_.reset();
+  return true;
+}
+
+bool RunningAttempt::over_time_limit(MonotonicTime now) const {
+  return time_limit_at_ && now >= *time_limit_at_;
+}
+
+auto RunningAttempt::line_reader(LogStream which) {
+  return [this, which](std::string_view line) {
+    parsed_.percent = -1.0;
+    parsed_.message.clear();
+    parsed_.metrics.clear();
+    parser_.read(which, line, parsed_);
+    progress_.add(parsed_);
+  };
+}
+
+void RunningAttempt::read(LogStream which, std::string& scratch) {
+  OutputStream& stream = which == LogStream::out ? out_ : err_;
+  stream.read_once(scratch.data(), scratch.size(), line_reader(which));
+}
+
+void RunningAttempt::emit_due(MonotonicTime now, const Executor::Sink& sink) {
+  for (OutputStream* stream : {&out_, &err_}) {
+    if (const auto due = stream->due(); due && *due <= now) emit_output(*stream, now, sink);
+  }
+  if (const auto due = progress_.due(); due && *due <= now) emit_progress(now, sink);
+}
+
+std::optional<MonotonicTime> RunningAttempt::next_due() const {
+  std::optional<MonotonicTime> next;
+  for (const auto& due : {time_limit_at_, out_.due(), err_.due(), progress_.due()}) {
+    if (due && (!next || *due < *next)) next = due;
+  }
+  return next;
+}
+
+void RunningAttempt::emit_output(OutputStream& stream, MonotonicTime now,
+                                 const Executor::Sink& sink) {
+  if (auto chunk = stream.take(now)) {
+    sink(exec_event::Output{key_, stream.which(), chunk->offset, Payload(chunk->data)});
+  }
+}
+
+void RunningAttempt::emit_progress(MonotonicTime now, const Executor::Sink& sink) {
+  if (auto progress = progress_.take(now)) {
+    sink(exec_event::Progressed{key_, std::move(*progress)});
+  }
+}
+
+FinishJob RunningAttempt::finish(MonotonicTime now, const Executor::Sink& sink,
+                                 const std::string& node, std::string& scratch) {
+  finishing_ = true;
+  time_limit_at_.reset();
+  for (OutputStream* stream : {&out_, &err_}) {
+    const auto reader = line_reader(stream->which());
+    const std::uint64_t limit = stream->total_bytes() + kMaxDrainBytes;
+    while (stream->total_bytes() < limit &&
+           stream->read_once(scratch.data(), scratch.size(), reader)) {
+    }
+    stream->finish(reader);
+    emit_output(*stream, now, sink);
+  }
+  emit_progress(now, sink);
+  FinishJob job;
+  job.run = run_;
+  job.artifact_globs = std::move(plan_.artifact_globs);
+  job.report.node = node;
+  job.report.directory = directory_.path();
+  job.report.stdout_tail = out_.tail_text();
+  job.report.stderr_tail = err_.tail_text();
+  job.report.stdout_bytes = out_.total_bytes();
+  job.report.stderr_bytes = err_.total_bytes();
+  job.report.metrics = progress_.last_metrics();
+  return job;
+}
+
+}  // namespace taskpipe::worker

@@ -1,0 +1,72 @@
+// One attempt while it runs: its folder, its output, its progress. Belongs to the executor's I/O
+// thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "worker/exec/attempt_directory.hpp"
+#include "worker/exec/executor.hpp"
+#include "worker/exec/finisher.hpp"
+#include "worker/exec/generic_progress.hpp"
+#include "worker/exec/outcome.hpp"
+#include "worker/exec/output_stream.hpp"
+#include "worker/exec/progress_coalescer.hpp"
+
+namespace taskpipe::worker {
+
+class RunningAttempt {
+ public:
+  RunningAttempt(RunNumber run, AttemptKey key, RunPlan plan, AttemptDirectory directory,
+                 Descriptor stdout_pipe, Descriptor stderr_pipe, std::uint64_t max_log_file_bytes);
+  RunningAttempt(const RunningAttempt&) = delete;
+  RunningAttempt& operator=(const RunningAttempt&) = delete;
+
+  [[nodiscard]] const AttemptKey& key() const { return key_; }
+  [[nodiscard]] const RunPlan& plan() const { return plan_; }
+  [[nodiscard]] const AttemptDirectory& directory() const { return directory_; }
+  [[nodiscard]] const OutputStream& stream(LogStream which) const {
+    return which == LogStream::out ? out_ : err_;
+  }
+
+  // The time limit counts from here.
+  void on_spawned(MonotonicTime now);
+  // False when an earlier cause holds, or it has ended already.
+  bool ask_to_end(EndCause cause);
+  [[nodiscard]] EndCause cause() const { return cause_; }
+  [[nodiscard]] bool over_time_limit(MonotonicTime now) const;
+
+  // One bounded read.
+  void read(LogStream which, std::string& scratch);
+  // Passes on output and progress that is due.
+  void emit_due(MonotonicTime now, const Executor::Sink& sink);
+  // When `emit_due` or `over_time_limit` has something to do next.
+  [[nodiscard]] std::optional<MonotonicTime> next_due() const;
+
+  // Nobody writes any more: reads the rest, passes on everything, closes the files. Everything the
+  // final report needs but artifacts and outcome. Once.
+  [[nodiscard]] FinishJob finish(MonotonicTime now, const Executor::Sink& sink,
+                                 const std::string& node, std::string& scratch);
+  [[nodiscard]] bool finishing() const { return finishing_; }
+
+ private:
+  [[nodiscard]] auto line_reader(LogStream which);
+  void emit_output(OutputStream& stream, MonotonicTime now, const Executor::Sink& sink);
+  void emit_progress(MonotonicTime now, const Executor::Sink& sink);
+
+  RunNumber run_;
+  AttemptKey key_;
+  RunPlan plan_;
+  AttemptDirectory directory_;
+  GenericProgressParser parser_;
+  ParsedLine parsed_;  // reused
+  ProgressCoalescer progress_;
+  OutputStream out_;
+  OutputStream err_;
+  EndCause cause_ = EndCause::none;
+  std::optional<MonotonicTime> time_limit_at_;
+  bool finishing_ = false;
+};
+
+}  // namespace taskpipe::worker

@@ -1,0 +1,61 @@
+// Turns tasks into processes: decodes the params, asks the tools for a plan, hands it to the
+// executor. Planning reads scripts, so it has a thread of its own.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include <tl/expected.hpp>
+
+#include "common/model/error.hpp"
+#include "common/model/task.hpp"
+#include "common/model/value.hpp"
+#include "worker/core/effect.hpp"
+#include "worker/exec/executor.hpp"
+#include "worker/shell/command_sink.hpp"
+#include "worker/tools/tool.hpp"
+
+namespace taskpipe::worker {
+
+class ProcessRunner {
+ public:
+  // As ToolRegistry::plan; called by the runner's thread only.
+  using Planner = std::function<tl::expected<RunPlan, Error>(const TaskSpec&, const ValueMap&,
+                                                             const AttemptContext&)>;
+
+  // `executor` must outlive the runner and report to `commands` as well (see `post_to`).
+  ProcessRunner(Planner planner, Executor& executor, std::string attempts_root,
+                CommandMailbox& commands);
+  ProcessRunner(const ProcessRunner&) = delete;
+  ProcessRunner& operator=(const ProcessRunner&) = delete;
+  // Forgets what is not planned yet.
+  ~ProcessRunner();
+
+  // Ends in exactly one command::AttemptEnded; with error/rejected when there is no plan. Any
+  // thread.
+  void start(Start start);
+  void stop(const Stop& stop);
+
+ private:
+  void work();
+  void plan_and_start(const Start& start);
+
+  Planner planner_;
+  Executor& executor_;
+  std::string attempts_root_;
+  CommandMailbox& commands_;
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  std::deque<Start> queue_;
+  AttemptKey planning_;             // nil while nothing is
+  std::optional<Stop> stop_after_;  // of the one being planned
+  bool stopping_ = false;
+  std::thread thread_;  // last: it uses the others
+};
+
+}  // namespace taskpipe::worker

@@ -1,0 +1,209 @@
+#include "worker/shell/worker_program.hpp"
+
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/model/limits.hpp"
+#include "common/net/socket.hpp"
+#include "common/process/identity.hpp"
+#include "common/process/logging.hpp"
+#include "common/process/signals.hpp"
+#include "worker/exec/process_executor.hpp"
+#include "worker/handlers/builtin_handlers.hpp"
+#include "worker/shell/attempt_sweeper.hpp"
+#include "worker/shell/worker_identity.hpp"
+#include "worker/shell/worker_loop.hpp"
+#include "worker/shell/worker_options.hpp"
+#include "worker/tools/tool_registry.hpp"
+
+namespace taskpipe::worker {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kCannotStart = 1;
+constexpr int kBadOptions = 2;
+
+int exit_status(ExitCause cause) {
+  switch (cause) {
+    case ExitCause::drained: return 0;
+    case ExitCause::stopped: return 3;
+    case ExitCause::replaced: return 4;
+    case ExitCause::refused: return 5;
+  }
+  return kCannotStart;
+}
+
+ToolRegistry load_tools(const WorkerOptions& options, process::Logger& logger) {
+  ToolRegistry tools = ToolRegistry::load(options.tool_folders, environment_of_process());
+  for (const auto& rejection : tools.rejections()) {
+    logger.info("not offered", {{"file", rejection.file.string()}, {"why", rejection.reason}});
+  }
+  return tools;
+}
+
+// A name that both a handler and a manifest define is the handler's: it was compiled in on purpose.
+std::vector<OfferedTool> join_offers(const ToolRegistry& tools, const HandlerRegistry& handlers,
+                                     process::Logger& logger) {
+  std::vector<OfferedTool> offers;
+  for (ToolOffer& offer : handlers.offers()) {
+    offers.push_back({std::move(offer), AttemptKind::handler});
+  }
+  for (ToolOffer& offer : tools.offers()) {
+    if (handlers.find(offer.name) != nullptr) {
+      logger.warning("a handler hides the tool of the same name", {{"tool", offer.name}});
+      continue;
+    }
+    offers.push_back({std::move(offer), AttemptKind::process});
+  }
+  if (offers.size() > limits::kMaxToolsPerWorker) {
+    logger.warning("too many tools: the last ones are not offered",
+                   {{"offered", std::to_string(limits::kMaxToolsPerWorker)}});
+    offers.resize(limits::kMaxToolsPerWorker);
+  }
+  return offers;
+}
+
+WorkerConfig make_config(const WorkerOptions& options, const WorkerIdentity& identity,
+                         std::vector<OfferedTool> offers) {
+  WorkerConfig config;
+  config.uuid = identity.uuid();
+  config.incarnation = identity.incarnation();
+  config.user = process::user_name();
+  config.name = options.name;
+  config.host = process::host_name();
+  config.pid = process::process_id();
+  config.slots = options.slots;
+  config.resources = options.resources;
+  config.labels = options.labels;
+  config.tools = std::move(offers);
+  config.drain_timeout = options.drain_timeout;
+  return config;
+}
+
+bool offers_processes(const std::vector<OfferedTool>& offers) {
+  for (const OfferedTool& tool : offers) {
+    if (tool.kind == AttemptKind::process) return true;
+  }
+  return false;
+}
+
+// Everything that runs, in the order in which it must be made and the reverse of which it ends.
+int run(const WorkerOptions& options, const HandlerRegistry& handlers, process::SignalFd& signals,
+        process::Logger& logger) {
+  auto identity = WorkerIdentity::claim(options.work_dir);
+  if (!identity) {
+    logger.error(identity.error().text);
+    return kCannotStart;
+  }
+  process::raise_open_file_limit();
+  const ToolRegistry tools = load_tools(options, logger);
+  std::vector<OfferedTool> offers = join_offers(tools, handlers, logger);
+  if (offers.empty()) {
+    logger.error("there is nothing to offer: give --tools, or --handlers");
+    return kCannotStart;
+  }
+  auto spool = SpoolFolder::open(options.work_dir / "spool");
+  auto spooled = spool ? spool->load() : tl::unexpected(spool.error());
+  if (!spooled) {
+    logger.error(spooled.error().text);
+    return kCannotStart;
+  }
+  for (const std::string& warning : spooled->warnings) logger.warning(warning);
+
+  const std::string attempts_root = (options.work_dir / "attempts").string();
+  CommandMailbox commands;
+  std::unique_ptr<ProcessExecutor> executor;
+  if (offers_processes(offers)) {
+    ProcessExecutorOptions exec;
+    exec.attempts_root = attempts_root;
+    exec.spawner = {options.spawner.string(), options.memory_control, options.cgroup_parent};
+    exec.node = process::host_name();
+    executor = std::make_unique<ProcessExecutor>(std::move(exec), post_to(commands));
+    logger.info("tasks run as processes", {{"memory_limits", executor->memory_control()}});
+  }
+
+  net::Context context;
+  SpoolThread spool_thread(std::move(*spool), commands, logger);
+  LogReader log_reader(attempts_root, commands);
+  AttemptSweeper sweeper(attempts_root, options.keep_bytes,
+                         std::chrono::duration_cast<std::chrono::seconds>(options.keep_attempts),
+                         logger);
+  std::unique_ptr<ProcessRunner> processes;
+  if (executor) {
+    processes = std::make_unique<ProcessRunner>(
+        [&tools](const TaskSpec& spec, const ValueMap& params, const AttemptContext& context_of) {
+          return tools.plan(spec, params, context_of);
+        },
+        *executor, attempts_root, commands);
+  }
+  HandlerExecutor handler_pool(handlers, options.handler_threads, process::host_name(),
+                               post_batches_to(commands));
+
+  WorkerConfig config = make_config(options, *identity, std::move(offers));
+  logger.info("worker starts", {{"name", config.name},
+                                {"broker", options.broker},
+                                {"uuid", config.uuid.to_string()},
+                                {"tools", std::to_string(config.tools.size())},
+                                {"cpus", std::to_string(config.resources.cpus)},
+                                {"gpus", std::to_string(config.resources.gpus)},
+                                {"memory_bytes", std::to_string(config.resources.memory_bytes)}});
+  WorkerParts parts{context, commands, spool_thread, log_reader, logger};
+  parts.processes = processes.get();
+  parts.handlers = &handler_pool;
+  parts.signals = &signals;
+  Exit end;
+  {
+    WorkerLoop loop(std::move(config), options.broker, parts);
+    end = loop.run(std::move(spooled->results));
+  }
+  if (end.cause == ExitCause::drained || end.cause == ExitCause::stopped) {
+    logger.info("worker ends", {{"why", end.reason}});
+  } else {
+    logger.error("worker ends", {{"why", end.reason}});
+  }
+  if (!handler_pool.shut_down(Millis{limits::kStopPatienceMs})) {
+    logger.error("a handler does not return: ending without it");
+    std::_Exit(exit_status(end.cause));  // the spawner sees the end of its pipe and kills the rest
+  }
+  return exit_status(end.cause);
+}
+
+}  // namespace
+
+int run_worker(int argc, const char* const* argv, HandlerRegistry handlers) {
+  try {
+    const auto parsed =
+        parse_worker_options(process::OptionSources::of_process(argc, argv, "worker"));
+    if (!parsed) {
+      std::cerr << "taskpipe-worker: " << parsed.error().text << '\n';
+      return kBadOptions;
+    }
+    if (parsed->print) {
+      std::cout << *parsed->print;
+      return 0;
+    }
+    process::SignalFd signals;
+    process::Logger logger(parsed->options.log);
+    if (!parsed->config_file.empty()) {
+      logger.info("read options", {{"file", parsed->config_file}});
+    }
+    if (parsed->options.builtin_handlers) {
+      if (const auto added = add_builtin_handlers(handlers); !added) {
+        logger.error("cannot offer the builtin handlers as well: " + added.error().text);
+        return kCannotStart;
+      }
+    }
+    return run(parsed->options, handlers, signals, logger);
+  } catch (const std::exception& e) {
+    std::cerr << "taskpipe-worker: " << e.what() << '\n';
+    return kCannotStart;
+  }
+}
+
+}  // namespace taskpipe::worker

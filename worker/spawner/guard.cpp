@@ -1,0 +1,204 @@
+#include "worker/spawner/guard.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "worker/spawner/launch.hpp"
+#include "worker/spawner/process_tree.hpp"
+
+namespace taskpipe::worker {
+namespace {
+
+constexpr std::chrono::milliseconds kMaxKillPause{100};
+
+std::uint64_t microseconds(const timeval& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000U +
+         static_cast<std::uint64_t>(time.tv_usec);
+}
+
+}  // namespace
+
+Guard::Guard(const spawn_message::Spawn& spawn, GuardInheritance inherited, CgroupDriver& driver)
+    : spawn_(spawn), inherited_(std::move(inherited)), driver_(driver) {
+  end_.run = spawn.run;
+}
+
+void Guard::run() {
+  if (!prepare() || !start_main_process()) {
+    if (cgroup_ != nullptr) cgroup_->remove();
+    return;
+  }
+  supervise();
+  report_end();
+}
+
+bool Guard::prepare() {
+  const std::array<int, 4> keep = {inherited_.socket, inherited_.stdout_fd, inherited_.stderr_fd,
+                                   inherited_.lifeline};
+  // Above all the spawner's ends of other guards' sockets: they would never see end-of-file.
+  close_all_except(keep);
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
+    fail(SpawnStage::guard, errno, "PR_SET_CHILD_SUBREAPER");
+    return false;
+  }
+  sigset_t mask;
+  ::sigemptyset(&mask);
+  ::sigaddset(&mask, SIGCHLD);
+  signals_.reset(::signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!signals_.valid()) {
+    fail(SpawnStage::guard, errno, "signalfd");
+    return false;
+  }
+  if (spawn_.memory_limit_bytes == 0) return true;
+  int error = 0;
+  cgroup_ = driver_.create(spawn_.run, spawn_.memory_limit_bytes, error);
+  if (error != 0) fail(SpawnStage::cgroup, error, std::string(driver_.name()));
+  return error == 0;
+}
+
+bool Guard::start_main_process() {
+  LaunchContext context;
+  context.stdout_fd = inherited_.stdout_fd;
+  context.stderr_fd = inherited_.stderr_fd;
+  if (cgroup_ != nullptr) context.cgroup_entrances = cgroup_->entrances();
+  context.limit_address_space = driver_.limits_address_space();
+  context.open_files = inherited_.open_files;
+  context.search_path = inherited_.search_path;
+  started_at_ = Clock::now();
+  const LaunchResult launched = launch(spawn_, context);
+  // From here on end-of-file on the pipes is the attempt's alone to give.
+  ::close(inherited_.stdout_fd);
+  ::close(inherited_.stderr_fd);
+  if (launched.stage != SpawnStage::none) {
+    fail(launched.stage, launched.error, launched.detail);
+    return false;
+  }
+  main_pid_ = launched.pid;
+  send(spawn_message::Spawned{spawn_.run, static_cast<std::uint32_t>(main_pid_)});
+  return true;
+}
+
+void Guard::supervise() {
+  while (true) {
+    reap();
+    if (main_exited_ && !descendants_remain_) return;
+    on_time(Clock::now());
+    std::array<pollfd, 2> fds = {pollfd{signals_.get(), POLLIN, 0},
+                                 pollfd{spawner_gone_ ? -1 : inherited_.socket, POLLIN, 0}};
+    if (::poll(fds.data(), fds.size(), poll_timeout_ms()) <= 0) continue;
+    if (fds[1].revents != 0) receive();
+  }
+}
+
+int Guard::poll_timeout_ms() const {
+  auto next = kill_at_;
+  if (terminate_at_ && (!next || *terminate_at_ < *next)) next = terminate_at_;
+  if (!next) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - Clock::now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+}
+
+void Guard::receive() {
+  std::array<char, 4096> packet{};
+  const ssize_t got = ::recv(inherited_.socket, packet.data(), packet.size(), MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) {
+    spawner_gone_ = true;
+    kill_at(Clock::now());
+    return;
+  }
+  const auto message = decode_frame({packet.data(), static_cast<std::size_t>(got)});
+  if (!message) return;
+  if (const auto* stop = std::get_if<spawn_message::Stop>(&*message)) on_stop(*stop);
+}
+
+void Guard::on_stop(const spawn_message::Stop& stop) {
+  stopping_ = true;
+  terminate_at_.reset();
+  if (stop.grace_ms > 0) signal_descendants(stop.signal);
+  kill_at(Clock::now() + std::chrono::milliseconds(stop.grace_ms));
+}
+
+void Guard::kill_at(Clock::time_point when) {
+  if (!kill_at_ || when < *kill_at_) kill_at_ = when;
+}
+
+void Guard::reap() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof info) > 0) {
+  }
+  while (true) {
+    int status = 0;
+    const pid_t pid = ::wait4(-1, &status, WNOHANG, nullptr);
+    if (pid < 0 && errno == EINTR) continue;
+    descendants_remain_ = pid >= 0;
+    if (pid <= 0) return;
+    if (pid == main_pid_) on_main_exited(status);
+  }
+}
+
+void Guard::on_main_exited(int wait_status) {
+  main_exited_ = true;
+  end_.wait_status = wait_status;
+  const auto wall =
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started_at_);
+  end_.wall_us = static_cast<std::uint64_t>(wall.count());
+  // While stopping, what remains has the grace that everything was given.
+  if (!stopping_) terminate_at_ = Clock::now() + std::chrono::milliseconds(kLingerMs);
+}
+
+void Guard::on_time(Clock::time_point now) {
+  if (terminate_at_ && now >= *terminate_at_) {
+    terminate_at_.reset();
+    const auto signalled = static_cast<std::uint32_t>(signal_descendants(SIGTERM));
+    end_.leftovers_killed = std::max(end_.leftovers_killed, signalled);
+    kill_at(now + std::chrono::milliseconds(kLeftoverGraceMs));
+  }
+  if (kill_at_ && now >= *kill_at_) {
+    if (cgroup_ != nullptr) cgroup_->kill();
+    const auto killed = static_cast<std::uint32_t>(kill_descendants());
+    if (main_exited_) end_.leftovers_killed = std::max(end_.leftovers_killed, killed);
+    kill_at_ = now + kill_pause_;  // again, for what was forked meanwhile
+    kill_pause_ = std::min(kill_pause_ * 2, kMaxKillPause);
+  }
+}
+
+void Guard::report_end() {
+  if (cgroup_ != nullptr) {
+    end_.out_of_memory = cgroup_->out_of_memory();
+    cgroup_->remove();
+  }
+  rusage usage{};
+  ::getrusage(RUSAGE_CHILDREN, &usage);
+  end_.user_us = microseconds(usage.ru_utime);
+  end_.system_us = microseconds(usage.ru_stime);
+  end_.max_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024U;
+  send(end_);
+}
+
+void Guard::fail(SpawnStage stage, int error, std::string detail) {
+  if (detail.size() > kMaxSpawnTextBytes) detail.resize(kMaxSpawnTextBytes);
+  send(spawn_message::SpawnFailed{spawn_.run, stage, error, std::move(detail)});
+}
+
+void Guard::send(const SpawnMessage& message) {
+  if (spawner_gone_) return;
+  const std::string packet = encode(message);
+  while (::send(inherited_.socket, packet.data(), packet.size(), MSG_NOSIGNAL) < 0 &&
+         errno == EINTR) {
+  }
+}
+
+}  // namespace taskpipe::worker

@@ -1,0 +1,48 @@
+// The descendants of the calling process, found in /proc.
+//
+// The caller is a subreaper, so whatever an attempt starts stays below it however often it forks or
+// changes its session: orphans come back as its own children. That also gives the proof of an end:
+// wait4 answering ECHILD means that nothing is left.
+//
+// A pid read from /proc may be reused before it is signalled. Therefore a process is signalled
+// through a pidfd, and only if, after the pidfd was opened, its parent is still one of ours.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace taskpipe::worker {
+
+struct ProcessStat {
+  char state = '?';  // R S D T Z …
+  pid_t parent = 0;
+  unsigned long long start_ticks = 0;  // since boot; with the pid it names a process for good
+};
+// Nothing when the process does not exist (any more).
+[[nodiscard]] std::optional<ProcessStat> read_process_stat(pid_t pid);
+// The text of /proc/<pid>/stat; the command name may hold any characters, parentheses too.
+[[nodiscard]] std::optional<ProcessStat> parse_process_stat(std::string_view text);
+
+struct TreeMember {
+  pid_t pid = 0;
+  pid_t parent = 0;
+};
+
+// Everything below the caller, parents before children, except `spared` direct children and what
+// is below them. Cost: a few file reads per process found (per process of the host, where the
+// kernel lacks CONFIG_PROC_CHILDREN).
+[[nodiscard]] std::vector<TreeMember> list_descendants(const std::vector<pid_t>& spared = {});
+
+// Sends `signal` to every descendant that is not a zombie; stopped ones are continued, unless the
+// signal is SIGSTOP or SIGKILL. Returns how many were signalled.
+std::size_t signal_descendants(int signal, const std::vector<pid_t>& spared = {});
+
+// SIGKILL to all, after stopping them so that a fork bomb cannot outrun the walk. What appears
+// meanwhile may survive this call: repeat until wait4 says ECHILD. Returns how many were signalled.
+std::size_t kill_descendants(const std::vector<pid_t>& spared = {});
+
+}  // namespace taskpipe::worker

@@ -1,0 +1,115 @@
+#include "worker/tools/tool.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <system_error>
+
+#include "common/model/limits.hpp"
+#include "worker/tools/text.hpp"
+
+namespace taskpipe::worker {
+namespace {
+
+constexpr std::string_view kSystemPath =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:"
+    "/bin";
+
+// Nothing of the worker's environment reaches a tool but what is named here or in its manifest.
+// LANG is fixed because readers of output and scripts alike rely on decimal points.
+Environment base_environment(const Manifest& manifest, const Environment& worker_environment) {
+  Environment base{
+      {"LANG", "C.UTF-8"}, {"PATH", std::string(kSystemPath)}, {"PYTHONUNBUFFERED", "1"}};
+  std::vector<std::string> names = manifest.inherit;
+  names.insert(names.end(), {"PATH", "HOME", "USER", "TZ"});
+  for (const auto& name : names) {
+    const auto it = worker_environment.find(name);
+    if (it != worker_environment.end() && !it->second.empty()) base[name] = it->second;
+  }
+  return base;
+}
+
+std::optional<std::string> first_missing(const Manifest& manifest, const Environment& base) {
+  const std::string& search_path = base.at("PATH");
+  auto programs = manifest.required_programs;
+  for (const auto* argv : {&manifest.command, &manifest.version.argv, &manifest.launcher}) {
+    if (argv->empty() || argv == &manifest.launcher) continue;
+    if (auto literal = argv->front().literal()) programs.push_back(std::move(*literal));
+  }
+  for (const auto& program : programs) {
+    if (!find_program(program, search_path)) {
+      return "program '" + program + "' is not installed (looked in PATH)";
+    }
+  }
+  for (const auto& file : manifest.required_files) {
+    std::error_code failed;
+    if (!std::filesystem::exists(file, failed)) return "file '" + file.string() + "' is missing";
+  }
+  return std::nullopt;
+}
+
+// The variables that a manifest sets, as far as they need nothing of a task.
+Environment probe_environment(const Manifest& manifest, Environment base) {
+  const std::string toolbox = manifest.folder.string();
+  const Bindings bindings{{}, "/tmp", toolbox, 1, nullptr, {}, {}};
+  for (const auto& [name, value] : manifest.environment) {
+    if (auto text = value.expand(bindings)) base[name] = std::move(*text);
+  }
+  return base;
+}
+
+std::string_view first_line(std::string_view text) {
+  return trimmed(text.substr(0, text.find('\n')));
+}
+
+tl::expected<std::string, std::string> ask_version(const Manifest& manifest,
+                                                   const Environment& environment) {
+  const VersionProbe& probe = manifest.version;
+  if (probe.argv.empty()) return probe.fixed;
+  const std::string toolbox = manifest.folder.string();
+  auto argv = expand_arguments(probe.argv, {}, Bindings{{}, {}, toolbox, 1, nullptr, {}, {}});
+  if (!argv) return tl::unexpected(argv.error().text);
+  const auto path = find_program(argv->front(), environment.at("PATH"));
+  if (!path) return tl::unexpected("program '" + argv->front() + "' is not installed");
+  argv->front() = path->string();
+  const auto answer = ask_program(*argv, environment, probe.timeout);
+  if (!answer) return tl::unexpected("version probe: " + answer.error());
+
+  std::array<std::string_view, 1> group;
+  std::string_view rest = answer->output;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (!probe.pattern->search(line, group)) continue;
+    const auto version = probe.pattern->group_count() == 0 ? trimmed(line) : trimmed(group[0]);
+    return std::string(version.substr(0, limits::kMaxNameBytes));
+  }
+  return tl::unexpected("version probe '" + argv->front() + "' ended with status " +
+                        std::to_string(answer->exit_code) +
+                        " and printed nothing that matches version.regex; it began with: " +
+                        std::string(first_line(answer->output).substr(0, 200)));
+}
+
+}  // namespace
+
+tl::expected<Tool::Probed, std::string> Tool::probe(Manifest manifest,
+                                                    const Environment& worker_environment) {
+  Tool tool;
+  tool.base_ = base_environment(manifest, worker_environment);
+  const Environment environment = probe_environment(manifest, tool.base_);
+  if (auto missing = first_missing(manifest, environment)) {
+    return tl::unexpected(std::move(*missing));
+  }
+  auto version = ask_version(manifest, environment);
+  if (!version) return tl::unexpected(std::move(version.error()));
+
+  tool.scripts_ = ScriptFolders(manifest.script_folders, manifest.script_patterns);
+  auto listing = tool.scripts_.list();
+  tool.offer_ = ToolOffer{manifest.name,           std::move(*version),
+                          manifest.description,    std::move(listing.scripts),
+                          manifest.inline_scripts, manifest.requires_script};
+  tool.manifest_ = std::move(manifest);
+  return Probed{std::move(tool), std::move(listing.remarks)};
+}
+
+}  // namespace taskpipe::worker
