@@ -48,15 +48,6 @@ void bind_or_refuse(tl::expected<void, Error> bound) {
   if (!bound) refuse_start(bound.error().text);
 }
 
-// What WELCOME tells about the events: the whole endpoint, or for a bind to every interface only
-// the port, since the peer knows better by which name it reaches this host.
-std::string announced(const std::string& endpoint) {
-  const auto colon = endpoint.rfind(':');
-  const bool wildcard =
-      endpoint.starts_with("tcp://0.0.0.0:") || endpoint.starts_with("tcp://[::]:");
-  return wildcard ? endpoint.substr(colon) : endpoint;
-}
-
 int serve(const BrokerOptions& options, std::vector<std::string> warnings,
           process::SignalFd& signals, process::Logger& logger) {
   process::raise_open_file_limit();
@@ -78,7 +69,7 @@ int serve(const BrokerOptions& options, std::vector<std::string> warnings,
   // Bound before the journal is read so that a second broker fails at once; nothing is received
   // from these sockets before the epoch is durable.
   bind_or_refuse(event_port.bind(options.event_bind));
-  config.event_endpoint = announced(event_port.endpoint());
+  config.event_endpoint = event_port.endpoint();  // clients replace a wildcard host by ours
 
   const Now started = process::read_clock();
   BrokerCore core(std::move(config));

@@ -251,7 +251,7 @@ class RandomHistory {
 class CoreRandom : public ::testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(CoreRandom, LosesNothingAndRecordsEachEndOnce) {
-  for (std::uint32_t seed = GetParam(); seed < GetParam() + 50; ++seed) {
+  for (std::uint32_t seed = GetParam(); seed < GetParam() + 25; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     RandomHistory(seed).run();
     ASSERT_FALSE(HasFailure());
