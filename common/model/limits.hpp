@@ -8,6 +8,7 @@ namespace taskpipe::limits {
 
 // --- Wire ---------------------------------------------------------------------------------------
 inline constexpr std::size_t kMaxFrameBytes = 4U << 20U;  // ZMQ_MAXMSGSIZE: one frame
+inline constexpr std::size_t kMaxMessageBytes = 16U << 20U;  // all frames of one message
 inline constexpr std::size_t kMaxPayloadBytes =
     (4U << 20U) - 1024;                                      // params, inline script, result
 inline constexpr std::size_t kMaxInlinePayloadBytes = 4096;  // larger ones travel as a blob frame
@@ -66,12 +67,12 @@ inline constexpr std::uint32_t kBusyRetryMs = 1000;
 inline constexpr std::uint64_t kHistoryLagMaxTasks = 2'000'000;  // finished, not yet in history
 inline constexpr std::size_t kMaxSessions = 20'000;
 inline constexpr std::size_t kMaxLookupsInFlight = 4096;
-inline constexpr std::size_t kMaxSignatures = 65'536;             // distinct requirements queued
-inline constexpr std::size_t kMaxQueryScan = 10'000;              // live tasks looked at per QUERY
-inline constexpr std::size_t kMaxWatchedTasks = 100'000;          // `id.` topics subscribed to
-inline constexpr std::size_t kMaxSubscribedTopics = 10'000;       // other topics
-inline constexpr std::size_t kMaxLogFollowers = 10'000;           // FETCHes that follow
-inline constexpr std::size_t kMaxForwardedFetches = 4096;         // FETCHes asked of workers
+inline constexpr std::size_t kMaxSignatures = 65'536;        // distinct requirements queued
+inline constexpr std::size_t kMaxQueryScan = 10'000;         // live tasks looked at per QUERY
+inline constexpr std::size_t kMaxWatchedTasks = 100'000;     // `id.` topics subscribed to
+inline constexpr std::size_t kMaxSubscribedTopics = 10'000;  // other topics
+inline constexpr std::size_t kMaxLogFollowers = 10'000;      // FETCHes that follow
+inline constexpr std::size_t kMaxForwardedFetches = 4096;    // FETCHes asked of workers
 
 // --- Execution ----------------------------------------------------------------------------------
 inline constexpr std::uint32_t kDefaultGraceMs = 5000;  // SIGTERM → SIGKILL
@@ -107,12 +108,12 @@ inline constexpr std::uint32_t kStopPatienceMs = 10'000;  // for stopped attempt
 inline constexpr std::size_t kMaxManifestBytes = 1U << 20U;
 inline constexpr std::uint32_t kDefaultProbeMs = 20'000;  // asking a program for its version
 inline constexpr std::uint32_t kMaxProbeMs = 600'000;
-inline constexpr std::size_t kMaxProbeOutputBytes = 256U << 10U;  // the rest is read and dropped
-inline constexpr std::size_t kMaxScriptFolderEntries = 100'000;   // looked at while listing
-inline constexpr std::size_t kMaxParamVariableBytes = 64U << 10U;  // larger: params.json only
+inline constexpr std::size_t kMaxProbeOutputBytes = 256U << 10U;     // the rest is read and dropped
+inline constexpr std::size_t kMaxScriptFolderEntries = 100'000;      // looked at while listing
+inline constexpr std::size_t kMaxParamVariableBytes = 64U << 10U;    // larger: params.json only
 inline constexpr std::size_t kMaxParamEnvironmentBytes = 1U << 20U;  // exec refuses about 2 MiB
-inline constexpr std::size_t kMaxAnalysedScriptBytes = 1U << 20U;    // read to know its length
-inline constexpr std::size_t kMaxAnalysedCharacters = 16U << 20U;    // followed through loops
+inline constexpr std::size_t kMaxAnalysedScriptBytes = 256U << 10U;  // longer ones: not at all
+inline constexpr std::size_t kMaxAnalysedCharacters = 2U << 20U;     // followed through loops
 inline constexpr std::size_t kMaxControlDictBytes = 256U << 10U;
 
 // --- Client -------------------------------------------------------------------------------------

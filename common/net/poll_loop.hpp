@@ -17,6 +17,8 @@ namespace taskpipe::net {
 // POLLOUT on a MANDATORY ROUTER fires whenever any peer is writable and would spin. One thread.
 class Poller {
  public:
+  static constexpr std::size_t kMaxItems = 32;
+
   // Both return the index to ask `readable` with.
   std::size_t add(zmq::socket_t& socket);
   std::size_t add_fd(int fd);

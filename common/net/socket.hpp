@@ -42,9 +42,11 @@ class Context {
 // each). Reused from message to message.
 struct ReceivedMessage {
   std::uint64_t routing = 0;         // ROUTER only
-  std::vector<std::string> storage;  // grows, never shrinks
+  std::vector<std::string> storage;  // buffers are reused; very large ones are given back
   std::size_t frame_count = 0;       // without the routing id
-  bool oversized = false;            // more frames than the protocol allows; the rest was discarded
+  // More frames (2 + limits::kMaxBlobs) or bytes (limits::kMaxMessageBytes) than the protocol
+  // allows: what came after was discarded.
+  bool oversized = false;
 
   [[nodiscard]] bool is_probe() const { return frame_count == 1 && storage[0].empty(); }
   // Views into this object, valid until the next receive.
@@ -60,6 +62,8 @@ struct SocketTuning {
   int send_high_water = 10'000;
   int receive_high_water = 1'000;
   int linger_ms = 0;
+  int reconnect_first_ms = 1'000;  // DEALER and SUB: doubles up to the longest
+  int reconnect_max_ms = 15'000;
 };
 
 // Bound by the broker. MANDATORY, never blocking, no ZMTP heartbeats.
@@ -71,11 +75,13 @@ class RouterSocket {
   ~RouterSocket();
 
   // INVALID naming "bind" for a bad or occupied address, with the remedy. `tcp://127.0.0.1:*` picks
-  // a port; see `endpoint`.
+  // a port; see `endpoint`. Takes tcp:// (numeric address, interface name or *), ipc:// and
+  // inproc://.
   [[nodiscard]] tl::expected<void, Error> bind(const std::string& endpoint);
   [[nodiscard]] std::string endpoint() const;
   [[nodiscard]] SendStatus send(std::uint64_t routing, const protocol::EncodedMessage& message);
-  // False when nothing is waiting.
+  // False when nothing is waiting. Messages of peers that chose a routing id of their own are
+  // discarded: with a duplicate, libzmq would mix two peers up.
   [[nodiscard]] bool receive(ReceivedMessage& out);
   [[nodiscard]] zmq::socket_t& native() { return *socket_; }
 
@@ -83,7 +89,9 @@ class RouterSocket {
   std::unique_ptr<zmq::socket_t> socket_;
 };
 
-// Connected by clients and workers to exactly one endpoint. IMMEDIATE and PROBE_ROUTER.
+// Connected by clients and workers to exactly one endpoint. IMMEDIATE and PROBE_ROUTER: nothing is
+// queued while there is no connection, and each new one announces itself by an empty message. That
+// probe leaves only when the owner touches the socket: poll it at once after `connect`.
 class DealerSocket {
  public:
   DealerSocket(Context& context, const SocketTuning& tuning);
@@ -91,8 +99,9 @@ class DealerSocket {
   DealerSocket& operator=(const DealerSocket&) = delete;
   ~DealerSocket();
 
-  // Resolves host names first (libzmq would do so on its I/O thread and stall it). INVALID naming
-  // "broker" when the address cannot be parsed or resolved.
+  // Resolves host names first (libzmq would do so on its I/O thread and stall it), preferring IPv4,
+  // since that is what a broker binds by default. INVALID naming "broker" when the address cannot
+  // be parsed or resolved. May wait for the name server.
   [[nodiscard]] tl::expected<void, Error> connect(const std::string& endpoint);
   [[nodiscard]] SendStatus send(const protocol::EncodedMessage& message);
   [[nodiscard]] bool receive(ReceivedMessage& out);
@@ -116,8 +125,11 @@ class XpubSocket {
   };
   [[nodiscard]] tl::expected<void, Error> bind(const std::string& endpoint);
   [[nodiscard]] std::string endpoint() const;
+  // Lost to subscribers whose queue is full.
   void publish(const protocol::EncodedEvents& events);
-  // False when nothing is waiting; garbage from subscribers is skipped.
+  // False when nothing is waiting; garbage from subscribers is skipped, and so are topics beyond
+  // limits::kMaxTopicBytes. Every subscription is told, but only the last unsubscription of a topic
+  // (also when its peer is gone).
   [[nodiscard]] bool receive(Subscription& out);
   [[nodiscard]] zmq::socket_t& native() { return *socket_; }
 

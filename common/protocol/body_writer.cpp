@@ -3,9 +3,12 @@
 #include "common/protocol/body_writer.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <msgpack.hpp>
 
 #include "common/model/limits.hpp"
+#include "common/protocol/big_endian.hpp"
 #include "common/protocol/utf8.hpp"
 
 namespace taskpipe::protocol {
@@ -42,7 +45,12 @@ void BodyWriter::uint(std::uint64_t value) { pack(sink_).pack_uint64(value); }
 
 void BodyWriter::sint(std::int64_t value) { pack(sink_).pack_int64(value); }
 
-void BodyWriter::float64(double value) { pack(sink_).pack_double(value); }
+// By hand: the library writes 1.0 as the integer 1, and the reader would take a float for one.
+void BodyWriter::float64(double value) {
+  std::array<std::byte, 1 + sizeof(double)> bytes{std::byte{0xcb}};
+  store_big_endian(&bytes[1], std::bit_cast<std::uint64_t>(value));
+  sink_.write(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
 
 void BodyWriter::bin(std::span<const std::byte> bytes) {
   const auto size = static_cast<std::uint32_t>(bytes.size());

@@ -41,10 +41,15 @@ std::optional<Error> check_frames(std::span<const FrameView> frames) {
   if (frames.size() > 2 + limits::kMaxBlobs) {
     return refusal(ErrorCode::too_big, "frames", "are more than header, body and 64 blobs");
   }
+  std::size_t bytes = 0;
   for (const FrameView& frame : frames) {
     if (frame.size() > limits::kMaxFrameBytes) {
       return refusal(ErrorCode::too_big, "frames", "hold one of more than 4 MiB");
     }
+    bytes += frame.size();
+  }
+  if (bytes > limits::kMaxMessageBytes) {
+    return refusal(ErrorCode::too_big, "frames", "hold more than 16 MiB together");
   }
   return std::nullopt;
 }
@@ -82,9 +87,17 @@ tl::expected<EncodedMessage, Error> encode(const Message& message, Correlation c
     return tl::unexpected(
         refusal(ErrorCode::too_big, "body", "is larger than 4 MiB; send it in several messages"));
   }
+  std::vector<Payload> blobs = out.take_blobs();
+  std::size_t bytes = kHeaderBytes + out.size();
+  for (const Payload& blob : blobs) bytes += blob.size();
+  if (bytes > limits::kMaxMessageBytes) {
+    return tl::unexpected(
+        refusal(ErrorCode::too_big, "frames",
+                "hold more than 16 MiB together; send the items in several messages"));
+  }
   EncodedMessage encoded;
   encoded.body = out.take_body();
-  encoded.blobs = out.take_blobs();
+  encoded.blobs = std::move(blobs);
   Header header;
   header.type = static_cast<std::uint8_t>(type_code(message));
   header.flags = flags;

@@ -31,8 +31,10 @@ void LammpsProgress::read(LogStream stream, std::string_view line, ParsedLine& o
   } else if (line.starts_with("---") && words_.size() > 3 && words_[1] == "Step") {
     // thermo_modify line multi: "---------------- Step       50 ----- CPU =  0.2 (sec) ----------"
     read_step(words_[2], out);
-  } else if (announced || words_[0] == "Step") {
+  } else if (announced || (words_[0] == "Step" && (words_.size() == 1 || words_[1] != "="))) {
     if (read_header()) table_ = minimising_ ? Table::minimisation : Table::rows;
+  } else if (words_.size() >= 3 && words_[1] == "=") {
+    read_assignments(out);
   } else if (table_ != Table::none && words_.size() == headers_.size()) {
     read_row(out);
   }
@@ -64,6 +66,19 @@ void LammpsProgress::read_row(ParsedLine& out) {
     }
   }
   if (table_ == Table::rows) read_step(words_[step_column_], out);
+}
+
+// The multi-line style: "Step     =      150 Temp     =      0.5263 E_pair   =      -6.0740".
+void LammpsProgress::read_assignments(ParsedLine& out) {
+  for (std::size_t i = 0; i + 2 < words_.size(); i += 3) {
+    if (words_[i + 1] != "=") return;
+    for (const auto& column : columns_) {
+      if (column.header != words_[i]) continue;
+      if (const auto value = parse_number(words_[i + 2])) {
+        out.metrics.emplace_back(column.metric, *value);
+      }
+    }
+  }
 }
 
 std::optional<std::uint64_t> LammpsProgress::length_of_current_run() const {

@@ -34,6 +34,7 @@ class LammpsProgress : public OutputParser {
 
   bool read_header();
   void read_row(ParsedLine& out);
+  void read_assignments(ParsedLine& out);
   void read_step(std::string_view word, ParsedLine& out);
   void end_run();
   [[nodiscard]] std::optional<std::uint64_t> length_of_current_run() const;

@@ -197,6 +197,7 @@ std::uint64_t LammpsRuns::known_total() const {
 }
 
 LammpsRuns analyse_lammps_script(std::string_view script, const ValueMap& variables) {
+  if (script.size() >= limits::kMaxAnalysedScriptBytes) return LammpsRuns{{}, false};
   return Follower(script, variables).follow();
 }
 

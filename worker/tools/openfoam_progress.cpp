@@ -63,10 +63,13 @@ std::map<std::string, std::string, std::less<>> top_entries(const std::string& t
   std::map<std::string, std::string, std::less<>> entries;
   std::string statement;
   int depth = 0;
+  bool in_macro = false;  // ${name}: these braces are no dictionary's
   for (const char c : text) {
-    if (c == '{') ++depth;
-    if (c == '}') --depth;
-    if (c == '{' || c == '}') {
+    const bool brace = (c == '{' || c == '}') && !in_macro && !statement.ends_with('$');
+    if (c == '{') in_macro = statement.ends_with('$');
+    if (c == '}') in_macro = false;
+    if (brace) {
+      depth += c == '{' ? 1 : -1;
       statement.clear();  // it named a dictionary
     } else if (c == ';') {
       const std::string_view words = trimmed(statement);

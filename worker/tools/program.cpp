@@ -4,8 +4,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -151,7 +151,8 @@ tl::expected<ProgramAnswer, std::string> ask_program(const std::vector<std::stri
   if (pid < 0) {
     return tl::unexpected("'" + argv.front() + "' cannot be started: " + std::strerror(-pid));
   }
-  FileDescriptor pid_fd(::pidfd_open(pid, 0));
+  // The header of glibc 2.36 declares pidfd_open for C only.
+  FileDescriptor pid_fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   ProgramAnswer answer;
   const bool ended =
       pid_fd.get() >= 0 && wait_for_end(pid_fd.get(), output, timeout, answer.output);

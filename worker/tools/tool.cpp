@@ -32,8 +32,8 @@ Environment base_environment(const Manifest& manifest, const Environment& worker
 std::optional<std::string> first_missing(const Manifest& manifest, const Environment& base) {
   const std::string& search_path = base.at("PATH");
   auto programs = manifest.required_programs;
-  for (const auto* argv : {&manifest.command, &manifest.version.argv, &manifest.launcher}) {
-    if (argv->empty() || argv == &manifest.launcher) continue;
+  for (const auto* argv : {&manifest.command, &manifest.version.argv}) {
+    if (argv->empty()) continue;
     if (auto literal = argv->front().literal()) programs.push_back(std::move(*literal));
   }
   for (const auto& program : programs) {

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::string_view kParamsFile = "params.json";
 // Names that the worker itself uses in an attempt's directory.
-constexpr std::array<std::string_view, 7> kReservedNames = {
-    kParamsFile, "stdout", "stderr", "stdout.log", "stderr.log", "stdout.txt", "stderr.txt"};
+constexpr std::array<std::string_view, 3> kReservedNames = {kParamsFile, "stdout.log",
+                                                            "stderr.log"};
 
 Error invalid(std::string field, const std::string& why) {
   return Error{ErrorCode::invalid, field + " " + why, std::move(field)};

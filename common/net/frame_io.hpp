@@ -1,0 +1,51 @@
+// Frames in and out of a socket, never blocking and never throwing for what a peer can cause.
+// Private to common/net.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <zmq.hpp>
+
+#include "common/model/payload.hpp"
+#include "common/net/socket.hpp"
+
+namespace taskpipe::net {
+
+// One message, part by part. When a part cannot be queued, the later ones are swallowed: libzmq
+// takes back what was queued and drops up to the end of the message.
+class PartSender {
+ public:
+  explicit PartSender(zmq::socket_t& socket) : socket_(socket) {}
+  // Copies.
+  void part(std::span<const std::byte> bytes, bool more);
+  // Hands the payload's own bytes to libzmq, which lets go of them on its I/O thread.
+  void part(const Payload& payload, bool more);
+  [[nodiscard]] SendStatus status() const { return status_; }
+
+ private:
+  void send(zmq::message_t& message, bool more);
+
+  zmq::socket_t& socket_;
+  bool is_first_ = true;
+  bool refused_first_ = false;
+  SendStatus status_ = SendStatus::sent;
+};
+
+// Header, body and blobs; the caller may have sent a routing id before.
+void send_message(PartSender& sender, const protocol::EncodedMessage& message);
+
+// Receives one frame into `frame`; false when nothing is waiting.
+[[nodiscard]] bool receive_frame(zmq::socket_t& socket, zmq::message_t& frame);
+
+// Reads and forgets what is left of a message, given its last frame so far.
+void discard_rest(zmq::socket_t& socket, zmq::message_t& frame);
+
+// Receives all frames that are left of a message into `out`, given the first one.
+void collect_frames(zmq::socket_t& socket, zmq::message_t& first, ReceivedMessage& out);
+
+[[nodiscard]] std::string_view text_of(const zmq::message_t& frame);
+
+}  // namespace taskpipe::net

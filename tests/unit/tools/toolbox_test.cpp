@@ -1,0 +1,32 @@
+// The shipped manifests are well-formed wherever the tests run, with or without the solvers;
+// tests/integration/solvers runs them.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <set>
+#include <string>
+
+#include "worker/tools/manifest.hpp"
+#include "worker/tools/script_folders.hpp"
+
+namespace taskpipe::worker {
+namespace {
+
+TEST(Toolbox, HoldsValidManifestsWithScripts) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(TASKPIPE_TOOLBOX_DIR)) {
+    if (entry.path().extension() != ".toml") continue;
+    const auto manifest = read_manifest(entry.path());
+    ASSERT_TRUE(manifest) << manifest.error().text;
+    EXPECT_EQ(manifest->name, entry.path().stem().string());
+    EXPECT_FALSE(manifest->description.empty()) << manifest->name;
+    const auto listing = ScriptFolders(manifest->script_folders, manifest->script_patterns).list();
+    EXPECT_FALSE(listing.scripts.empty()) << manifest->name;
+    EXPECT_TRUE(listing.remarks.empty()) << manifest->name;
+    names.insert(manifest->name);
+  }
+  EXPECT_EQ(names, (std::set<std::string>{"fenicsx", "lammps", "openfoam", "python", "shell"}));
+}
+
+}  // namespace
+}  // namespace taskpipe::worker
