@@ -78,23 +78,23 @@ std::string pack(const protocol::EncodedMessage& message) {
 
 tl::expected<ResultItem, std::string> unpack(std::string_view file) {
   if (file.size() < kMagic.size() + kHashBytes || file.substr(0, kMagic.size()) != kMagic) {
-    return tl::unexpected("it is cut short, or no result at all");
+    return tl::unexpected<std::string>("it is cut short, or no result at all");
   }
   const std::string_view hash = file.substr(file.size() - kHashBytes);
   file.remove_suffix(kHashBytes);
-  if (hash_of(file) != hash) return tl::unexpected("its checksum is wrong");
+  if (hash_of(file) != hash) return tl::unexpected<std::string>("its checksum is wrong");
   file.remove_prefix(kMagic.size());
   const auto count = take_number<std::uint32_t>(file);
-  if (!count || *count > kMaxFrames) return tl::unexpected("its frame count is wrong");
+  if (!count || *count > kMaxFrames) return tl::unexpected<std::string>("its frame count is wrong");
   std::vector<std::size_t> sizes;
   for (std::uint32_t i = 0; i < *count; ++i) {
     const auto size = take_number<std::uint32_t>(file);
-    if (!size) return tl::unexpected("it is cut short");
+    if (!size) return tl::unexpected<std::string>("it is cut short");
     sizes.push_back(*size);
   }
   std::vector<protocol::FrameView> frames;
   for (const std::size_t size : sizes) {
-    if (file.size() < size) return tl::unexpected("it is cut short");
+    if (file.size() < size) return tl::unexpected<std::string>("it is cut short");
     frames.push_back(std::as_bytes(std::span(file.data(), size)));
     file.remove_prefix(size);
   }
@@ -102,7 +102,7 @@ tl::expected<ResultItem, std::string> unpack(std::string_view file) {
   if (!decoded) return tl::unexpected(decoded.error().text);
   auto* result = std::get_if<Result>(&decoded->message);
   if (!file.empty() || result == nullptr || result->items.size() != 1) {
-    return tl::unexpected("it holds something else than one result");
+    return tl::unexpected<std::string>("it holds something else than one result");
   }
   return std::move(result->items.front());
 }
@@ -146,10 +146,12 @@ tl::expected<SpoolFolder::Loaded, Error> SpoolFolder::load() {
     std::ifstream stream(path, std::ios::binary);
     const std::string content{std::istreambuf_iterator<char>(stream), {}};
     auto result = stream.bad() || !stream.is_open()
-                      ? tl::expected<ResultItem, std::string>(tl::unexpected("it cannot be read"))
+                      ? tl::expected<ResultItem, std::string>(
+                            tl::unexpected<std::string>("it cannot be read"))
                       : unpack(content);
     if (result && file_of(result->attempt) != path) {
-      result = tl::unexpected("it holds the result of another attempt than its name says");
+      result =
+          tl::unexpected<std::string>("it holds the result of another attempt than its name says");
     }
     if (result) {
       loaded.results.push_back(std::move(*result));
