@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "common/model/limits.hpp"
+#include "common/model/utf8.hpp"
 
 namespace taskpipe {
 namespace {
@@ -51,28 +52,6 @@ void append_hex_byte(std::string& out, unsigned char byte) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   out += kDigits[byte >> 4U];
   out += kDigits[byte & 0xfU];
-}
-
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      default:
-        if (byte < 0x20) {
-          out += "\\u00";
-          append_hex_byte(out, byte);
-        } else {
-          out += c;
-        }
-    }
-  }
-  out += '"';
 }
 
 struct JsonWriter {
