@@ -142,7 +142,7 @@ OptionTable::~OptionTable() = default;
 
 void OptionTable::group(std::string title) { impl_->group = std::move(title); }
 
-void OptionTable::command_line_only() { impl_->command_line_only = true; }
+void OptionTable::command_line_only(bool on) { impl_->command_line_only = on; }
 
 void OptionTable::allow_positional() { impl_->positional_allowed = true; }
 

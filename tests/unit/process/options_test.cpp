@@ -147,7 +147,7 @@ TEST_F(OptionsTest, DashesBecomeUnderscoresInTheEnvironmentAndEmptyIsNotSet) {
 
 TEST_F(OptionsTest, WhatBelongsToOneCallComesFromTheCommandLineAlone) {
   std::string script;
-  table.command_line_only();
+  table.command_line_only(true);
   table.text("script", script, "FILE", "What to run.");
   environment["TASKPIPE_SCRIPT"] = "of-the-environment";
   ASSERT_TRUE(parse({}).has_value());
