@@ -224,6 +224,12 @@ void BrokerCore::start(Epoch epoch, BrokerUuid broker, Lsn history_watermark, co
     effects.finished_workflows.push_back(finished_workflow(state, slot));
   }
   schedule(state, now.monotonic, TimerKind::heartbeat, 0);
+  // A crash may have come between a failure and the cancelling of what depends on it.
+  state.doomed.clear();
+  for (TaskSlot slot = state.tasks.newest(); slot.value() != kNoSlot;
+       slot = state.tasks[slot].by_arrival.previous) {
+    if (is_doomed(state, slot)) state.doomed.push_back(slot);
+  }
   finish_doomed(turn);
 }
 
@@ -240,7 +246,8 @@ std::optional<MonotonicTime> BrokerCore::next_deadline() const {
 Lsn BrokerCore::oldest_needed() const { return broker::oldest_needed(*state_); }
 Lsn BrokerCore::last_lsn() const { return state_->last_lsn; }
 Epoch BrokerCore::epoch() const { return state_->epoch; }
-std::size_t BrokerCore::live_and_unarchived_tasks() const { return state_->tasks.size(); }
+std::size_t BrokerCore::tasks_held() const { return state_->tasks.size(); }
+std::uint64_t BrokerCore::live_bytes() const { return state_->live_bytes; }
 
 std::optional<std::string> BrokerCore::check_invariants() const {
   return broker::check_invariants(*state_);

@@ -51,7 +51,10 @@ class BrokerCore {
   [[nodiscard]] Lsn oldest_needed() const;
   [[nodiscard]] Lsn last_lsn() const;
   [[nodiscard]] Epoch epoch() const;
-  [[nodiscard]] std::size_t live_and_unarchived_tasks() const;
+  // In memory: live ones, and ended ones that the history does not have yet.
+  [[nodiscard]] std::size_t tasks_held() const;
+  // About what these take in the journal.
+  [[nodiscard]] std::uint64_t live_bytes() const;
 
   // What is wrong with the state, or nothing. O(state): for tests, simulation and debug builds.
   [[nodiscard]] std::optional<std::string> check_invariants() const;

@@ -53,6 +53,32 @@ void end_member(State& state, MemberRef ref, TaskState ended_as, Lsn lsn, WallTi
   }
 }
 
+// Works out from its workflow what a task that no worker holds waits for.
+void settle_waiting(State& state, TaskSlot slot) {
+  Task& task = state.tasks[slot];
+  std::uint32_t open = 0;
+  if (task.workflow.value() != kNoSlot) {
+    const Workflow& workflow = state.workflows[task.workflow];
+    for (const std::uint32_t dependency : workflow.members[task.member].after) {
+      if (!workflow.members[dependency].ended) ++open;
+    }
+  }
+  task.phase = phase::Waiting{open};
+  if (open == 0 && !is_doomed(state, slot)) make_ready(state, slot, false);
+}
+
+// A task whose image came before its workflow's finds its place.
+void link_member(State& state, MemberRef ref) {
+  Member& member = state.workflows[ref.workflow].members[ref.member];
+  const TaskSlot slot = state.tasks.find(member.id);
+  if (slot.value() == kNoSlot) return;
+  Task& task = state.tasks[slot];
+  member.slot = slot;
+  task.workflow = ref.workflow;
+  task.member = ref.member;
+  if (std::holds_alternative<phase::Waiting>(task.phase)) settle_waiting(state, slot);
+}
+
 void end_task(State& state, TaskSlot slot, const Outcome& outcome, WallTime at, Lsn lsn) {
   Task& task = state.tasks[slot];
   assert(!task.ended() && is_terminal(outcome.state));
@@ -79,6 +105,7 @@ Task& add_task(State& state, const SubmitItem& item, const TaskSpecPtr& spec, Ow
   task.owner = owner;
   task.submitted = at;
   task.arrival = arrival;
+  state.live_bytes += journal_bytes_of(task);
   return task;
 }
 
@@ -221,8 +248,9 @@ struct Folder {
   void operator()(const record::WorkflowImage& r) const;
 };
 
-// Images of workflows always lie before those of their tasks (images.cpp sees to it). An image of a
-// task that is known adds nothing but its new home; of an unknown one, everything.
+// The image of a workflow may lie before or after those of its tasks: whichever comes second links
+// them. An image of a task that is known adds nothing but its new home; of an unknown one,
+// everything.
 void Folder::operator()(const record::TaskImage& r) const {
   const TaskSlot known = state.tasks.find(r.id);
   if (known.value() != kNoSlot) {
@@ -262,16 +290,10 @@ void Folder::operator()(const record::TaskImage& r) const {
     placed.cancel_requested = r.cancel_requested;
     placed.cancel_grace_ms = r.cancel_grace_ms;
     if (placed.started) ++state.running;
+  } else if (r.workflow && task.workflow.value() == kNoSlot) {
+    task.phase = phase::Waiting{1};  // for its workflow's image, which says what it waits for
   } else {
-    std::uint32_t open = 0;
-    if (task.workflow.value() != kNoSlot) {
-      const Workflow& workflow = state.workflows[task.workflow];
-      for (const std::uint32_t dependency : workflow.members[task.member].after) {
-        if (!workflow.members[dependency].ended) ++open;
-      }
-    }
-    task.phase = phase::Waiting{open};
-    if (open == 0) make_ready(state, slot, false);
+    settle_waiting(state, slot);
   }
 }
 
@@ -306,11 +328,31 @@ void Folder::operator()(const record::WorkflowImage& r) const {
     }
   }
   if (workflow.done()) state.ended_workflows.push_back(slot);
+  for (std::uint32_t i = 0; i < workflow.members.size(); ++i) link_member(state, {slot, i});
 }
 
 }  // namespace
 
+std::uint64_t journal_bytes_of(const Task& task) {
+  constexpr std::uint64_t kFixedBytes = 256;
+  return kFixedBytes + task.params.size() + task.spec->inline_script.size();
+}
+
 void fold(State& state, const Record& record, Lsn lsn) { std::visit(Folder{state, lsn}, record); }
+
+bool is_doomed(const State& state, TaskSlot slot) {
+  const Task& task = state.tasks[slot];
+  if (!std::holds_alternative<phase::Waiting>(task.phase) || task.workflow.value() == kNoSlot) {
+    return false;
+  }
+  const Workflow& workflow = state.workflows[task.workflow];
+  if (workflow.on_failure != OnFailure::cancel_dependents) return false;
+  const auto& after = workflow.members[task.member].after;
+  return std::any_of(after.begin(), after.end(), [&](std::uint32_t dependency) {
+    const Member& member = workflow.members[dependency];
+    return member.ended && member.state != TaskState::success;
+  });
+}
 
 void fold_dispatch(State& state, TaskSlot slot, WorkerSlot worker, Epoch epoch, Attempt attempt) {
   leave_phase(state, slot);

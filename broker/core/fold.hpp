@@ -14,6 +14,12 @@ void fold(State& state, const Record& record, Lsn lsn);
 // Steps of folding that handlers take one task at a time.
 void fold_dispatch(State& state, TaskSlot slot, WorkerSlot worker, Epoch epoch, Attempt attempt);
 
+// About what one task takes in the journal.
+[[nodiscard]] std::uint64_t journal_bytes_of(const Task& task);
+
+// Waits for something that failed, in a workflow that cancels dependents.
+[[nodiscard]] bool is_doomed(const State& state, TaskSlot slot);
+
 // Puts a task into the ready queue of its signature, behind (or before) those of its priority.
 void make_ready(State& state, TaskSlot slot, bool before_others);
 

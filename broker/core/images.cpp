@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/fold.hpp"
 #include "broker/core/handlers.hpp"
 
 namespace taskpipe::broker {
@@ -76,8 +77,7 @@ void carry_names(Turn& turn, Lsn up_to) {
 
 }  // namespace
 
-// Names first, then workflows, then tasks: replay meets a workflow's image before those of its
-// tasks, and a worker's name before its placements.
+// Names first: replay meets a worker's name before its placements.
 void on_carry_forward(Turn& turn, const command::CarryForward& command) {
   State& state = turn.state;
   const std::size_t records_before = turn.effects.records.size();
@@ -105,6 +105,7 @@ void on_history_committed(Turn& turn, Lsn watermark) {
     if (task.workflow.value() != kNoSlot) {
       state.workflows[task.workflow].members[task.member].slot = TaskSlot(kNoSlot);
     }
+    state.live_bytes -= journal_bytes_of(task);
     state.ended_tasks.pop_front();
     state.tasks.erase(slot);
   }

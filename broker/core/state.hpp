@@ -144,6 +144,7 @@ struct State {
   // Ended, not yet known to be in the history; in the order of their terminal records.
   std::deque<TaskSlot> ended_tasks;
   std::deque<WorkflowSlot> ended_workflows;
+  std::uint64_t live_bytes = 0;  // about what the tasks in memory take in the journal
   std::uint64_t running = 0;
   std::uint64_t finished = 0;  // since the start
 
