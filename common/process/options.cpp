@@ -90,11 +90,13 @@ struct OptionTable::Impl {
   std::vector<OptionRow> rows;
   std::map<std::string, Target> targets;
   bool positional_allowed = false;
+  bool command_line_only = false;
 
   void add(const std::string& name, std::string value_name, std::string help,
            std::function<Assigned(const std::string&)> assign,
            std::vector<std::string>* list = nullptr) {
-    OptionRow row{group, name, std::move(value_name), std::move(help), list != nullptr, false};
+    OptionRow row{
+        group, name, std::move(value_name), std::move(help), list != nullptr, command_line_only};
     [[maybe_unused]] const bool is_new =
         targets.emplace(row.long_name(), Target{std::move(assign), list}).second;
     assert(is_new);
@@ -130,8 +132,8 @@ OptionTable::OptionTable(ProgramInfo info) : impl_(std::make_unique<Impl>()) {
   for (OptionRow& row : impl_->rows) row.command_line_only = true;
   impl_->add(
       "config", "FILE",
-      "Read options from this file: lines 'name = value', '#' starts a comment. Every option "
-      "may also be set by an environment variable: --log-level by TASKPIPE_LOG_LEVEL.",
+      "Read options from this file: lines 'name = value', '#' starts a comment. What may stand "
+      "there may also be set by an environment variable: --log-level by TASKPIPE_LOG_LEVEL.",
       nothing);
   impl_->group = "Options";
 }
@@ -139,6 +141,8 @@ OptionTable::OptionTable(ProgramInfo info) : impl_(std::make_unique<Impl>()) {
 OptionTable::~OptionTable() = default;
 
 void OptionTable::group(std::string title) { impl_->group = std::move(title); }
+
+void OptionTable::command_line_only(bool on) { impl_->command_line_only = on; }
 
 void OptionTable::allow_positional() { impl_->positional_allowed = true; }
 

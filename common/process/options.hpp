@@ -94,6 +94,10 @@ class OptionTable {
   // Options declared from here on stand under this title in --help.
   void group(std::string title);
 
+  // Options declared from here on come from the command line alone (until switched off): they say
+  // what this one call shall do, which a variable or file that all commands share cannot know.
+  void command_line_only(bool on);
+
   // `name` is "lease", or "lease,l" with a one-letter form. Declaring a name twice is a bug.
   void flag(const std::string& name, bool& variable, std::string help);
   void text(const std::string& name, std::string& variable, std::string value_name,

@@ -145,6 +145,19 @@ TEST_F(OptionsTest, DashesBecomeUnderscoresInTheEnvironmentAndEmptyIsNotSet) {
   EXPECT_EQ(bind, "tcp://127.0.0.1:5555");
 }
 
+TEST_F(OptionsTest, WhatBelongsToOneCallComesFromTheCommandLineAlone) {
+  std::string script;
+  table.command_line_only(true);
+  table.text("script", script, "FILE", "What to run.");
+  environment["TASKPIPE_SCRIPT"] = "of-the-environment";
+  ASSERT_TRUE(parse({}).has_value());
+  EXPECT_THAT(script, IsEmpty());
+  ASSERT_TRUE(parse({"--script", "given"}).has_value());
+  EXPECT_EQ(script, "given");
+  const std::string path = config("script = of-the-file\n");
+  EXPECT_THAT(error_of({"--config", path}).text, HasSubstr("unknown key 'script'"));
+}
+
 TEST_F(OptionsTest, TheFirstExistingFileIsRead) {
   const std::string present = config("slots = 7\n");
   config_files = {folder / "missing.conf", present, folder / "other.conf"};

@@ -1,0 +1,22 @@
+// The commands. Each declares its options, parses, asks the broker, prints, and returns the exit
+// code. docs/cli.md is the reference of what they take and print.
+#pragma once
+
+#include "client/cli/invocation.hpp"
+
+namespace taskpipe::cli {
+
+ExitCode run_submit(Invocation& call);
+ExitCode run_workflow_submit(Invocation& call);
+ExitCode run_wait(Invocation& call);
+ExitCode run_monitor(Invocation& call);
+ExitCode run_status(Invocation& call);
+ExitCode run_list(Invocation& call);
+ExitCode run_logs(Invocation& call);
+ExitCode run_result(Invocation& call);
+ExitCode run_cancel(Invocation& call);
+ExitCode run_tools(Invocation& call);
+ExitCode run_workers(Invocation& call);
+ExitCode run_health(Invocation& call);
+
+}  // namespace taskpipe::cli

@@ -1,0 +1,151 @@
+// taskpipe status ID…  ·  taskpipe list
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/cli/commands/commands.hpp"
+#include "client/cli/documents.hpp"
+#include "client/cli/progress_lines.hpp"
+#include "client/cli/quantities.hpp"
+#include "client/cli/table.hpp"
+#include "client/cli/task_ids.hpp"
+#include "common/process/clock.hpp"
+#include "common/process/suggestion.hpp"
+
+namespace taskpipe::cli {
+namespace {
+
+constexpr std::uint32_t kDefaultListed = 50;
+constexpr std::uint32_t kMostListed = 1'000'000;
+
+std::string progress_text(const TaskRow& row) {
+  if (row.state != TaskState::running || row.progress_percent < 0) return "";
+  return std::to_string(static_cast<int>(std::floor(row.progress_percent))) + "%";
+}
+
+// How long it ran, or has run so far.
+std::string run_time_text(const TaskRow& row, WallTime now) {
+  if (row.started.unix_ms == 0) return "-";
+  return duration_text(between(row.started, is_terminal(row.state) ? row.finished : now));
+}
+
+Table task_table() {
+  return Table({{"ID"},
+                {"TOOL", Align::left, 6},
+                {"SCRIPT", Align::left, 6},
+                {"STATE"},
+                {"PROGRESS", Align::right},
+                {"RAN", Align::right},
+                {"WORKER", Align::left, 6},
+                {"SUBMITTED"},
+                {"MESSAGE", Align::left, 10}});
+}
+
+void add_row(Table& table, const TaskRow& row, WallTime now) {
+  table.add({row.id.to_string(), row.tool, row.script,
+             Cell(std::string(name_of(row.state)), tone_of(row.state)), progress_text(row),
+             run_time_text(row, now), row.worker.empty() ? "-" : row.worker,
+             date_time_text(row.submitted), row.message});
+}
+
+void print_rows(Invocation& call, const std::vector<TaskRow>& rows) {
+  const WallTime now = process::read_clock().wall;
+  Table table = task_table();
+  for (const TaskRow& row : rows) add_row(table, row, now);
+  if (!table.empty()) call.out() << table.text(call.console().style());
+}
+
+ValueList documents_of(const std::vector<TaskRow>& rows) {
+  ValueList documents;
+  for (const TaskRow& row : rows) documents.push_back(row_document(row));
+  return documents;
+}
+
+// "running" as well as RUNNING.
+std::optional<TaskState> parse_state(const std::string& text) {
+  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(kLastTaskState); ++i) {
+    const auto state = static_cast<TaskState>(i);
+    if (text == name_of(state) || text == status_word(state)) return state;
+  }
+  return std::nullopt;
+}
+
+std::string state_words() {
+  std::string words;
+  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(kLastTaskState); ++i) {
+    if (i > 0) words += ", ";
+    words += status_word(static_cast<TaskState>(i));
+  }
+  return words;
+}
+
+}  // namespace
+
+ExitCode run_status(Invocation& call) {
+  std::string workflow;
+  declare_workflow_option(call.options(), workflow);
+  if (const auto end = call.parse({0, kAnyNumber})) return *end;
+  const auto ids = find_tasks(call, call.arguments(), workflow);
+  if (!ids) return ids.error();
+  const auto statuses = call.client().status(*ids, call.asking());
+  if (!statuses) return call.fail(statuses.error());
+  if (call.json()) {
+    ValueList unknown;
+    for (const TaskId& id : statuses->unknown) unknown.emplace_back(id.to_string());
+    call.print(ValueMap{{"tasks", documents_of(statuses->rows)}, {"unknown", std::move(unknown)}});
+  } else {
+    print_rows(call, statuses->rows);
+  }
+  if (statuses->unknown.empty()) return ExitCode::success;
+  const std::string what =
+      statuses->unknown.size() == 1 ? "there is no task " : "there are no tasks ";
+  return call.fail(
+      ClientError{CallFailure::refused,
+                  Error{ErrorCode::unknown_task,
+                        what + ids_text(statuses->unknown) + ", or another user's", "task_id"},
+                  {}});
+}
+
+ExitCode run_list(Invocation& call) {
+  std::string state;
+  std::string workflow;
+  QueryFilter filter;
+  std::uint32_t limit = kDefaultListed;
+  call.options().text("state,s", state, "STATE",
+                      "Only tasks in this state: " + state_words() + ".");
+  call.options().text("tool", filter.tool, "NAME", "Only tasks of this tool.");
+  declare_workflow_option(call.options(), workflow);
+  call.options().integer<std::uint32_t>("limit,n", limit, {1, kMostListed},
+                                        "The most to list, newest first.");
+  if (const auto end = call.parse({0, 0})) return *end;
+  if (!state.empty()) {
+    filter.state = parse_state(state);
+    if (!filter.state) {
+      return call.usage_error("--state: '" + state + "' is not one of " + state_words());
+    }
+  }
+  if (!workflow.empty()) {
+    filter.workflow = WorkflowId::parse(workflow);
+    if (!filter.workflow) {
+      return call.usage_error("--workflow: '" + workflow + "' is no id: it has 32 hex digits");
+    }
+  }
+  TaskListing listing = call.client().list(filter, call.asking());
+  std::vector<TaskRow> rows;
+  const TaskRow* row = listing.next();
+  for (; row != nullptr && rows.size() < limit; row = listing.next()) rows.push_back(*row);
+  if (listing.error()) return call.fail(*listing.error());
+  const bool more = row != nullptr;
+  if (call.json()) {
+    call.print(ValueMap{{"tasks", documents_of(rows)}, {"more", more}});
+    return ExitCode::success;
+  }
+  print_rows(call, rows);
+  if (rows.empty()) call.console().hint("no tasks");
+  if (more) call.console().hint("there are more; --limit shows them");
+  return ExitCode::success;
+}
+
+}  // namespace taskpipe::cli

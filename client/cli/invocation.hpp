@@ -1,0 +1,96 @@
+// One call of one command: its options, its console, its client.
+//
+//   ExitCode run_wait(Invocation& call) {
+//     bool any = false;
+//     call.options().flag("any", any, "…");
+//     if (const auto end = call.parse({1, kAnyNumber})) return *end;   // help shown, or an error
+//     const auto result = call.client().wait(id, call.waiting());
+//     if (!result) return call.fail(result.error());
+//     …
+//   }
+#pragma once
+
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "client/cli/console.hpp"
+#include "client/cli/exit_code.hpp"
+#include "client/cli/interrupts.hpp"
+#include "common/process/options.hpp"
+#include "taskpipe/client.hpp"
+
+namespace taskpipe::cli {
+
+class Invocation;
+
+struct Command {
+  std::string name;       // "submit"; "workflow submit" has two words
+  std::string arguments;  // "TOOL [SCRIPT]"
+  std::string summary;    // one sentence
+  std::string examples;   // for --help, a line each
+  ExitCode (*run)(Invocation& call);
+};
+
+inline constexpr std::size_t kAnyNumber = std::numeric_limits<std::size_t>::max();
+
+struct ArgumentCount {
+  std::size_t least = 0;
+  std::size_t most = 0;
+};
+
+// Where users set what every command has: --broker and the like. Name of the configuration file.
+inline constexpr std::string_view kConfigName = "client";
+
+class Invocation {
+ public:
+  // `sources.arguments` is what follows the command's name.
+  Invocation(const Command& command, process::OptionSources sources, Console& console);
+
+  // Declare the command's own options here, then parse, which adds those of every command.
+  [[nodiscard]] process::OptionTable& options() { return table_; }
+  // Nothing: go on. Else the code to end with: --help was shown, or what is wrong was reported.
+  [[nodiscard]] std::optional<ExitCode> parse(ArgumentCount count);
+
+  [[nodiscard]] const std::vector<std::string>& arguments() const { return arguments_; }
+  [[nodiscard]] bool json() const { return json_; }
+  [[nodiscard]] Console& console() { return console_; }
+  [[nodiscard]] std::ostream& out() { return console_.out; }
+
+  // Connects on first use. From then on Ctrl-C ends the calls that are given `asking` or `waiting`.
+  [[nodiscard]] Client& client();
+  // For requests: the client's own timeout. `waiting`: nothing ends them but `timeout`; 0 = none.
+  [[nodiscard]] CallOptions asking();
+  [[nodiscard]] CallOptions waiting(Millis timeout = Millis::zero());
+
+  // Report on stderr, as a document with --json, and return the code to end with.
+  ExitCode fail(const ClientError& error);
+  ExitCode usage_error(const Error& error);
+  ExitCode usage_error(std::string text);
+  // The same for a wait: the tasks go on, and this says how to.
+  ExitCode fail_waiting(const ClientError& error, const std::string& ids);
+
+  // One JSON document on stdout, with its line's end; flushed, so that streams arrive.
+  void print(const Value& document);
+
+ private:
+  void declare_common_options();
+  void report(const ClientError& error);
+
+  const Command& command_;
+  process::OptionSources sources_;
+  Console& console_;
+  process::OptionTable table_;
+  ClientOptions client_options_;
+  bool json_ = false;
+  std::string color_ = "auto";
+  std::vector<std::string> arguments_;
+  // Destroyed in reverse: the client's threads end before signals take their course again.
+  std::optional<Interrupts> interrupts_;
+  std::optional<Client> client_;
+};
+
+}  // namespace taskpipe::cli

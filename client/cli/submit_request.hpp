@@ -1,0 +1,38 @@
+// From the options of `taskpipe submit` to what the client sends.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "common/process/options.hpp"
+#include "taskpipe/client.hpp"
+
+namespace taskpipe::cli {
+
+struct SubmitOptions {
+  std::vector<std::string> params;  // "key=value"
+  std::string params_file;          // "-" = standard input
+  std::string script_file;
+  std::int32_t priority = 0;
+  std::uint32_t cpus = 1;
+  std::uint32_t gpus = 0;
+  std::uint64_t memory_bytes = 0;
+  std::vector<std::string> resources;  // "name=amount"
+  Millis run_time{0};
+  Millis grace{0};
+  std::vector<std::string> labels;  // "key=value"
+  bool wait_for_capacity = false;
+};
+
+void declare(process::OptionTable& table, SubmitOptions& options);
+
+// Reads the files that the options name. `script` may be empty. INVALID or TOO_BIG naming the
+// option or field at fault.
+[[nodiscard]] tl::expected<TaskRequest, Error> make_request(const std::string& tool,
+                                                            const std::string& script,
+                                                            const SubmitOptions& options);
+
+}  // namespace taskpipe::cli
