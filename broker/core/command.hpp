@@ -58,12 +58,13 @@ struct PeerUnreachable {
   Peer peer;
 };
 
-// Somebody subscribed to, or the last one left, the `id.<hex>.` topic of one task.
-struct TaskTopicSubscribed {
-  TaskId task;
+// The PUB channel's subscriptions, as libzmq reports them: every new subscriber of a topic, and the
+// last one that leaves it.
+struct TopicSubscribed {
+  std::string topic;
 };
-struct TaskTopicUnsubscribed {
-  TaskId task;
+struct TopicUnsubscribed {
+  std::string topic;
 };
 
 // The history's answer to the effect `HistoryLookup` with the same ticket.
@@ -109,9 +110,9 @@ struct ShutdownRequested {};
 
 using Command =
     std::variant<command::PeerProbed, command::MessageReceived, command::MalformedReceived,
-                 command::PeerUnreachable, command::TaskTopicSubscribed,
-                 command::TaskTopicUnsubscribed, command::LookupAnswered, command::HistoryCommitted,
-                 command::CarryForward, command::StorageState, command::LoopStalled,
-                 command::TurnEnded, command::ShutdownRequested>;
+                 command::PeerUnreachable, command::TopicSubscribed, command::TopicUnsubscribed,
+                 command::LookupAnswered, command::HistoryCommitted, command::CarryForward,
+                 command::StorageState, command::LoopStalled, command::TurnEnded,
+                 command::ShutdownRequested>;
 
 }  // namespace taskpipe::broker

@@ -1,0 +1,22 @@
+// What the operator decides about the core.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/model/limits.hpp"
+
+namespace taskpipe::broker {
+
+// What the operator decides; defaults are the design's.
+struct BrokerConfig {
+  std::uint32_t heartbeat_ms = limits::kHeartbeatMs;
+  std::uint32_t lease_ms = limits::kLeaseMs;
+  std::uint32_t max_worker_losses = limits::kMaxWorkerLosses;
+  std::string version;                // shown by HEALTH
+  std::string event_endpoint;         // announced in WELCOME; empty = the default port
+  std::vector<std::string> warnings;  // shown by HEALTH ("insecure bind", …)
+};
+
+}  // namespace taskpipe::broker

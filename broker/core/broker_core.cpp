@@ -1,0 +1,256 @@
+#include "broker/core/broker_core.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "broker/core/fold.hpp"
+#include "broker/core/handlers.hpp"
+#include "broker/core/invariants.hpp"
+
+namespace taskpipe::broker {
+namespace {
+
+// A message of an admitted session. Peers may only say what their role allows; the rest is DENIED.
+struct MessageHandler {
+  Turn& turn;
+  Session& session;
+  Correlation correlation;
+  bool resend;
+
+  void operator()(Ping& m) const {
+    turn.effects.sends.push_back(
+        {session.peer, session.id, correlation, Pong{m.t, turn.state.epoch}, Lsn{}});
+  }
+  void operator()(Bye&) const { close_session(turn, session.id); }
+  void operator()(ErrorReply& m) const {
+    turn.note(NoteLevel::warning, "'" + session.name + "' reports: " + m.error.text);
+  }
+
+  void operator()(Submit& m) const {
+    client([&] { on_submit(turn, session, correlation, resend, std::move(m)); });
+  }
+  void operator()(SubmitWorkflow& m) const {
+    client([&] { on_submit_workflow(turn, session, correlation, resend, std::move(m)); });
+  }
+  void operator()(Wait& m) const {
+    client([&] { on_wait(turn, session, correlation, m); });
+  }
+  void operator()(Query& m) const {
+    client([&] { on_query(turn, session, correlation, m); });
+  }
+  void operator()(Cancel& m) const {
+    client([&] { on_cancel(turn, session, correlation, m); });
+  }
+  void operator()(Fetch& m) const {
+    client([&] { on_fetch(turn, session, correlation, m); });
+  }
+  void operator()(ToolsRequest&) const {
+    client([&] { on_tools(turn, session, correlation); });
+  }
+  void operator()(WorkersRequest&) const {
+    client([&] { on_workers(turn, session, correlation); });
+  }
+  void operator()(HealthRequest&) const {
+    client([&] { on_health(turn, session, correlation); });
+  }
+
+  void operator()(Credit& m) const {
+    worker([&] { on_credit(turn, session, m); });
+  }
+  void operator()(TasksAck& m) const {
+    worker([&] { on_tasks_ack(turn, session, m); });
+  }
+  void operator()(Returned& m) const {
+    worker([&] { on_returned(turn, session, m); });
+  }
+  void operator()(Started& m) const {
+    worker([&] { on_started(turn, session, m); });
+  }
+  void operator()(Progress& m) const {
+    worker([&] { on_progress(turn, session, m); });
+  }
+  void operator()(Log& m) const {
+    worker([&] { on_log(turn, session, m); });
+  }
+  void operator()(Result& m) const {
+    worker([&] { on_result(turn, session, correlation, m); });
+  }
+  void operator()(Drained& m) const {
+    worker([&] { on_drained(turn, session, m); });
+  }
+  void operator()(Chunk& m) const {
+    worker([&] { on_chunk(turn, session, correlation, std::move(m)); });
+  }
+
+  // Everything else is the broker's to say.
+  template <class Other>
+  void operator()(Other&) const {
+    deny();
+  }
+
+ private:
+  template <class Body>
+  void client(Body body) const {
+    session.role == Role::client ? body() : deny();
+  }
+  template <class Body>
+  void worker(Body body) const {
+    session.role == Role::worker ? body() : deny();
+  }
+  void deny() const {
+    turn.refuse(session, correlation, ErrorCode::denied, "this peer may not send this message",
+                "type");
+  }
+};
+
+struct LookupResumer {
+  Turn& turn;
+  command::LookupAnswered& answer;
+
+  void operator()(lookup::Submitting& w) const { resume_submit(turn, w, answer.tasks); }
+  void operator()(lookup::SubmittingWorkflow& w) const { resume_submit(turn, w, answer.workflows); }
+  void operator()(lookup::Waiting& w) const { resume_wait(turn, w, answer.tasks); }
+  void operator()(lookup::WaitingWorkflows& w) const { resume_wait(turn, w, answer.workflows); }
+  void operator()(lookup::Querying& w) const { resume_query(turn, w, answer); }
+  void operator()(lookup::Cancelling& w) const { resume_cancel(turn, w, answer.tasks); }
+  void operator()(lookup::Fetching& w) const { resume_fetch(turn, w, answer.tasks); }
+};
+
+void on_topic(Turn& turn, const std::string& topic) {
+  State& state = turn.state;
+  state.events.subscribe(topic);
+  // A subscription to one task is answered with its present state at once.
+  constexpr std::string_view kPrefix = "id.";
+  if (!topic.starts_with(kPrefix) || !topic.ends_with('.')) return;
+  const auto id = TaskId::parse(
+      std::string_view(topic).substr(kPrefix.size(), topic.size() - kPrefix.size() - 1));
+  if (!id) return;
+  const TaskSlot slot = state.tasks.find(*id);
+  if (slot.value() == kNoSlot) return;
+  state.events.task_snapshot(task_event(state, slot, turn.now.wall), state.last_lsn);
+}
+
+void on_shutdown(Turn& turn) {
+  turn.state.shutting_down = true;
+  for (auto& [id, session] : turn.state.sessions.all()) {
+    turn.send(session, Correlation{}, Bye{"the broker is shutting down"});
+  }
+}
+
+struct CommandHandler {
+  Turn& turn;
+
+  void operator()(command::PeerProbed& c) const { on_probe(turn, c.peer); }
+  void operator()(command::MessageReceived& c) const {
+    if (auto* hello = std::get_if<Hello>(&c.message)) {
+      on_hello(turn, c.peer, c.correlation, *hello);
+      return;
+    }
+    Session* session = admit(turn, c.peer, c.session);
+    if (session == nullptr) return;
+    std::visit(MessageHandler{turn, *session, c.correlation, c.resend}, c.message);
+  }
+  void operator()(command::MalformedReceived& c) const { on_malformed(turn, c); }
+  void operator()(command::PeerUnreachable& c) const { on_unreachable(turn, c.peer); }
+  void operator()(command::TopicSubscribed& c) const { on_topic(turn, c.topic); }
+  void operator()(command::TopicUnsubscribed& c) const { turn.state.events.unsubscribe(c.topic); }
+  void operator()(command::LookupAnswered& c) const {
+    auto found = turn.state.lookups.extract(c.ticket);
+    if (!found.empty()) std::visit(LookupResumer{turn, c}, found.mapped());
+  }
+  void operator()(command::HistoryCommitted& c) const { on_history_committed(turn, c.watermark); }
+  void operator()(command::CarryForward& c) const { on_carry_forward(turn, c); }
+  void operator()(command::StorageState& c) const {
+    turn.state.accepts_submits = c.accepts_submits;
+    turn.state.journal_bytes = c.journal_bytes;
+  }
+  void operator()(command::LoopStalled& c) const { on_stall(turn, c.duration); }
+  void operator()(command::TurnEnded&) const {
+    fire_timers(turn);
+    finish_doomed(turn);
+    place_tasks(turn);
+    flush_done(turn);
+    turn.state.events.flush(turn.state.epoch, turn.state.last_lsn, turn.effects.events);
+  }
+  void operator()(command::ShutdownRequested&) const { on_shutdown(turn); }
+};
+
+void order_ended(State& state) {
+  std::sort(state.ended_tasks.begin(), state.ended_tasks.end(), [&](TaskSlot a, TaskSlot b) {
+    return state.tasks[a].end().terminal_lsn < state.tasks[b].end().terminal_lsn;
+  });
+  std::sort(state.ended_workflows.begin(), state.ended_workflows.end(),
+            [&](WorkflowSlot a, WorkflowSlot b) {
+              return state.workflows[a].terminal_lsn < state.workflows[b].terminal_lsn;
+            });
+}
+
+}  // namespace
+
+BrokerCore::BrokerCore(BrokerConfig config) : state_(std::make_unique<State>()) {
+  state_->config = std::move(config);
+}
+
+BrokerCore::~BrokerCore() = default;
+
+void BrokerCore::replay(const Record& record, Lsn lsn) {
+  state_->last_lsn = lsn;
+  fold(*state_, record, lsn);
+}
+
+void BrokerCore::start(Epoch epoch, BrokerUuid broker, Lsn history_watermark, const Now& now,
+                       Effects& effects) {
+  State& state = *state_;
+  assert(epoch > state.epoch);
+  state.imaged_members.clear();
+  state.started_at = now.monotonic;
+  state.finished = 0;
+  order_ended(state);
+  Turn turn{state, now, effects};
+  on_history_committed(turn, history_watermark);
+  turn.commit(record::EpochStarted{epoch, broker, now.wall});
+  state.sessions.begin_epoch(epoch);
+  for (std::uint32_t i = 0; i < state.workers.size(); ++i) {
+    state.workers[WorkerSlot(i)].last_heard = now.monotonic;
+    watch_silence(state, WorkerSlot(i));
+  }
+  for (const TaskSlot slot : state.ended_tasks) {
+    effects.finished_tasks.push_back(finished_task(state, slot));
+  }
+  for (const WorkflowSlot slot : state.ended_workflows) {
+    effects.finished_workflows.push_back(finished_workflow(state, slot));
+  }
+  schedule(state, now.monotonic, TimerKind::heartbeat, 0);
+  // A crash may have come between a failure and the cancelling of what depends on it.
+  state.doomed.clear();
+  for (TaskSlot slot = state.tasks.newest(); slot.value() != kNoSlot;
+       slot = state.tasks[slot].by_arrival.previous) {
+    if (is_doomed(state, slot)) state.doomed.push_back(slot);
+  }
+  finish_doomed(turn);
+}
+
+void BrokerCore::apply(Command command, const Now& now, Effects& effects) {
+  Turn turn{*state_, now, effects};
+  std::visit(CommandHandler{turn}, command);
+}
+
+std::optional<MonotonicTime> BrokerCore::next_deadline() const {
+  if (state_->timers.empty()) return std::nullopt;
+  return state_->timers.top().at;
+}
+
+Lsn BrokerCore::oldest_needed() const { return broker::oldest_needed(*state_); }
+Lsn BrokerCore::last_lsn() const { return state_->last_lsn; }
+Epoch BrokerCore::epoch() const { return state_->epoch; }
+std::size_t BrokerCore::tasks_held() const { return state_->tasks.size(); }
+std::uint64_t BrokerCore::live_bytes() const { return state_->live_bytes; }
+
+std::optional<std::string> BrokerCore::check_invariants() const {
+  return broker::check_invariants(*state_);
+}
+
+}  // namespace taskpipe::broker

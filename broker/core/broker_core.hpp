@@ -1,0 +1,66 @@
+// The broker as a deterministic state machine: commands in, effects out.
+//
+// No I/O, no clock, no randomness, no log: the same code runs behind sockets, in golden scenarios
+// and in simulations. A broker's life:
+//
+//   BrokerCore core(config);
+//   for each retained record: core.replay(record, lsn);
+//   core.start(epoch, uuid, history_watermark, now, effects);       // then carry the effects out
+//   forever: apply each command of a loop turn, apply TurnEnded, carry the effects out
+//
+// Thread: one. Cost: every command is O(its items × log), independent of how many tasks are queued.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "broker/core/broker_config.hpp"
+#include "broker/core/command.hpp"
+#include "broker/core/effect.hpp"
+#include "broker/core/record.hpp"
+#include "common/model/time.hpp"
+
+namespace taskpipe::broker {
+
+struct State;
+
+class BrokerCore {
+ public:
+  explicit BrokerCore(BrokerConfig config);
+  BrokerCore(const BrokerCore&) = delete;
+  BrokerCore& operator=(const BrokerCore&) = delete;
+  ~BrokerCore();
+
+  // Before `start`: the retained records, in order.
+  void replay(const Record& record, Lsn lsn);
+
+  // Begins a new epoch. `epoch` must be above every replayed one; `broker` names the data folder;
+  // what ended at or below `history_watermark` is in the history and leaves memory. Tasks that were
+  // placed wait one lease for their workers.
+  void start(Epoch epoch, BrokerUuid broker, Lsn history_watermark, const Now& now,
+             Effects& effects);
+
+  // Total: never throws for what a peer can cause, never blocks. Appends to `effects`.
+  void apply(Command command, const Now& now, Effects& effects);
+
+  // When TurnEnded is due at the latest; becomes the poll timeout.
+  [[nodiscard]] std::optional<MonotonicTime> next_deadline() const;
+
+  // Records below this are needed no more: the journal may recycle them.
+  [[nodiscard]] Lsn oldest_needed() const;
+  [[nodiscard]] Lsn last_lsn() const;
+  [[nodiscard]] Epoch epoch() const;
+  // In memory: live ones, and ended ones that the history does not have yet.
+  [[nodiscard]] std::size_t tasks_held() const;
+  // About what these take in the journal.
+  [[nodiscard]] std::uint64_t live_bytes() const;
+
+  // What is wrong with the state, or nothing. O(state): for tests, simulation and debug builds.
+  [[nodiscard]] std::optional<std::string> check_invariants() const;
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace taskpipe::broker

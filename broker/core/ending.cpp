@@ -1,0 +1,150 @@
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "broker/core/handlers.hpp"
+
+namespace taskpipe::broker {
+namespace {
+
+std::string worker_name(const State& state, WorkerSlot slot) {
+  return slot.value() == kNoSlot ? std::string() : state.workers[slot].name;
+}
+
+WorkerSlot worker_of(const Task& task) {
+  if (task.ended()) return task.end().worker;
+  const auto* placed = task.placed();
+  return placed == nullptr ? WorkerSlot(kNoSlot) : placed->worker;
+}
+
+// Ends `item` exactly once: a second end of the same task in one batch would be a bug of the
+// caller.
+void follow_end(Turn& turn, TaskSlot slot) {
+  State& state = turn.state;
+  const Task& task = state.tasks[slot];
+  tell_waiters(turn, slot);
+  end_follows(turn, slot);
+  publish_state(turn, slot);
+  turn.effects.finished_tasks.push_back(finished_task(state, slot));
+  if (task.workflow.value() == kNoSlot) return;
+  const Workflow& workflow = state.workflows[task.workflow];
+  if (state.events.anyone()) {
+    const auto total = static_cast<std::uint32_t>(workflow.members.size());
+    state.events.workflow_changed({workflow.id, total, workflow.ended, workflow.succeeded},
+                                  state.last_lsn);
+  }
+}
+
+}  // namespace
+
+Outcome cancelled_outcome(std::string reason) {
+  Outcome outcome;
+  outcome.state = TaskState::cancelled;
+  outcome.failure = FailureClass::cancelled;
+  outcome.reason = std::move(reason);
+  return outcome;
+}
+
+FinishedTask finished_task(const State& state, TaskSlot slot) {
+  const Task& task = state.tasks[slot];
+  assert(task.ended());
+  FinishedTask row;
+  row.id = task.id;
+  if (task.workflow.value() != kNoSlot) row.workflow = state.workflows[task.workflow].id;
+  row.owner = state.owners.name(task.owner);
+  row.spec = task.spec;
+  row.params = task.params;
+  row.params_hash = task.params_hash;
+  row.arrival = task.arrival;
+  row.epoch = task.epoch;
+  row.attempt = task.attempt;
+  const auto& end = task.end();
+  if (end.worker.value() != kNoSlot) {
+    row.placements.push_back({state.workers[end.worker].uuid});
+    row.worker = worker_name(state, end.worker);
+  }
+  row.outcome = end.outcome;
+  row.submitted = task.submitted;
+  row.started = task.started;
+  row.finished = end.finished;
+  row.terminal_lsn = end.terminal_lsn;
+  return row;
+}
+
+FinishedWorkflow finished_workflow(const State& state, WorkflowSlot slot) {
+  const Workflow& workflow = state.workflows[slot];
+  FinishedWorkflow row;
+  row.id = workflow.id;
+  row.owner = state.owners.name(workflow.owner);
+  row.name = workflow.name;
+  row.on_failure = workflow.on_failure;
+  for (const auto& member : workflow.members) row.tasks.push_back(member.id);
+  row.succeeded = workflow.succeeded;
+  row.submitted = workflow.submitted;
+  row.finished = workflow.finished;
+  row.terminal_lsn = workflow.terminal_lsn;
+  return row;
+}
+
+TaskEvent task_event(const State& state, TaskSlot slot, WallTime at) {
+  const Task& task = state.tasks[slot];
+  TaskEvent event;
+  event.id = task.id;
+  event.state = task.state();
+  event.attempt = task.attempt;
+  event.tool = task.spec->tool;
+  event.script = task.spec->script;
+  event.worker = worker_name(state, worker_of(task));
+  event.at = at;
+  if (task.ended()) {
+    event.failure = task.end().outcome.failure;
+    event.message = task.end().outcome.reason;
+    if (event.state == TaskState::success) event.percent = 100.0;
+  } else if (const auto run = state.runs.find(slot); run != state.runs.end()) {
+    event.percent = run->second.percent;
+    event.message = run->second.message;
+  }
+  return event;
+}
+
+void publish_state(Turn& turn, TaskSlot slot) {
+  if (!turn.state.events.anyone()) return;
+  turn.state.events.task_changed(task_event(turn.state, slot, turn.now.wall), turn.state.last_lsn);
+}
+
+Lsn finish(Turn& turn, std::vector<record::FinishedItem> items) {
+  assert(!items.empty());
+  State& state = turn.state;
+  std::vector<TaskSlot> slots;
+  slots.reserve(items.size());
+  for (const auto& item : items) slots.push_back(state.tasks.find(item.id));
+  const std::size_t workflows_before = state.ended_workflows.size();
+  const Lsn lsn = turn.commit(record::TasksFinished{turn.now.wall, std::move(items)});
+  for (const TaskSlot slot : slots) follow_end(turn, slot);
+  for (std::size_t i = workflows_before; i < state.ended_workflows.size(); ++i) {
+    const WorkflowSlot workflow = state.ended_workflows[i];
+    tell_waiters(turn, workflow);
+    turn.effects.finished_workflows.push_back(finished_workflow(state, workflow));
+  }
+  return lsn;
+}
+
+void finish_doomed(Turn& turn) {
+  State& state = turn.state;
+  while (!state.doomed.empty()) {
+    // Two failed dependencies doom a task twice; it ends once.
+    std::vector<TaskSlot> doomed = std::exchange(state.doomed, {});
+    std::sort(doomed.begin(), doomed.end());
+    doomed.erase(std::unique(doomed.begin(), doomed.end()), doomed.end());
+    std::vector<record::FinishedItem> items;
+    for (const TaskSlot slot : doomed) {
+      const Task& task = state.tasks[slot];
+      if (!std::holds_alternative<phase::Waiting>(task.phase)) continue;
+      items.push_back(
+          {task.id, task.attempt, cancelled_outcome("a task it depends on did not succeed")});
+    }
+    if (!items.empty()) finish(turn, std::move(items));
+  }
+}
+
+}  // namespace taskpipe::broker

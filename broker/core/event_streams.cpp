@@ -1,0 +1,163 @@
+#include "broker/core/event_streams.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "common/model/limits.hpp"
+
+namespace taskpipe::broker {
+namespace {
+
+constexpr std::string_view kTaskTopicPrefix = "id.";
+constexpr std::string_view kHeartbeatTopic = "heartbeat.";
+
+std::optional<TaskId> parse_task_topic(std::string_view topic) {
+  if (!topic.starts_with(kTaskTopicPrefix) || !topic.ends_with('.')) return std::nullopt;
+  topic.remove_prefix(kTaskTopicPrefix.size());
+  topic.remove_suffix(1);
+  return TaskId::parse(topic);
+}
+
+}  // namespace
+
+std::string task_topic(const TaskId& id) {
+  return std::string(kTaskTopicPrefix) + id.to_string() + ".";
+}
+
+void EventStreams::subscribe(const std::string& topic) {
+  if (topic.size() > limits::kMaxTopicBytes) return;
+  if (const auto id = parse_task_topic(topic)) {
+    if (watched_tasks_.size() < limits::kMaxWatchedTasks) watched_tasks_.insert(*id);
+  } else if (subscriptions_.size() < limits::kMaxSubscribedTopics) {
+    subscriptions_.insert(topic);
+  }
+}
+
+void EventStreams::unsubscribe(const std::string& topic) {
+  if (const auto id = parse_task_topic(topic)) {
+    watched_tasks_.erase(*id);
+    streams_.erase(topic);
+  } else {
+    subscriptions_.erase(topic);
+  }
+}
+
+bool EventStreams::watches_task(const TaskId& id) const {
+  return !watched_tasks_.empty() && watched_tasks_.contains(id);
+}
+
+// Subscriptions are few (tools and people), so a prefix scan beats a trie.
+bool EventStreams::covered(const std::string& topic) const {
+  for (const auto& prefix : subscriptions_) {
+    if (std::string_view(topic).starts_with(prefix)) return true;
+  }
+  return false;
+}
+
+EventStreams::Stream& EventStreams::stream(const std::string& topic, bool by_record) {
+  Stream& found = streams_[topic];
+  found.by_record = by_record;
+  return found;
+}
+
+void EventStreams::advance(Stream& stream, Lsn lsn) {
+  stream.seq = stream.by_record ? lsn.value() : stream.seq + 1;
+}
+
+void EventStreams::task_changed(TaskEvent event, Lsn lsn) {
+  const std::string topic = "task." + event.tool + ".";
+  Stream& by_tool = stream(topic, true);
+  advance(by_tool, lsn);
+  if (watches_task(event.id)) task_snapshot(event, lsn);
+  if (!covered(topic)) return;
+  if (by_tool.pending.tasks.empty()) touched_.push_back(topic);
+  by_tool.pending.tasks.push_back(std::move(event));
+}
+
+void EventStreams::task_snapshot(TaskEvent event, Lsn lsn) {
+  const std::string topic = task_topic(event.id);
+  Stream& own = stream(topic, true);
+  advance(own, lsn);
+  if (own.pending.tasks.empty()) touched_.push_back(topic);
+  own.pending.tasks.push_back(std::move(event));
+}
+
+void EventStreams::task_progressed(TaskEvent event) {
+  const std::string topic = "progress." + event.tool + ".";
+  Stream& by_tool = stream(topic, false);
+  advance(by_tool, Lsn{});
+  if (watches_task(event.id)) {
+    const std::string own_topic = task_topic(event.id);
+    Stream& own = stream(own_topic, true);
+    if (own.pending.tasks.empty()) touched_.push_back(own_topic);
+    own.pending.tasks.push_back(event);
+  }
+  if (!covered(topic)) return;
+  if (by_tool.pending.tasks.empty()) touched_.push_back(topic);
+  by_tool.pending.tasks.push_back(std::move(event));
+}
+
+void EventStreams::workflow_changed(const WorkflowEvent& event, Lsn lsn) {
+  const std::string topic = "workflow." + event.id.to_string() + ".";
+  if (!covered(topic)) return;  // one topic per workflow: none is kept for nobody
+  Stream& own = stream(topic, true);
+  advance(own, lsn);
+  if (own.pending.workflows.empty()) touched_.push_back(topic);
+  own.pending.workflows.assign(1, event);  // only the newest counts of a turn matter
+}
+
+void EventStreams::worker_changed(WorkerEvent event) {
+  const std::string topic = "worker.";
+  Stream& own = stream(topic, false);
+  advance(own, Lsn{});
+  if (!covered(topic)) return;
+  if (own.pending.workers.empty()) touched_.push_back(topic);
+  own.pending.workers.push_back(std::move(event));
+}
+
+void EventStreams::flush(Epoch epoch, Lsn last_lsn, std::vector<Publish>& out) {
+  for (const auto& topic : touched_) {
+    const auto found = streams_.find(topic);
+    if (found == streams_.end()) continue;
+    Stream& own = found->second;
+    std::vector<TaskEvent> tasks = std::exchange(own.pending.tasks, {});
+    std::size_t at = 0;
+    do {  // the usual single message, or several when a turn held more than a message may
+      Events events;
+      events.epoch = epoch;
+      events.prev_seq = own.published_seq;
+      events.seq = own.seq;
+      const std::size_t end = std::min(tasks.size(), at + limits::kMaxBatchItems);
+      events.tasks.assign(
+          std::make_move_iterator(tasks.begin() + static_cast<std::ptrdiff_t>(at)),
+          std::make_move_iterator(tasks.begin() + static_cast<std::ptrdiff_t>(end)));
+      at = end;
+      if (at >= tasks.size()) {
+        events.workflows = std::exchange(own.pending.workflows, {});
+        events.workers = std::exchange(own.pending.workers, {});
+      }
+      own.published_seq = own.seq;
+      out.push_back({topic, std::move(events), last_lsn});
+    } while (at < tasks.size());
+  }
+  touched_.clear();
+}
+
+void EventStreams::heartbeat(Epoch epoch, Lsn last_lsn, std::vector<Publish>& out) const {
+  const std::string topic(kHeartbeatTopic);
+  if (!covered(topic)) return;
+  Events events;
+  events.epoch = epoch;
+  for (const auto& [name, stream] : streams_) {
+    if (name.starts_with(kTaskTopicPrefix) || events.positions.size() >= limits::kMaxBatchItems) {
+      continue;
+    }
+    events.positions.push_back({name, stream.seq});
+  }
+  out.push_back({topic, std::move(events), last_lsn});
+}
+
+}  // namespace taskpipe::broker

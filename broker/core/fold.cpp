@@ -1,0 +1,416 @@
+#include "broker/core/fold.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace taskpipe::broker {
+namespace {
+
+TaskSlot find_attempt(const State& state, const TaskId& id, Attempt attempt) {
+  const TaskSlot slot = state.tasks.find(id);
+  if (slot.value() == kNoSlot || state.tasks[slot].attempt != attempt) return TaskSlot(kNoSlot);
+  return slot;
+}
+
+// Takes a live task out of whatever it is in; its phase must be set anew afterwards.
+void leave_phase(State& state, TaskSlot slot) {
+  Task& task = state.tasks[slot];
+  if (const auto* ready = std::get_if<phase::Ready>(&task.phase)) {
+    state.signatures[ready->signature].queue.forget_one();
+  } else if (const auto* placed = task.placed()) {
+    discharge(state, slot);
+    if (placed->started) --state.running;
+    state.workers.unlink(state.tasks, placed->worker, slot);
+  }
+}
+
+void end_member(State& state, MemberRef ref, TaskState ended_as, Lsn lsn, WallTime at) {
+  if (ref.workflow.value() == kNoSlot) return;
+  Workflow& workflow = state.workflows[ref.workflow];
+  Member& member = workflow.members[ref.member];
+  if (member.ended) return;
+  member.ended = true;
+  member.state = ended_as;
+  ++workflow.ended;
+  if (ended_as == TaskState::success) ++workflow.succeeded;
+  const bool failed =
+      ended_as != TaskState::success && workflow.on_failure == OnFailure::cancel_dependents;
+  for (const std::uint32_t dependent : member.dependents) {
+    const TaskSlot slot = workflow.members[dependent].slot;
+    if (slot.value() == kNoSlot) continue;
+    auto* waiting = std::get_if<phase::Waiting>(&state.tasks[slot].phase);
+    if (waiting == nullptr) continue;
+    if (failed) {
+      state.doomed.push_back(slot);
+    } else if (--waiting->open_dependencies == 0) {
+      make_ready(state, slot, false);
+    }
+  }
+  if (workflow.done()) {
+    workflow.terminal_lsn = lsn;
+    workflow.finished = at;
+    state.ended_workflows.push_back(ref.workflow);
+  }
+}
+
+// Works out from its workflow what a task that no worker holds waits for.
+void settle_waiting(State& state, TaskSlot slot) {
+  Task& task = state.tasks[slot];
+  std::uint32_t open = 0;
+  if (task.workflow.value() != kNoSlot) {
+    const Workflow& workflow = state.workflows[task.workflow];
+    for (const std::uint32_t dependency : workflow.members[task.member].after) {
+      if (!workflow.members[dependency].ended) ++open;
+    }
+  }
+  task.phase = phase::Waiting{open};
+  if (open == 0 && !is_doomed(state, slot)) make_ready(state, slot, false);
+}
+
+// A task whose image came before its workflow's finds its place.
+void link_member(State& state, MemberRef ref) {
+  Member& member = state.workflows[ref.workflow].members[ref.member];
+  const TaskSlot slot = state.tasks.find(member.id);
+  if (slot.value() == kNoSlot) return;
+  Task& task = state.tasks[slot];
+  member.slot = slot;
+  task.workflow = ref.workflow;
+  task.member = ref.member;
+  if (std::holds_alternative<phase::Waiting>(task.phase)) settle_waiting(state, slot);
+}
+
+void end_task(State& state, TaskSlot slot, const Outcome& outcome, WallTime at, Lsn lsn) {
+  Task& task = state.tasks[slot];
+  assert(!task.ended() && is_terminal(outcome.state));
+  auto end = std::make_unique<phase::Ended>();
+  end->outcome = outcome;
+  end->finished = at;
+  end->terminal_lsn = lsn;
+  if (const auto* placed = task.placed()) end->worker = placed->worker;
+  leave_phase(state, slot);
+  task.phase = std::move(end);
+  task.ending = false;
+  state.runs.erase(slot);
+  state.ended_tasks.push_back(slot);
+  ++state.finished;
+  end_member(state, {task.workflow, task.member}, outcome.state, lsn, at);
+}
+
+Task& add_task(State& state, const SubmitItem& item, const TaskSpecPtr& spec, OwnerIndex owner,
+               WallTime at, Arrival arrival, Lsn lsn) {
+  Task& task = state.tasks[state.tasks.insert(item.id, lsn)];
+  task.spec = spec;
+  task.params = item.params;
+  task.params_hash = item.params_hash;
+  task.owner = owner;
+  task.submitted = at;
+  task.arrival = arrival;
+  state.live_bytes += journal_bytes_of(task);
+  return task;
+}
+
+struct Folder {
+  State& state;
+  Lsn lsn;
+
+  void operator()(const record::EpochStarted& r) const {
+    state.epoch = r.epoch;
+    state.broker = r.broker;
+  }
+
+  void operator()(const record::ToolsKnown& r) const {
+    for (const auto& offer : r.tools) {
+      Tool& tool = state.tools[state.tools.intern(offer.name)];
+      tool.offer = offer;
+      tool.known_lsn = lsn;
+    }
+  }
+
+  void operator()(const record::WorkersKnown& r) const {
+    for (const auto& known : r.workers) {
+      Worker& worker = state.workers[state.workers.intern(known.uuid)];
+      worker.name = known.name;
+      worker.host = known.host;
+      worker.total = known.total;
+      worker.known_lsn = lsn;
+    }
+  }
+
+  void operator()(const record::TasksSubmitted& r) const {
+    const OwnerIndex owner = state.owners.intern(r.owner);
+    Arrival arrival = r.first_arrival;
+    for (const auto& item : r.items) {
+      if (state.tasks.find(item.id).value() == kNoSlot) {
+        add_task(state, item, r.specs.at(item.spec), owner, r.at, arrival, lsn);
+        make_ready(state, state.tasks.newest(), false);
+      }
+      arrival = arrival.next();
+    }
+    state.next_arrival = std::max(state.next_arrival, arrival);
+  }
+
+  void operator()(const record::WorkflowSubmitted& r) const {
+    if (state.workflows.find(r.id).value() != kNoSlot) return;
+    const WorkflowSlot slot = state.workflows.insert(r.id);
+    Workflow& workflow = state.workflows[slot];
+    workflow.owner = state.owners.intern(r.owner);
+    workflow.name = r.name;
+    workflow.on_failure = r.on_failure;
+    workflow.submitted = r.at;
+    workflow.home_lsn = lsn;
+    workflow.members.resize(r.items.size());
+    Arrival arrival = r.first_arrival;
+    for (std::uint32_t i = 0; i < r.items.size(); ++i) {
+      const auto& item = r.items[i];
+      Task& task = add_task(state, item, r.specs.at(item.spec), workflow.owner, r.at, arrival, lsn);
+      task.workflow = slot;
+      task.member = i;
+      Member& member = workflow.members[i];
+      member.id = item.id;
+      member.slot = state.tasks.newest();
+      member.after = r.dependencies[i].after;
+      for (const std::uint32_t dependency : member.after) {
+        workflow.members[dependency].dependents.push_back(i);
+      }
+      arrival = arrival.next();
+    }
+    state.next_arrival = std::max(state.next_arrival, arrival);
+    for (const Member& member : workflow.members) {
+      const auto open = static_cast<std::uint32_t>(member.after.size());
+      state.tasks[member.slot].phase = phase::Waiting{open};
+      if (open == 0) make_ready(state, member.slot, false);
+    }
+  }
+
+  void operator()(const record::TasksDispatched& r) const {
+    const WorkerSlot worker = state.workers.intern(r.placements.at(0).worker);
+    for (const auto& item : r.items) {
+      const TaskSlot slot = state.tasks.find(item.id);
+      if (slot.value() == kNoSlot || state.tasks[slot].ended()) continue;
+      fold_dispatch(state, slot, worker, r.epoch, item.attempt);
+    }
+  }
+
+  void operator()(const record::TasksStarted& r) const {
+    for (const auto& item : r.items) {
+      const TaskSlot slot = find_attempt(state, item.id, item.attempt);
+      if (slot.value() == kNoSlot) continue;
+      Task& task = state.tasks[slot];
+      auto* placed = task.placed();
+      if (placed == nullptr || placed->started) continue;
+      placed->started = true;
+      task.started = r.at;
+      ++state.running;
+    }
+  }
+
+  void operator()(const record::TasksRequeued& r) const {
+    for (const auto& item : r.items) {
+      const TaskSlot slot = find_attempt(state, item.id, item.attempt);
+      if (slot.value() == kNoSlot || state.tasks[slot].placed() == nullptr) continue;
+      leave_phase(state, slot);
+      state.runs.erase(slot);
+      if (r.cause == record::RequeueCause::worker_lost) ++state.tasks[slot].worker_losses;
+      state.tasks[slot].phase = phase::Waiting{};
+      make_ready(state, slot, true);
+    }
+  }
+
+  void operator()(const record::CancelRequested& r) const {
+    for (const auto& id : r.items) {
+      const TaskSlot slot = state.tasks.find(id);
+      if (slot.value() == kNoSlot) continue;
+      if (auto* placed = state.tasks[slot].placed()) {
+        placed->cancel_requested = true;
+        placed->cancel_grace_ms = r.grace_ms;
+      }
+    }
+  }
+
+  void operator()(const record::TasksFinished& r) const {
+    for (const auto& item : r.items) {
+      const TaskSlot slot = state.tasks.find(item.id);
+      if (slot.value() == kNoSlot) {
+        // At replay: the task is in the history already, but its workflow must still learn of it.
+        const auto imaged = state.imaged_members.find(item.id);
+        if (imaged != state.imaged_members.end()) {
+          end_member(state, imaged->second, item.outcome.state, lsn, r.at);
+        }
+      } else if (!state.tasks[slot].ended()) {
+        end_task(state, slot, item.outcome, r.at, lsn);
+      }
+    }
+  }
+
+  void operator()(const record::StaleResults&) const {}
+
+  void operator()(const record::TaskImage& r) const;
+  void operator()(const record::WorkflowImage& r) const;
+};
+
+// The image of a workflow may lie before or after those of its tasks: whichever comes second links
+// them. An image of a task that is known adds nothing but its new home; of an unknown one,
+// everything.
+void Folder::operator()(const record::TaskImage& r) const {
+  const TaskSlot known = state.tasks.find(r.id);
+  if (known.value() != kNoSlot) {
+    state.tasks.move_home(known, lsn);
+    return;
+  }
+  SubmitItem item{r.id, 0, r.params, r.params_hash};
+  Task& task =
+      add_task(state, item, r.spec, state.owners.intern(r.owner), r.submitted, r.arrival, lsn);
+  const TaskSlot slot = state.tasks.newest();
+  task.epoch = r.epoch;
+  task.attempt = r.attempt;
+  task.worker_losses = r.worker_losses;
+  task.started = r.started;
+  state.next_arrival = std::max(state.next_arrival, r.arrival.next());
+  if (r.workflow) {
+    const auto imaged = state.imaged_members.find(r.id);
+    if (imaged != state.imaged_members.end()) {
+      task.workflow = imaged->second.workflow;
+      task.member = imaged->second.member;
+      state.workflows[task.workflow].members[task.member].slot = slot;
+    }
+  }
+  if (r.outcome) {
+    auto end = std::make_unique<phase::Ended>();
+    end->outcome = *r.outcome;
+    end->finished = r.finished;
+    end->terminal_lsn = r.terminal_lsn;
+    if (!r.placements.empty()) end->worker = state.workers.intern(r.placements[0].worker);
+    task.phase = std::move(end);
+    state.ended_tasks.push_back(slot);
+    end_member(state, {task.workflow, task.member}, r.outcome->state, r.terminal_lsn, r.finished);
+  } else if (r.dispatched) {
+    fold_dispatch(state, slot, state.workers.intern(r.placements.at(0).worker), r.epoch, r.attempt);
+    phase::Placed& placed = *state.tasks[slot].placed();
+    placed.started = r.state == TaskState::running;
+    placed.cancel_requested = r.cancel_requested;
+    placed.cancel_grace_ms = r.cancel_grace_ms;
+    if (placed.started) ++state.running;
+  } else if (r.workflow && task.workflow.value() == kNoSlot) {
+    task.phase = phase::Waiting{1};  // for its workflow's image, which says what it waits for
+  } else {
+    settle_waiting(state, slot);
+  }
+}
+
+void Folder::operator()(const record::WorkflowImage& r) const {
+  const WorkflowSlot known = state.workflows.find(r.id);
+  if (known.value() != kNoSlot) {
+    state.workflows[known].home_lsn = lsn;
+    return;
+  }
+  const WorkflowSlot slot = state.workflows.insert(r.id);
+  Workflow& workflow = state.workflows[slot];
+  workflow.owner = state.owners.intern(r.owner);
+  workflow.name = r.name;
+  workflow.on_failure = r.on_failure;
+  workflow.submitted = r.submitted;
+  workflow.finished = r.finished;
+  workflow.terminal_lsn = r.terminal_lsn;
+  workflow.home_lsn = lsn;
+  workflow.members.resize(r.members.size());
+  for (std::uint32_t i = 0; i < r.members.size(); ++i) {
+    const auto& from = r.members[i];
+    Member& member = workflow.members[i];
+    member.id = from.id;
+    member.after = from.after;
+    member.ended = from.ended.has_value();
+    member.state = from.ended.value_or(TaskState::pending);
+    if (member.ended) ++workflow.ended;
+    if (member.ended && member.state == TaskState::success) ++workflow.succeeded;
+    state.imaged_members[member.id] = MemberRef{slot, i};
+    for (const std::uint32_t dependency : member.after) {
+      workflow.members[dependency].dependents.push_back(i);
+    }
+  }
+  if (workflow.done()) state.ended_workflows.push_back(slot);
+  for (std::uint32_t i = 0; i < workflow.members.size(); ++i) link_member(state, {slot, i});
+}
+
+}  // namespace
+
+std::uint64_t journal_bytes_of(const Task& task) {
+  constexpr std::uint64_t kFixedBytes = 256;
+  return kFixedBytes + task.params.size() + task.spec->inline_script.size();
+}
+
+void fold(State& state, const Record& record, Lsn lsn) { std::visit(Folder{state, lsn}, record); }
+
+bool is_doomed(const State& state, TaskSlot slot) {
+  const Task& task = state.tasks[slot];
+  if (!std::holds_alternative<phase::Waiting>(task.phase) || task.workflow.value() == kNoSlot) {
+    return false;
+  }
+  const Workflow& workflow = state.workflows[task.workflow];
+  if (workflow.on_failure != OnFailure::cancel_dependents) return false;
+  const auto& after = workflow.members[task.member].after;
+  return std::any_of(after.begin(), after.end(), [&](std::uint32_t dependency) {
+    const Member& member = workflow.members[dependency];
+    return member.ended && member.state != TaskState::success;
+  });
+}
+
+void fold_dispatch(State& state, TaskSlot slot, WorkerSlot worker, Epoch epoch, Attempt attempt) {
+  leave_phase(state, slot);
+  Task& task = state.tasks[slot];
+  task.epoch = epoch;
+  task.attempt = attempt;
+  task.phase = phase::Placed{};
+  task.placed()->worker = worker;
+  state.workers.link(state.tasks, worker, slot);
+}
+
+void make_ready(State& state, TaskSlot slot, bool before_others) {
+  Task& task = state.tasks[slot];
+  const ToolIndex tool = state.tools.intern(task.spec->tool);
+  const SignatureIndex index = state.signatures.intern(tool, task.spec);
+  Signature& signature = state.signatures[index];
+  if (!signature.listed) {
+    signature.listed = true;
+    state.tools[tool].signatures.push_back(index);
+  }
+  task.phase = phase::Ready{index, ++task.ticket};
+  if (before_others) {
+    signature.queue.push_front(task.spec->priority, slot, task.ticket);
+  } else {
+    signature.queue.push_back(task.spec->priority, slot, task.ticket);
+  }
+  if (!signature.fresh) {
+    signature.fresh = true;
+    state.fresh_signatures.push_back(index);
+  }
+}
+
+void charge(State& state, TaskSlot slot) {
+  phase::Placed& placed = *state.tasks[slot].placed();
+  Worker& worker = state.workers[placed.worker];
+  const Resources need = required_resources(*state.tasks[slot].spec);
+  if (placed.charged || !fits(need, worker.free)) return;
+  subtract(worker.free, need);
+  ++worker.slots_charged;
+  placed.charged = true;
+}
+
+void discharge(State& state, TaskSlot slot) {
+  phase::Placed& placed = *state.tasks[slot].placed();
+  if (placed.charged) {
+    Worker& worker = state.workers[placed.worker];
+    add(worker.free, required_resources(*state.tasks[slot].spec));
+    --worker.slots_charged;
+    placed.charged = false;
+  }
+  mark_dirty(state, placed.worker);
+}
+
+void mark_dirty(State& state, WorkerSlot worker) {
+  Worker& gained = state.workers[worker];
+  if (gained.dirty) return;
+  gained.dirty = true;
+  state.dirty_workers.push_back(worker);
+}
+
+}  // namespace taskpipe::broker

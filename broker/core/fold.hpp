@@ -1,0 +1,31 @@
+// How each record changes the state. The same code runs when a record is made and when it is
+// replayed, so a restarted broker cannot come to another conclusion than the one that wrote it.
+#pragma once
+
+#include "broker/core/record.hpp"
+#include "broker/core/state.hpp"
+
+namespace taskpipe::broker {
+
+// Items about tasks that are not known are ignored: at replay their image comes later, or they are
+// in the history.
+void fold(State& state, const Record& record, Lsn lsn);
+
+// Steps of folding that handlers take one task at a time.
+void fold_dispatch(State& state, TaskSlot slot, WorkerSlot worker, Epoch epoch, Attempt attempt);
+
+// About what one task takes in the journal.
+[[nodiscard]] std::uint64_t journal_bytes_of(const Task& task);
+
+// Waits for something that failed, in a workflow that cancels dependents.
+[[nodiscard]] bool is_doomed(const State& state, TaskSlot slot);
+
+// Puts a task into the ready queue of its signature, behind (or before) those of its priority.
+void make_ready(State& state, TaskSlot slot, bool before_others);
+
+// Capacity accounting; both mark the worker as having gained or lost room.
+void charge(State& state, TaskSlot slot);
+void discharge(State& state, TaskSlot slot);
+void mark_dirty(State& state, WorkerSlot worker);
+
+}  // namespace taskpipe::broker

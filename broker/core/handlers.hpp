@@ -1,0 +1,107 @@
+// Every handler of the core, by the file that holds it. All are free functions on a Turn; none
+// blocks or throws for what a peer can cause.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/core/turn.hpp"
+
+namespace taskpipe::broker {
+
+// --- session.cpp: who is connected --------------------------------------------------------------
+void on_probe(Turn& turn, const Peer& peer);
+void on_hello(Turn& turn, const Peer& peer, Correlation correlation, const Hello& hello);
+// The session that a message belongs to, or null (and WHO to the peer) when there is none.
+Session* admit(Turn& turn, const Peer& peer, SessionId claimed);
+void on_malformed(Turn& turn, const command::MalformedReceived& command);
+void on_unreachable(Turn& turn, const Peer& peer);
+// Forgets the session; a worker's tasks stay placed until its lease ends.
+void close_session(Turn& turn, SessionId id);
+
+// --- worker_session.cpp: HELLO of a worker, reconcile, loss -------------------------------------
+void attach_worker(Turn& turn, Session& session, const Hello& hello);
+void reconcile(Turn& turn, const Session& session, const WorkerOffer& offer);
+void detach_worker(Turn& turn, WorkerSlot slot);
+// The lease is over: its tasks go to others.
+void lose_worker(Turn& turn, WorkerSlot slot);
+
+// --- worker_messages.cpp ------------------------------------------------------------------------
+void on_credit(Turn& turn, Session& session, const Credit& credit);
+void on_tasks_ack(Turn& turn, Session& session, const TasksAck& ack);
+void on_returned(Turn& turn, Session& session, const Returned& returned);
+void on_started(Turn& turn, Session& session, const Started& started);
+void on_progress(Turn& turn, Session& session, Progress& progress);
+void on_result(Turn& turn, Session& session, Correlation correlation, Result& result);
+void on_drained(Turn& turn, Session& session, const Drained& drained);
+void requeue(Turn& turn, const std::vector<TaskSlot>& slots, record::RequeueCause cause);
+
+// --- submit.cpp ---------------------------------------------------------------------------------
+void on_submit(Turn& turn, Session& session, Correlation correlation, bool resend, Submit submit);
+void resume_submit(Turn& turn, lookup::Submitting& waiting, const std::vector<FinishedTask>& found);
+void on_submit_workflow(Turn& turn, Session& session, Correlation correlation, bool resend,
+                        SubmitWorkflow part);
+void resume_submit(Turn& turn, lookup::SubmittingWorkflow& waiting,
+                   const std::vector<FinishedWorkflow>& found);
+// Why nobody could ever run it, or nothing. Cached per signature until the offers change.
+std::optional<Error> why_unsatisfiable(State& state, const TaskSpecPtr& spec);
+
+// --- wait.cpp -----------------------------------------------------------------------------------
+void on_wait(Turn& turn, Session& session, Correlation correlation, const Wait& wait);
+void resume_wait(Turn& turn, lookup::Waiting& waiting, std::vector<FinishedTask>& found);
+void resume_wait(Turn& turn, lookup::WaitingWorkflows& waiting,
+                 const std::vector<FinishedWorkflow>& found);
+void tell_waiters(Turn& turn, TaskSlot slot);
+void tell_waiters(Turn& turn, WorkflowSlot slot);
+void flush_done(Turn& turn);
+
+// --- ending.cpp: what follows from a task's end
+// --------------------------------------------------- Commits the end of `items` (live tasks) and
+// everything that follows: DONE, events, history, and the cancellation of dependents. Returns the
+// record's number.
+Lsn finish(Turn& turn, std::vector<record::FinishedItem> items);
+// Ends dependents that lost their chance; called after anything that may have doomed some.
+void finish_doomed(Turn& turn);
+Outcome cancelled_outcome(std::string reason);
+FinishedTask finished_task(const State& state, TaskSlot slot);
+FinishedWorkflow finished_workflow(const State& state, WorkflowSlot slot);
+TaskEvent task_event(const State& state, TaskSlot slot, WallTime at);
+void publish_state(Turn& turn, TaskSlot slot);
+
+// --- query.cpp ----------------------------------------------------------------------------------
+void on_query(Turn& turn, Session& session, Correlation correlation, const Query& query);
+void resume_query(Turn& turn, lookup::Querying& waiting, const command::LookupAnswered& answer);
+void on_tools(Turn& turn, Session& session, Correlation correlation);
+void on_workers(Turn& turn, Session& session, Correlation correlation);
+void on_health(Turn& turn, Session& session, Correlation correlation);
+
+// --- cancel.cpp ---------------------------------------------------------------------------------
+void on_cancel(Turn& turn, Session& session, Correlation correlation, const Cancel& cancel);
+void resume_cancel(Turn& turn, lookup::Cancelling& waiting, const std::vector<FinishedTask>& found);
+
+// --- log_fetch.cpp ------------------------------------------------------------------------------
+void on_log(Turn& turn, Session& session, const Log& log);
+void on_fetch(Turn& turn, Session& session, Correlation correlation, const Fetch& fetch);
+void resume_fetch(Turn& turn, lookup::Fetching& waiting, const std::vector<FinishedTask>& found);
+void on_chunk(Turn& turn, Session& session, Correlation correlation, Chunk chunk);
+void end_follows(Turn& turn, TaskSlot slot);
+
+// --- placement.cpp ------------------------------------------------------------------------------
+void place_tasks(Turn& turn);
+
+// --- timers.cpp ---------------------------------------------------------------------------------
+void fire_timers(Turn& turn);
+void schedule(State& state, MonotonicTime at, TimerKind kind, std::uint64_t subject);
+// Sees to it that a timer looks after the worker: suspect after missed heartbeats, lost at the
+// lease.
+void watch_silence(State& state, WorkerSlot slot);
+void on_stall(Turn& turn, Millis duration);
+
+// --- images.cpp ---------------------------------------------------------------------------------
+void on_carry_forward(Turn& turn, const command::CarryForward& command);
+void on_history_committed(Turn& turn, Lsn watermark);
+// Everything below this is repeated later or no longer needed.
+Lsn oldest_needed(const State& state);
+
+}  // namespace taskpipe::broker

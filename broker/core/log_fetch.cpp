@@ -1,0 +1,178 @@
+// Output of tasks: the newest bytes of running ones lie here, everything else with the worker.
+#include <algorithm>
+#include <utility>
+
+#include "broker/core/handlers.hpp"
+
+namespace taskpipe::broker {
+namespace {
+
+std::size_t wanted_length(const Fetch& fetch) {
+  if (fetch.length == 0) return limits::kMaxLogChunkBytes;
+  return std::min<std::size_t>(fetch.length, limits::kMaxLogChunkBytes);
+}
+
+// Asks the worker that ran the task; its CHUNK comes back through on_chunk.
+void forward(Turn& turn, const Session& session, Correlation correlation, const Fetch& fetch,
+             WorkerSlot slot) {
+  State& state = turn.state;
+  const Session* worker =
+      slot.value() == kNoSlot ? nullptr : state.sessions.find(state.workers[slot].session);
+  if (worker == nullptr) {
+    const std::string name = slot.value() == kNoSlot ? "" : state.workers[slot].name;
+    turn.refuse(session, correlation, ErrorCode::unsupported,
+                name.empty() ? "the task never ran, so it has no output"
+                             : "worker '" + name + "', which holds this output, is not connected",
+                "task_id");
+    return;
+  }
+  if (state.forwarded_fetches.size() >= limits::kMaxForwardedFetches) {
+    turn.refuse(session, correlation, ErrorCode::busy, "too many fetches are open; ask again");
+    return;
+  }
+  const std::uint64_t ticket = ++state.last_ticket;
+  state.forwarded_fetches[ticket] = {session.id, correlation, slot};
+  Fetch forwarded = fetch;
+  forwarded.follow = false;
+  turn.send(*worker, Correlation{ticket}, std::move(forwarded));
+}
+
+// What the ring holds beyond what the follower has; true when something was sent.
+bool feed(Turn& turn, const TaskId& id, LogStream stream, LogFollower& follower,
+          const LogRing& ring) {
+  const Session* session = turn.state.sessions.find(follower.session);
+  if (session == nullptr) return false;
+  bool sent = false;
+  std::uint64_t offset = std::max(follower.next_offset, ring.begin());
+  for (auto data = ring.read(offset, limits::kMaxLogChunkBytes); !data.empty();
+       data = ring.read(offset, limits::kMaxLogChunkBytes)) {
+    turn.send(*session, follower.correlation, Chunk{id, stream, offset, false, Payload(data)});
+    offset += data.size();
+    sent = true;
+  }
+  follower.next_offset = std::max(follower.next_offset, offset);
+  return sent;
+}
+
+void follow(Turn& turn, Session& session, Correlation correlation, const Fetch& fetch,
+            const LogRing* ring) {
+  State& state = turn.state;
+  auto& followers = state.followers[{fetch.task, fetch.stream}];
+  const auto removed = std::erase_if(
+      followers, [&](const LogFollower& other) { return other.session == session.id; });
+  state.follower_count -= removed;
+  if (state.follower_count >= limits::kMaxLogFollowers) {
+    turn.refuse(session, correlation, ErrorCode::busy, "too many logs are being followed");
+    return;
+  }
+  ++state.follower_count;
+  followers.push_back({session.id, correlation, fetch.offset});
+  if (ring != nullptr) feed(turn, fetch.task, fetch.stream, followers.back(), *ring);
+}
+
+}  // namespace
+
+void on_log(Turn& turn, Session& session, const Log& log) {
+  State& state = turn.state;
+  for (const auto& item : log.items) {
+    const TaskSlot slot = state.tasks.find(item.attempt.task);
+    if (slot.value() == kNoSlot) continue;
+    const Task& task = state.tasks[slot];
+    const auto* placed = task.placed();
+    if (placed == nullptr || placed->worker != session.worker ||
+        !task.fence_is(item.attempt.epoch, item.attempt.attempt)) {
+      continue;
+    }
+    LogRing& ring = state.runs[slot].logs[static_cast<std::size_t>(item.stream)];
+    ring.append(item.offset, item.data.text());
+    const auto followers = state.followers.find({item.attempt.task, item.stream});
+    if (followers == state.followers.end()) continue;
+    for (auto& follower : followers->second) {
+      feed(turn, item.attempt.task, item.stream, follower, ring);
+    }
+  }
+}
+
+void on_fetch(Turn& turn, Session& session, Correlation correlation, const Fetch& fetch) {
+  State& state = turn.state;
+  const TaskSlot slot = state.tasks.find(fetch.task);
+  if (slot.value() == kNoSlot) {
+    ask_history(turn, session, correlation, lookup::Fetching{session.id, correlation, fetch},
+                HistoryLookup::Tasks{{fetch.task}});
+    return;
+  }
+  const Task& task = state.tasks[slot];
+  if (task.owner != session.owner) {
+    turn.refuse(session, correlation, ErrorCode::unknown_task, "no such task", "task_id");
+    return;
+  }
+  if (task.ended()) {
+    forward(turn, session, correlation, fetch, task.end().worker);
+    return;
+  }
+  const auto run = state.runs.find(slot);
+  const LogRing* ring =
+      run == state.runs.end() ? nullptr : &run->second.logs[static_cast<std::size_t>(fetch.stream)];
+  if (fetch.follow) {
+    follow(turn, session, correlation, fetch, ring);
+    return;
+  }
+  if (ring != nullptr && fetch.offset < ring->begin() && task.placed() != nullptr) {
+    forward(turn, session, correlation, fetch, task.placed()->worker);
+    return;
+  }
+  const auto data =
+      ring == nullptr ? std::string_view() : ring->read(fetch.offset, wanted_length(fetch));
+  turn.send(session, correlation,
+            Chunk{fetch.task, fetch.stream, fetch.offset, false, Payload(data)});
+}
+
+void resume_fetch(Turn& turn, lookup::Fetching& waiting, const std::vector<FinishedTask>& found) {
+  State& state = turn.state;
+  Session* session = state.sessions.find(waiting.session);
+  if (session == nullptr) return;
+  if (state.tasks.find(waiting.fetch.task).value() != kNoSlot) {  // submitted meanwhile
+    on_fetch(turn, *session, waiting.correlation, waiting.fetch);
+    return;
+  }
+  if (found.empty() || found[0].owner != state.owners.name(session->owner)) {
+    turn.refuse(*session, waiting.correlation, ErrorCode::unknown_task, "no such task", "task_id");
+    return;
+  }
+  WorkerSlot worker(kNoSlot);
+  if (!found[0].placements.empty()) {
+    worker = state.workers.find(found[0].placements[0].worker).value_or(WorkerSlot(kNoSlot));
+  }
+  forward(turn, *session, waiting.correlation, waiting.fetch, worker);
+}
+
+void on_chunk(Turn& turn, Session& session, Correlation correlation, Chunk chunk) {
+  State& state = turn.state;
+  const auto found = state.forwarded_fetches.find(correlation.value());
+  if (found == state.forwarded_fetches.end() || found->second.worker != session.worker) return;
+  const ForwardedFetch asked = found->second;
+  state.forwarded_fetches.erase(found);
+  if (const Session* client = state.sessions.find(asked.session)) {
+    turn.send(*client, asked.correlation, std::move(chunk));
+  }
+}
+
+void end_follows(Turn& turn, TaskSlot slot) {
+  State& state = turn.state;
+  if (state.followers.empty()) return;
+  const TaskId id = state.tasks[slot].id;
+  for (const LogStream stream : {LogStream::out, LogStream::err}) {
+    const auto followers = state.followers.find({id, stream});
+    if (followers == state.followers.end()) continue;
+    for (const auto& follower : followers->second) {
+      if (const Session* session = state.sessions.find(follower.session)) {
+        turn.send(*session, follower.correlation,
+                  Chunk{id, stream, follower.next_offset, true, Payload()});
+      }
+    }
+    state.follower_count -= followers->second.size();
+    state.followers.erase(followers);
+  }
+}
+
+}  // namespace taskpipe::broker

@@ -1,0 +1,267 @@
+// QUERY, TOOLS, WORKERS, HEALTH: reading without changing anything.
+#include <algorithm>
+#include <charconv>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "broker/core/handlers.hpp"
+
+namespace taskpipe::broker {
+namespace {
+
+// Cursors are opaque to clients: "m<arrival>" goes on in memory below that arrival number, "h<…>"
+// is the history's own.
+constexpr char kMemoryCursor = 'm';
+constexpr char kHistoryCursor = 'h';
+
+TaskRow row_of(const State& state, TaskSlot slot) {
+  const Task& task = state.tasks[slot];
+  const TaskEvent event = task_event(state, slot, WallTime{});
+  TaskRow row;
+  row.id = task.id;
+  if (task.workflow.value() != kNoSlot) row.workflow = state.workflows[task.workflow].id;
+  row.owner = state.owners.name(task.owner);
+  row.tool = task.spec->tool;
+  row.script = task.spec->script;
+  row.state = event.state;
+  row.failure = event.failure;
+  row.priority = task.spec->priority;
+  row.attempt = task.attempt;
+  row.worker = event.worker;
+  row.progress_percent = event.percent;
+  row.message = event.message;
+  row.submitted = task.submitted;
+  row.started = task.started;
+  if (task.ended()) {
+    row.exit_code = task.end().outcome.exit_code;
+    row.finished = task.end().finished;
+  }
+  return row;
+}
+
+TaskRow row_of(const FinishedTask& task) {
+  TaskRow row;
+  row.id = task.id;
+  row.workflow = task.workflow;
+  row.owner = task.owner;
+  row.tool = task.spec->tool;
+  row.script = task.spec->script;
+  row.state = task.outcome.state;
+  row.failure = task.outcome.failure;
+  row.priority = task.spec->priority;
+  row.attempt = task.attempt;
+  row.worker = task.worker;
+  row.exit_code = task.outcome.exit_code;
+  if (row.state == TaskState::success) row.progress_percent = 100.0;
+  row.message = task.outcome.reason;
+  row.submitted = task.submitted;
+  row.started = task.started;
+  row.finished = task.finished;
+  return row;
+}
+
+bool matches(const State& state, const Task& task, const Session& session,
+             const QueryFilter& filter) {
+  if (task.owner != session.owner) return false;
+  if (filter.state && task.state() != *filter.state) return false;
+  if (!filter.tool.empty() && task.spec->tool != filter.tool) return false;
+  if (!filter.workflow) return true;
+  return task.workflow.value() != kNoSlot && state.workflows[task.workflow].id == *filter.workflow;
+}
+
+void query_by_id(Turn& turn, Session& session, Correlation correlation, const Query& query) {
+  State& state = turn.state;
+  lookup::Querying waiting{session.id, correlation, query, {}, {}};
+  for (const TaskId& id : query.filter.tasks) {
+    const TaskSlot slot = state.tasks.find(id);
+    if (slot.value() == kNoSlot) {
+      waiting.missing.push_back(id);
+    } else if (state.tasks[slot].owner == session.owner) {
+      waiting.rows.rows.push_back(row_of(state, slot));
+    } else {
+      waiting.rows.unknown.push_back(id);
+    }
+  }
+  if (waiting.missing.empty()) {
+    turn.send(session, correlation, std::move(waiting.rows));
+    return;
+  }
+  std::vector<TaskId> missing = waiting.missing;
+  ask_history(turn, session, correlation, std::move(waiting),
+              HistoryLookup::Tasks{std::move(missing)});
+}
+
+// Where a listing goes on: the newest task whose arrival lies below the cursor's.
+TaskSlot resume_at(const State& state, std::string_view cursor) {
+  TaskSlot slot = state.tasks.newest();
+  if (cursor.empty()) return slot;
+  std::uint64_t below = 0;
+  std::from_chars(cursor.data() + 1, cursor.data() + cursor.size(), below);
+  while (slot.value() != kNoSlot && state.tasks[slot].arrival.value() >= below) {
+    slot = state.tasks[slot].by_arrival.previous;
+  }
+  return slot;
+}
+
+void ask_listing(Turn& turn, Session& session, Correlation correlation, lookup::Querying waiting,
+                 std::string cursor, std::uint32_t limit) {
+  HistoryLookup::Listing listing{turn.state.owners.name(session.owner), waiting.query.filter,
+                                 std::move(cursor), limit};
+  ask_history(turn, session, correlation, std::move(waiting), std::move(listing));
+}
+
+void query_listing(Turn& turn, Session& session, Correlation correlation, const Query& query) {
+  State& state = turn.state;
+  lookup::Querying waiting{session.id, correlation, query, {}, {}};
+  if (!query.cursor.empty() && query.cursor[0] == kHistoryCursor) {
+    ask_listing(turn, session, correlation, std::move(waiting), query.cursor.substr(1),
+                query.limit);
+    return;
+  }
+  auto& rows = waiting.rows.rows;
+  std::size_t scanned = 0;
+  TaskSlot slot = resume_at(state, query.cursor);
+  for (; slot.value() != kNoSlot; slot = state.tasks[slot].by_arrival.previous) {
+    const Task& task = state.tasks[slot];
+    if (rows.size() >= query.limit || ++scanned > limits::kMaxQueryScan) {
+      waiting.rows.next = kMemoryCursor + std::to_string(task.arrival.value() + 1);
+      turn.send(session, correlation, std::move(waiting.rows));
+      return;
+    }
+    if (matches(state, task, session, query.filter)) rows.push_back(row_of(state, slot));
+  }
+  const bool only_live = query.filter.state && !is_terminal(*query.filter.state);
+  const auto left = query.limit - static_cast<std::uint32_t>(rows.size());
+  if (only_live) {
+    turn.send(session, correlation, std::move(waiting.rows));
+  } else if (left == 0) {
+    waiting.rows.next = std::string(1, kHistoryCursor);
+    turn.send(session, correlation, std::move(waiting.rows));
+  } else {
+    ask_listing(turn, session, correlation, std::move(waiting), "", left);
+  }
+}
+
+}  // namespace
+
+void on_query(Turn& turn, Session& session, Correlation correlation, const Query& query) {
+  if (!query.filter.tasks.empty()) {
+    query_by_id(turn, session, correlation, query);
+    return;
+  }
+  Query bounded = query;
+  constexpr auto kMostRows = static_cast<std::uint32_t>(limits::kMaxQueryRows);
+  bounded.limit = query.limit == 0 ? kMostRows : std::min(query.limit, kMostRows);
+  query_listing(turn, session, correlation, bounded);
+}
+
+void resume_query(Turn& turn, lookup::Querying& waiting, const command::LookupAnswered& answer) {
+  State& state = turn.state;
+  Session* session = state.sessions.find(waiting.session);
+  if (session == nullptr) return;
+  const std::string& owner = state.owners.name(session->owner);
+  if (waiting.missing.empty()) {
+    for (const auto& task : answer.tasks) {
+      // What memory still holds was listed from there.
+      if (state.tasks.find(task.id).value() == kNoSlot) waiting.rows.rows.push_back(row_of(task));
+    }
+    if (!answer.next.empty()) waiting.rows.next = kHistoryCursor + answer.next;
+    turn.send(*session, waiting.correlation, std::move(waiting.rows));
+    return;
+  }
+  for (const TaskId& id : waiting.missing) {
+    const auto found = std::find_if(answer.tasks.begin(), answer.tasks.end(),
+                                    [&](const FinishedTask& task) { return task.id == id; });
+    const TaskSlot slot = state.tasks.find(id);
+    if (found != answer.tasks.end() && found->owner == owner) {
+      waiting.rows.rows.push_back(row_of(*found));
+    } else if (slot.value() != kNoSlot && state.tasks[slot].owner == session->owner) {
+      waiting.rows.rows.push_back(row_of(state, slot));
+    } else {
+      waiting.rows.unknown.push_back(id);
+    }
+  }
+  turn.send(*session, waiting.correlation, std::move(waiting.rows));
+}
+
+void on_tools(Turn& turn, Session& session, Correlation correlation) {
+  const State& state = turn.state;
+  ToolsReply reply;
+  for (std::uint32_t i = 0; i < state.tools.size(); ++i) {
+    const Tool& tool = state.tools[ToolIndex(i)];
+    if (tool.known_lsn.value() == 0) continue;
+    if (reply.tools.size() >= limits::kMaxToolsPerWorker) break;
+    ToolRow row;
+    row.offer = tool.offer;
+    row.workers = static_cast<std::uint32_t>(tool.workers.size());
+    std::set<std::string> names;
+    for (const WorkerSlot slot : tool.workers) {
+      for (const auto& offer : state.workers[slot].offers) {
+        if (offer.name != tool.offer.name) continue;
+        for (const auto& script : offer.scripts) {
+          if (row.offer.scripts.size() >= limits::kMaxScriptsPerTool) break;
+          if (names.insert(script.name).second) row.offer.scripts.push_back(script);
+        }
+      }
+    }
+    reply.tools.push_back(std::move(row));
+  }
+  std::sort(reply.tools.begin(), reply.tools.end(),
+            [](const ToolRow& a, const ToolRow& b) { return a.offer.name < b.offer.name; });
+  turn.send(session, correlation, std::move(reply));
+}
+
+void on_workers(Turn& turn, Session& session, Correlation correlation) {
+  const State& state = turn.state;
+  WorkersReply reply;
+  for (std::uint32_t i = 0; i < state.workers.size(); ++i) {
+    const Worker& worker = state.workers[WorkerSlot(i)];
+    // Former workers matter only while tasks are still placed on them.
+    if (!worker.connected() && worker.placed_count == 0) continue;
+    if (reply.workers.size() >= limits::kMaxQueryRows) break;
+    WorkerRow row;
+    row.uuid = worker.uuid;
+    row.name = worker.name;
+    row.host = worker.host;
+    row.pid = worker.pid;
+    row.state = worker.state;
+    row.total = worker.total;
+    row.free = worker.connected() ? worker.free : Resources{};
+    row.running = worker.placed_count;
+    row.last_heard_ms = static_cast<std::uint32_t>(
+        std::chrono::duration_cast<Millis>(turn.now.monotonic - worker.last_heard).count());
+    for (const auto& offer : worker.offers) row.tools.push_back(offer.name);
+    row.labels = worker.labels;
+    reply.workers.push_back(std::move(row));
+  }
+  turn.send(session, correlation, std::move(reply));
+}
+
+void on_health(Turn& turn, Session& session, Correlation correlation) {
+  const State& state = turn.state;
+  HealthReply reply;
+  reply.warnings = state.config.warnings;
+  reply.version = state.config.version;
+  reply.epoch = state.epoch;
+  reply.uptime_ms = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<Millis>(turn.now.monotonic - state.started_at).count());
+  for (std::uint32_t i = 0; i < state.workers.size(); ++i) {
+    if (state.workers[WorkerSlot(i)].accepts_work()) ++reply.workers_ready;
+  }
+  reply.tasks_running = state.running;
+  reply.tasks_pending = state.tasks.size() - state.ended_tasks.size() - state.running;
+  reply.tasks_finished = state.finished;
+  reply.journal_bytes = state.journal_bytes;
+  reply.history_lag_tasks = state.ended_tasks.size();
+  if (reply.workers_ready == 0) {
+    reply.warnings.emplace_back("no worker is connected; start taskpipe-worker");
+  }
+  if (!state.accepts_submits) {
+    reply.warnings.emplace_back("the journal's disk is full; submits are refused");
+  }
+  reply.healthy = reply.workers_ready > 0 && state.accepts_submits && !state.shutting_down;
+  turn.send(session, correlation, std::move(reply));
+}
+
+}  // namespace taskpipe::broker

@@ -1,0 +1,141 @@
+// Sessions: probe → WHO → HELLO → WELCOME, and what ends them.
+#include <algorithm>
+#include <utility>
+
+#include "broker/core/fold.hpp"
+#include "broker/core/handlers.hpp"
+
+namespace taskpipe::broker {
+namespace {
+
+std::optional<Error> check_hello(const Peer& peer, const Hello& hello) {
+  if (hello.version_min > kProtocolVersionMax || hello.version_max < kProtocolVersionMin) {
+    return Error{ErrorCode::version,
+                 "this broker speaks protocol versions " + std::to_string(kProtocolVersionMin) +
+                     "–" + std::to_string(kProtocolVersionMax) + "; update the older side",
+                 "version_min"};
+  }
+  const bool worker_port = peer.port == Port::worker;
+  if ((hello.role == Role::worker) != worker_port) {
+    return Error{ErrorCode::denied,
+                 worker_port ? "this is the worker port; clients connect to the client port"
+                             : "this is the client port; workers connect to the worker port",
+                 "role"};
+  }
+  if (hello.uuid.is_nil()) {
+    return Error{ErrorCode::invalid, "uuid is nil; draw a random one", "uuid"};
+  }
+  if (hello.user.empty()) return Error{ErrorCode::invalid, "user is empty", "user"};
+  return std::nullopt;
+}
+
+Welcome welcome_for(const State& state, const Session& session) {
+  Welcome welcome;
+  welcome.session = session.id;
+  welcome.broker = state.broker;
+  welcome.epoch = state.epoch;
+  welcome.heartbeat_ms =
+      std::max(state.config.heartbeat_ms, static_cast<std::uint32_t>(state.sessions.size() / 2));
+  welcome.lease_ms = state.config.lease_ms;
+  welcome.max_message_bytes = limits::kMaxFrameBytes;
+  welcome.max_batch_items = limits::kMaxBatchItems;
+  welcome.messages_total = limits::kClientWindowItems;
+  welcome.bytes_total = limits::kClientWindowBytes;
+  welcome.event_endpoint = state.config.event_endpoint;
+  return welcome;
+}
+
+}  // namespace
+
+void on_probe(Turn& turn, const Peer& peer) {
+  turn.send_now(peer, Correlation{}, Who{turn.state.epoch});
+}
+
+void on_hello(Turn& turn, const Peer& peer, Correlation correlation, const Hello& hello) {
+  State& state = turn.state;
+  std::optional<Error> error = check_hello(peer, hello);
+  if (!error && state.sessions.size() >= limits::kMaxSessions) {
+    error = Error{ErrorCode::busy, "too many sessions are open", {}, limits::kBusyRetryMs};
+  }
+  if (error) {
+    turn.note(NoteLevel::warning, "refused HELLO of '" + hello.name + "': " + error->text);
+    turn.send_now(peer, correlation, ErrorReply{std::move(*error)});
+    return;
+  }
+  // The newer of two sessions with one uuid wins. A peer that merely reconnected is gone from its
+  // old address; another process that took the uuid over must stop, and is told so.
+  if (Session* former = state.sessions.find_uuid(hello.role, hello.uuid)) {
+    if (former->peer != peer && former->incarnation != hello.incarnation) {
+      turn.send(*former, Correlation{}, Bye{"replaced"});
+      turn.note(NoteLevel::warning, "'" + hello.name + "' replaces an earlier session");
+    }
+    close_session(turn, former->id);
+  }
+  Session& session = state.sessions.open(peer);
+  session.role = hello.role;
+  session.owner = state.owners.intern(hello.user);
+  session.uuid = hello.uuid;
+  session.incarnation = hello.incarnation;
+  session.name = hello.name;
+  session.last_heard = turn.now.monotonic;
+  session.granted_items = limits::kClientWindowItems;
+  state.sessions.bind_uuid(session);
+  turn.send(session, correlation, welcome_for(state, session));
+  if (hello.role == Role::worker) {
+    attach_worker(turn, session, hello);
+  } else {
+    schedule(state, turn.now.monotonic + Millis(state.config.lease_ms), TimerKind::session_silence,
+             session.id.value());
+  }
+}
+
+Session* admit(Turn& turn, const Peer& peer, SessionId claimed) {
+  State& state = turn.state;
+  Session* session = state.sessions.find(claimed);
+  if (session == nullptr || session->peer != peer) {
+    turn.send_now(peer, Correlation{}, Who{state.epoch});
+    return nullptr;
+  }
+  session->last_heard = turn.now.monotonic;
+  if (session->worker.value() != kNoSlot) {
+    Worker& worker = state.workers[session->worker];
+    worker.last_heard = turn.now.monotonic;
+    if (worker.state == WorkerState::suspect) {
+      worker.state = WorkerState::ready;
+      state.events.worker_changed({worker.uuid, worker.name, worker.state});
+      mark_dirty(state, session->worker);
+    }
+  }
+  return session;
+}
+
+void on_malformed(Turn& turn, const command::MalformedReceived& command) {
+  State& state = turn.state;
+  Session* session = state.sessions.find_peer(command.peer);
+  turn.send_now(command.peer, command.correlation, ErrorReply{command.error});
+  if (session == nullptr) return;
+  if (++session->malformed < limits::kMaxMalformedPerSession) return;
+  turn.note(NoteLevel::warning,
+            "'" + session->name + "' sent too many malformed messages; its session is closed");
+  turn.send_now(command.peer, Correlation{}, Bye{"too many malformed messages"});
+  close_session(turn, session->id);
+}
+
+void on_unreachable(Turn& turn, const Peer& peer) {
+  if (const Session* session = turn.state.sessions.find_peer(peer)) {
+    turn.note(NoteLevel::info, "'" + session->name + "' is unreachable");
+    close_session(turn, session->id);
+  }
+}
+
+void close_session(Turn& turn, SessionId id) {
+  State& state = turn.state;
+  const Session* session = state.sessions.find(id);
+  if (session == nullptr) return;
+  if (session->worker.value() != kNoSlot && state.workers[session->worker].session == id) {
+    detach_worker(turn, session->worker);
+  }
+  state.sessions.close(id);
+}
+
+}  // namespace taskpipe::broker

@@ -1,0 +1,79 @@
+// Who is connected: one session per accepted HELLO.
+//
+// A session's number carries the epoch in its upper half, so that a number from before a restart
+// can never name a session of this one.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/core/command.hpp"
+#include "broker/core/task_table.hpp"
+#include "common/model/messages.hpp"
+#include "common/model/time.hpp"
+
+namespace taskpipe::broker {
+
+struct Session {
+  SessionId id;
+  Peer peer;
+  Role role = Role::client;
+  OwnerIndex owner;
+  PeerUuid uuid;
+  std::uint64_t incarnation = 0;
+  std::string name;
+  WorkerSlot worker{kNoSlot};  // with Role::worker
+  MonotonicTime last_heard;
+  std::uint32_t malformed = 0;
+
+  // Client: what it has submitted, against what it was granted.
+  std::uint64_t granted_items = 0;
+  std::uint64_t received_items = 0;
+  std::uint64_t received_bytes = 0;
+  // Workflows whose parts have not all arrived.
+  std::map<WorkflowId, SubmitWorkflow> partial_workflows;
+  std::size_t partial_bytes = 0;
+
+  // DONE of this turn, not closed yet.
+  Done outbox;
+  std::size_t outbox_bytes = 0;
+  std::size_t outbox_blobs = 0;
+};
+
+class SessionTable {
+ public:
+  void begin_epoch(Epoch epoch) { epoch_ = epoch; }
+  Session& open(const Peer& peer);
+  void close(SessionId id);
+
+  // Null when there is none (any more).
+  [[nodiscard]] Session* find(SessionId id);
+  [[nodiscard]] Session* find_low(std::uint32_t low_half) { return find(of_low(low_half)); }
+  [[nodiscard]] Session* find_peer(const Peer& peer);
+  [[nodiscard]] Session* find_uuid(Role role, const PeerUuid& uuid);
+  void bind_uuid(const Session& session);
+  [[nodiscard]] std::size_t size() const { return sessions_.size(); }
+  // In the order of opening.
+  [[nodiscard]] std::map<SessionId, Session>& all() { return sessions_; }
+
+  [[nodiscard]] static std::uint32_t low_half(SessionId id) {
+    return static_cast<std::uint32_t>(id.value());
+  }
+
+ private:
+  [[nodiscard]] SessionId of_low(std::uint32_t low_half) const {
+    return SessionId((epoch_.value() << 32U) | low_half);
+  }
+
+  Epoch epoch_;
+  std::uint32_t last_low_ = 0;
+  std::map<SessionId, Session> sessions_;
+  std::map<Peer, SessionId> by_peer_;
+  std::map<std::pair<Role, PeerUuid>, SessionId> by_uuid_;
+};
+
+}  // namespace taskpipe::broker

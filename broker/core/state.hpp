@@ -1,0 +1,161 @@
+// Everything the broker core knows. Changed only by `fold` (what the journal keeps) and by the
+// command handlers (sessions, capacity, timers: what a restart may forget).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <queue>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "broker/core/broker_config.hpp"
+#include "broker/core/event_streams.hpp"
+#include "broker/core/log_ring.hpp"
+#include "broker/core/name_table.hpp"
+#include "broker/core/ready_queue.hpp"
+#include "broker/core/session_table.hpp"
+#include "broker/core/task_table.hpp"
+#include "broker/core/worker_table.hpp"
+#include "broker/core/workflow_table.hpp"
+#include "common/model/limits.hpp"
+#include "common/model/messages.hpp"
+
+namespace taskpipe::broker {
+
+// What a running attempt tells, kept while it runs.
+struct LiveRun {
+  double percent = -1.0;
+  std::string message;
+  LogRing logs[2];  // by LogStream
+};
+
+// A question that waits for the history. Each holds what is needed to go on.
+namespace lookup {
+struct Submitting {
+  SessionId session;
+  Correlation correlation;
+  Submit submit;
+};
+struct SubmittingWorkflow {
+  SessionId session;
+  Correlation correlation;
+  SubmitWorkflow part;
+};
+struct Waiting {
+  SessionId session;
+  Correlation correlation;
+  std::vector<TaskId> tasks;
+};
+struct WaitingWorkflows {
+  SessionId session;
+  Correlation correlation;
+  std::vector<WorkflowId> workflows;
+};
+struct Querying {
+  SessionId session;
+  Correlation correlation;
+  Query query;
+  Rows rows;                    // found in memory
+  std::vector<TaskId> missing;  // asked for by id
+};
+struct Cancelling {
+  SessionId session;
+  Correlation correlation;
+  CancelAck ack;  // what memory knew
+  std::vector<TaskId> missing;
+};
+struct Fetching {
+  SessionId session;
+  Correlation correlation;
+  Fetch fetch;
+};
+}  // namespace lookup
+using Lookup =
+    std::variant<lookup::Submitting, lookup::SubmittingWorkflow, lookup::Waiting,
+                 lookup::WaitingWorkflows, lookup::Querying, lookup::Cancelling, lookup::Fetching>;
+
+enum class TimerKind : std::uint8_t { worker_silence, session_silence, heartbeat };
+struct Timer {
+  MonotonicTime at;
+  TimerKind kind = TimerKind::heartbeat;
+  std::uint64_t subject = 0;  // worker slot or session id
+  friend bool operator>(const Timer& a, const Timer& b) {
+    return std::tie(a.at, a.kind, a.subject) > std::tie(b.at, b.kind, b.subject);
+  }
+};
+
+// Who follows a stream of a task's output, and how far they have read.
+struct LogFollower {
+  SessionId session;
+  Correlation correlation;
+  std::uint64_t next_offset = 0;
+};
+// A FETCH that a worker was asked to answer.
+struct ForwardedFetch {
+  SessionId session;
+  Correlation correlation;
+  WorkerSlot worker;
+};
+
+// A place in a workflow.
+struct MemberRef {
+  WorkflowSlot workflow{kNoSlot};
+  std::uint32_t member = 0;
+};
+
+struct State {
+  BrokerConfig config;
+  Epoch epoch;
+  BrokerUuid broker;
+  Lsn last_lsn;
+  Arrival next_arrival{1};
+  MonotonicTime started_at;
+  bool accepts_submits = true;  // the journal has room
+  bool shutting_down = false;
+  std::uint64_t journal_bytes = 0;
+
+  NameTable<OwnerIndex> owners;
+  TaskTable tasks;
+  WorkflowTable workflows;
+  WorkerTable workers;
+  ToolTable tools;
+  SignatureTable signatures;
+  SessionTable sessions;
+  EventStreams events;
+
+  std::unordered_map<TaskSlot, std::vector<std::uint32_t>> more_waiters;
+  std::unordered_map<TaskSlot, LiveRun> runs;
+  std::map<std::pair<TaskId, LogStream>, std::vector<LogFollower>> followers;
+  std::size_t follower_count = 0;
+  std::map<std::uint64_t, ForwardedFetch> forwarded_fetches;
+  std::map<std::uint64_t, Lookup> lookups;
+  std::uint64_t last_ticket = 0;
+  std::uint64_t offers_version = 1;  // raised whenever a worker comes, goes or changes its offer
+
+  // Only while the journal is replayed: members of workflows that came as images.
+  std::unordered_map<TaskId, MemberRef> imaged_members;
+
+  // Ended, not yet known to be in the history; in the order of their terminal records.
+  std::deque<TaskSlot> ended_tasks;
+  std::deque<WorkflowSlot> ended_workflows;
+  std::uint64_t live_bytes = 0;  // about what the tasks in memory take in the journal
+  std::uint64_t running = 0;
+  std::uint64_t finished = 0;  // since the start
+
+  // Work of this turn.
+  std::vector<WorkerSlot> dirty_workers;
+  std::vector<SignatureIndex> fresh_signatures;
+  std::vector<SessionId> sessions_with_done;
+  std::vector<WorkerSlot> workers_with_outbox;
+  std::vector<TaskSlot> doomed;  // dependents to be cancelled
+
+  std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers;
+};
+
+}  // namespace taskpipe::broker

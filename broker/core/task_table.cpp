@@ -1,0 +1,116 @@
+#include "broker/core/task_table.hpp"
+
+#include <cassert>
+#include <functional>
+#include <utility>
+
+namespace taskpipe::broker {
+namespace {
+
+constexpr std::size_t kFirstIndexSize = 1024;
+
+}  // namespace
+
+TaskState Task::state() const {
+  if (ended()) return end().outcome.state;
+  const auto* where = placed();
+  return where != nullptr && where->started ? TaskState::running : TaskState::pending;
+}
+
+std::size_t TaskTable::bucket_of(const TaskId& id) const {
+  const std::size_t mask = index_.size() - 1;
+  std::size_t bucket = std::hash<TaskId>{}(id)&mask;
+  while (index_[bucket] != kNoSlot && tasks_[index_[bucket]].id != id) {
+    bucket = (bucket + 1) & mask;
+  }
+  return bucket;
+}
+
+void TaskTable::grow_index() {
+  const std::size_t size = index_.empty() ? kFirstIndexSize : index_.size() * 2;
+  const std::vector<std::uint32_t> old = std::exchange(index_, {});
+  index_.assign(size, kNoSlot);
+  for (const std::uint32_t slot : old) {
+    if (slot != kNoSlot) index_[bucket_of(tasks_[slot].id)] = slot;
+  }
+}
+
+TaskSlot TaskTable::find(const TaskId& id) const {
+  return index_.empty() ? TaskSlot(kNoSlot) : TaskSlot(index_[bucket_of(id)]);
+}
+
+TaskSlot TaskTable::insert(TaskId id, Lsn home_lsn) {
+  if ((size_ + 1) * 2 > index_.size()) grow_index();
+  TaskSlot slot(static_cast<std::uint32_t>(tasks_.size()));
+  if (free_.empty()) {
+    tasks_.emplace_back();
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+  }
+  Task& task = (*this)[slot];
+  task.id = id;
+  task.home_lsn = home_lsn;
+  const std::size_t bucket = bucket_of(id);
+  assert(index_[bucket] == kNoSlot && "a task id is inserted once");
+  index_[bucket] = slot.value();
+  ++size_;
+  append(&Task::by_arrival, arrival_head_, arrival_tail_, slot);
+  append(&Task::by_home, home_head_, home_tail_, slot);
+  return slot;
+}
+
+void TaskTable::erase(TaskSlot slot) {
+  unlink(&Task::by_arrival, arrival_head_, arrival_tail_, slot);
+  unlink(&Task::by_home, home_head_, home_tail_, slot);
+  // Backward-shift deletion keeps every probe sequence unbroken without tombstones (Knuth, TAOCP
+  // vol. 3, 6.4, algorithm R).
+  const std::size_t mask = index_.size() - 1;
+  std::size_t hole = bucket_of((*this)[slot].id);
+  for (std::size_t at = (hole + 1) & mask; index_[at] != kNoSlot; at = (at + 1) & mask) {
+    const std::size_t wanted = std::hash<TaskId>{}(tasks_[index_[at]].id) & mask;
+    if (((at - wanted) & mask) >= ((at - hole) & mask)) {
+      index_[hole] = index_[at];
+      hole = at;
+    }
+  }
+  index_[hole] = kNoSlot;
+  const std::uint32_t ticket = (*this)[slot].ticket;
+  (*this)[slot] = Task{};
+  (*this)[slot].ticket = ticket + 1;  // queue entries of the former task stay recognisable
+  free_.push_back(slot);
+  --size_;
+}
+
+void TaskTable::move_home(TaskSlot slot, Lsn lsn) {
+  unlink(&Task::by_home, home_head_, home_tail_, slot);
+  (*this)[slot].home_lsn = lsn;
+  append(&Task::by_home, home_head_, home_tail_, slot);
+}
+
+void TaskTable::append(ListLinks Task::*links, TaskSlot& head, TaskSlot& tail, TaskSlot slot) {
+  ListLinks& own = (*this)[slot].*links;
+  own = ListLinks{tail, TaskSlot(kNoSlot)};
+  if (tail.value() == kNoSlot) {
+    head = slot;
+  } else {
+    ((*this)[tail].*links).next = slot;
+  }
+  tail = slot;
+}
+
+void TaskTable::unlink(ListLinks Task::*links, TaskSlot& head, TaskSlot& tail, TaskSlot slot) {
+  const ListLinks own = (*this)[slot].*links;
+  if (own.previous.value() == kNoSlot) {
+    head = own.next;
+  } else {
+    ((*this)[own.previous].*links).next = own.next;
+  }
+  if (own.next.value() == kNoSlot) {
+    tail = own.previous;
+  } else {
+    ((*this)[own.next].*links).previous = own.previous;
+  }
+}
+
+}  // namespace taskpipe::broker

@@ -1,0 +1,101 @@
+// The broker's loop: the one thread that owns the sockets and the core.
+//
+// A turn: drain a bounded number of messages per socket, apply them all, end the turn, append its
+// records to the journal, and go on while that syncs. What the core wants sent waits in a queue
+// until the record it may reveal is durable.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "broker/core/broker_core.hpp"
+#include "broker/core/effect.hpp"
+#include "broker/journal/journal.hpp"
+#include "broker/shell/event_port.hpp"
+#include "broker/shell/history_thread.hpp"
+#include "broker/shell/peer_port.hpp"
+#include "common/net/poll_loop.hpp"
+#include "common/process/logging.hpp"
+#include "common/process/mailbox.hpp"
+#include "common/process/signals.hpp"
+
+namespace taskpipe::broker {
+
+// Other threads' news for the loop.
+struct DurableAdvanced {};
+struct StorageFailed {
+  std::string reason;
+};
+using LoopNews = std::variant<DurableAdvanced, StorageFailed>;
+
+// What the loop works with; all of it outlives the loop.
+struct LoopParts {
+  BrokerCore& core;
+  Journal& journal;
+  HistoryThread& history;
+  PeerPort& client_port;
+  PeerPort& worker_port;
+  EventPort& event_port;
+  process::SignalFd& signals;
+  process::Mailbox<LoopNews>& news;
+  process::Logger& logger;
+};
+
+class BrokerLoop {
+ public:
+  explicit BrokerLoop(const LoopParts& parts);
+
+  // Takes over the effects of BrokerCore::start. Before `run`.
+  void begin(Effects effects);
+
+  // Until SIGTERM or SIGINT (returns 0) or a failure of journal or history (returns 1; nothing more
+  // is acknowledged after it).
+  [[nodiscard]] int run();
+
+ private:
+  using Outbound = std::variant<Send, Publish>;
+  struct Waiting {
+    Lsn reveals;
+    Outbound what;
+  };
+  struct WaitingRelease {
+    Lsn images_end;  // durable up to here, the images have replaced …
+    Lsn below;       // … everything before this
+  };
+
+  [[nodiscard]] std::optional<Millis> poll_timeout(const Now& now) const;
+  void watch_for_stall(const Now& before, std::optional<Millis> allowed, const Now& after);
+  // True while messages are left that did not fit the turn.
+  bool collect();
+  void read_news();
+  void read_signals();
+  void apply_all(const Now& now);
+  void carry_out();
+  void release_durable();
+  void deliver(Outbound what);
+  void tend_journal();
+  void write_notes();
+
+  LoopParts parts_;
+  net::Poller poller_;
+  std::vector<Command> commands_;
+  std::vector<Command> answers_;
+  std::vector<LoopNews> news_;
+  Effects effects_;
+  std::deque<Waiting> outbound_;  // ordered by `reveals`
+  std::deque<FinishedTask> finished_tasks_;
+  std::deque<FinishedWorkflow> finished_workflows_;
+  std::deque<WaitingRelease> releases_;
+  JournalUsage last_usage_;
+  MonotonicTime last_tending_;
+  bool reported_storage_ = true;
+  bool stopping_ = false;
+  std::optional<std::string> failure_;
+};
+
+}  // namespace taskpipe::broker

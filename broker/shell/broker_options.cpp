@@ -1,0 +1,83 @@
+#include "broker/shell/broker_options.hpp"
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "common/model/limits.hpp"
+
+namespace taskpipe::broker {
+namespace {
+
+bool is_local(std::string_view endpoint) {
+  if (endpoint.starts_with("ipc://") || endpoint.starts_with("inproc://")) return true;
+  constexpr std::string_view kTcp = "tcp://";
+  if (!endpoint.starts_with(kTcp)) return false;
+  endpoint.remove_prefix(kTcp.size());
+  const std::string_view host = endpoint.substr(0, endpoint.rfind(':'));
+  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+}
+
+}  // namespace
+
+BrokerOptions::BrokerOptions() : heartbeat(limits::kHeartbeatMs), lease(limits::kLeaseMs) {}
+
+void declare_options(process::OptionTable& table, BrokerOptions& options) {
+  table.group("Network");
+  table.text("client-bind", options.client_bind, "ENDPOINT",
+             "Where clients connect. A port of '*' picks a free one.");
+  table.text("worker-bind", options.worker_bind, "ENDPOINT", "Where workers connect.");
+  table.text("event-bind", options.event_bind, "ENDPOINT",
+             "Where progress and events are published.");
+  table.flag(
+      "insecure", options.insecure,
+      "Allow addresses that other hosts can reach although there are no keys: whoever reaches "
+      "them can run programs on the workers.");
+  table.group("Storage");
+  table.text("data-dir", options.data_dir, "DIR",
+             "Folder of journal and history; made when it does not exist.");
+  table.choice(
+      "durability", options.durability, {"fsync", "os", "none"},
+      "What an acknowledgement survives: a power loss (fsync), the end of the broker (os), "
+      "or nothing (none).");
+  table.size("journal-max", options.journal_max_bytes, {},
+             "Refuse submits when the journal would grow beyond this; 0 = the disk decides.");
+  table.size("journal-segment", options.journal_segment_bytes, {},
+             "Size of one journal file; 0 = the default.");
+  table.group("Liveness");
+  table.duration("heartbeat", options.heartbeat, {Millis(100), Millis(60'000)},
+                 "How often peers say that they are alive.");
+  table.duration("lease", options.lease, {Millis(500), Millis(3'600'000)},
+                 "How long a worker may be silent before its tasks go to others.");
+  table.group("Log");
+  table.choice("log-level", options.log_level, {"debug", "info", "warning", "error"},
+               "What is logged.");
+  table.choice("log-format", options.log_format, {"text", "json"}, "Lines for people or programs.");
+  table.text("log-file", options.log_file, "FILE", "Where the log goes; empty = standard error.");
+}
+
+tl::expected<std::vector<std::string>, Error> check_binds(const BrokerOptions& options) {
+  const std::array<std::pair<std::string_view, const std::string*>, 3> binds = {
+      std::pair{std::string_view("client-bind"), &options.client_bind},
+      std::pair{std::string_view("worker-bind"), &options.worker_bind},
+      std::pair{std::string_view("event-bind"), &options.event_bind}};
+  std::vector<std::string> warnings;
+  for (const auto& [name, endpoint] : binds) {
+    if (is_local(*endpoint)) continue;
+    if (!options.insecure) {
+      return tl::unexpected(Error{
+          ErrorCode::invalid,
+          "--" + std::string(name) + " " + *endpoint +
+              " can be reached from other hosts, and there are no keys: anybody who reaches it "
+              "could "
+              "run programs on your workers. Bind 127.0.0.1 or an ipc:// path, or accept this with "
+              "--insecure",
+          std::string(name)});
+    }
+    warnings.push_back("--" + std::string(name) + " " + *endpoint +
+                       " is open to every host that reaches it, without keys (--insecure)");
+  }
+  return warnings;
+}
+
+}  // namespace taskpipe::broker

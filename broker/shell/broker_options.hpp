@@ -1,0 +1,43 @@
+// What the operator may set, and how taskpipe-broker reads it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "common/model/error.hpp"
+#include "common/model/time.hpp"
+#include "common/process/options.hpp"
+
+namespace taskpipe::broker {
+
+struct BrokerOptions {
+  std::string client_bind = "tcp://127.0.0.1:7610";
+  std::string worker_bind = "tcp://127.0.0.1:7611";
+  std::string event_bind = "tcp://127.0.0.1:7612";
+  bool insecure = false;
+  std::string data_dir = "taskpipe-data";
+  std::string durability = "fsync";
+  std::uint64_t journal_max_bytes = 0;
+  std::uint64_t journal_segment_bytes = 0;  // 0 = the journal's default
+  Millis heartbeat{0};                      // set to the defaults of limits.hpp
+  Millis lease{0};
+  std::string log_level = "info";
+  std::string log_format = "text";
+  std::string log_file;
+
+  BrokerOptions();
+};
+
+// Declares every option on `table`; `options` receives the values.
+void declare_options(process::OptionTable& table, BrokerOptions& options);
+
+// Binds that other hosts can reach, without keys: INVALID naming the option unless --insecure is
+// set, and then a warning for each.
+[[nodiscard]] tl::expected<std::vector<std::string>, Error> check_binds(
+    const BrokerOptions& options);
+
+}  // namespace taskpipe::broker

@@ -1,0 +1,45 @@
+// A ROUTER and what the core sees of it: frames become commands, sends become frames.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "broker/core/command.hpp"
+#include "broker/core/effect.hpp"
+#include "common/net/socket.hpp"
+
+namespace taskpipe::broker {
+
+// Client port and worker port are two of these, so that clients can be throttled without starving
+// results and leases. One thread.
+class PeerPort {
+ public:
+  PeerPort(net::Context& context, Port port);
+
+  [[nodiscard]] tl::expected<void, Error> bind(const std::string& endpoint);
+  [[nodiscard]] std::string endpoint() const { return socket_.endpoint(); }
+  [[nodiscard]] zmq::socket_t& native() { return socket_.native(); }
+
+  // Up to `most` waiting messages as commands; returns how many there were.
+  std::size_t drain(std::size_t most, std::vector<Command>& out);
+
+  // False when the peer is gone or its queue is full: its session is dead.
+  [[nodiscard]] bool deliver(const Send& send);
+
+  // Messages that were no messages, since the start.
+  [[nodiscard]] std::uint64_t malformed() const { return malformed_; }
+
+ private:
+  [[nodiscard]] Command to_command();
+
+  Port port_;
+  net::RouterSocket socket_;
+  net::ReceivedMessage received_;
+  std::uint64_t malformed_ = 0;
+};
+
+}  // namespace taskpipe::broker

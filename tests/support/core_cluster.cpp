@@ -1,0 +1,193 @@
+#include "tests/support/core_cluster.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace taskpipe::broker::testing {
+
+CoreCluster::CoreCluster(BrokerConfig config) : config_(std::move(config)) {
+  now_.monotonic = MonotonicTime{std::chrono::hours(1)};
+  now_.wall = WallTime{1'700'000'000'000};
+  start();
+}
+
+void CoreCluster::start() {
+  core_ = std::make_unique<BrokerCore>(config_);
+  for (const auto& [lsn, record] : journal_) core_->replay(record, lsn);
+  epoch_ = epoch_.next();
+  effects_.clear();
+  pending_tasks_.clear();
+  pending_workflows_.clear();
+  core_->start(epoch_, BrokerUuid(1, 2), watermark_, now_, effects_);
+  carry_out();
+  finish_turn();
+}
+
+void CoreCluster::restart() {
+  inbox_.clear();
+  start();
+}
+
+void CoreCluster::advance(Millis duration) {
+  now_.monotonic = now_.monotonic + duration;
+  now_.wall.unix_ms += duration.count();
+  finish_turn();
+}
+
+void CoreCluster::apply(Command command) {
+  core_->apply(std::move(command), now_, effects_);
+  finish_turn();
+}
+
+void CoreCluster::finish_turn() {
+  core_->apply(command::TurnEnded{}, now_, effects_);
+  const auto wrong = core_->check_invariants();
+  ASSERT_FALSE(wrong.has_value()) << *wrong;
+  carry_out();
+  if (auto_history) commit_history();
+}
+
+void CoreCluster::carry_out() {
+  Lsn lsn = effects_.first_lsn;
+  for (auto& record : effects_.records) {
+    if (const auto* ended = std::get_if<record::TasksFinished>(&record)) {
+      for (const auto& item : ended->items) ++terminal_records_[item.id];
+    }
+    journal_.emplace_back(lsn, std::move(record));
+    lsn = lsn.next();
+  }
+  for (auto& send : effects_.sends) inbox_[send.to].push_back(std::move(send.message));
+  for (auto& event : effects_.events) published_.push_back(std::move(event));
+  std::move(effects_.finished_tasks.begin(), effects_.finished_tasks.end(),
+            std::back_inserter(pending_tasks_));
+  std::move(effects_.finished_workflows.begin(), effects_.finished_workflows.end(),
+            std::back_inserter(pending_workflows_));
+  std::vector<HistoryLookup> lookups = std::move(effects_.lookups);
+  effects_.clear();
+  for (const auto& lookup : lookups) answer(lookup);
+}
+
+void CoreCluster::commit_history() {
+  if (pending_tasks_.empty() && pending_workflows_.empty()) return;
+  for (auto& task : pending_tasks_) history_.emplace(task.id, std::move(task));
+  for (auto& workflow : pending_workflows_) {
+    finished_workflows_.emplace(workflow.id, std::move(workflow));
+  }
+  pending_tasks_.clear();
+  pending_workflows_.clear();
+  watermark_ = core_->last_lsn();
+  core_->apply(command::HistoryCommitted{watermark_}, now_, effects_);
+  carry_out();
+}
+
+void CoreCluster::collect_garbage(std::size_t images_per_step) {
+  if (journal_.size() < 2) return;
+  const Lsn up_to = journal_[journal_.size() / 2].first;
+  const std::size_t most_steps = 2 * journal_.size() + 2;
+  for (std::size_t step = 0; step < most_steps && core_->oldest_needed() <= up_to; ++step) {
+    core_->apply(command::CarryForward{up_to, images_per_step}, now_, effects_);
+    finish_turn();
+  }
+  ASSERT_GT(core_->oldest_needed(), up_to) << "carrying forward does not come to an end";
+  while (journal_.front().first <= up_to) journal_.pop_front();
+}
+
+void CoreCluster::answer(const HistoryLookup& lookup) {
+  command::LookupAnswered answered;
+  answered.ticket = lookup.ticket;
+  if (const auto* tasks = std::get_if<HistoryLookup::Tasks>(&lookup.what)) {
+    for (const auto& id : tasks->ids) {
+      if (const auto found = history_.find(id); found != history_.end()) {
+        answered.tasks.push_back(found->second);
+      }
+    }
+  } else if (const auto* workflows = std::get_if<HistoryLookup::Workflows>(&lookup.what)) {
+    for (const auto& id : workflows->ids) {
+      if (const auto found = finished_workflows_.find(id); found != finished_workflows_.end()) {
+        answered.workflows.push_back(found->second);
+      }
+    }
+  } else {
+    const auto& listing = std::get<HistoryLookup::Listing>(lookup.what);
+    for (const auto& [id, task] : history_) {
+      if (task.owner == listing.owner && answered.tasks.size() < listing.limit) {
+        answered.tasks.push_back(task);
+      }
+    }
+    std::sort(answered.tasks.begin(), answered.tasks.end(),
+              [](const auto& a, const auto& b) { return a.arrival > b.arrival; });
+  }
+  core_->apply(std::move(answered), now_, effects_);
+  finish_turn();
+}
+
+SessionId CoreCluster::connect_client(std::uint64_t routing, const std::string& user) {
+  const Peer peer{Port::client, routing};
+  Hello hello;
+  hello.user = user;
+  hello.uuid = PeerUuid(routing, 1);
+  hello.name = "client-" + std::to_string(routing);
+  say(peer, SessionId{}, hello);
+  const auto welcomes = take_all<Welcome>(peer);
+  return welcomes.empty() ? SessionId{} : welcomes[0].session;
+}
+
+SessionId CoreCluster::connect_worker(std::uint64_t routing, const PeerUuid& uuid,
+                                      const std::string& name, WorkerOffer offer,
+                                      std::uint64_t incarnation) {
+  const Peer peer{Port::worker, routing};
+  Hello hello;
+  hello.role = Role::worker;
+  hello.user = "worker";
+  hello.uuid = uuid;
+  hello.incarnation = incarnation;
+  hello.name = name;
+  hello.host = "host-" + name;
+  hello.worker = std::move(offer);
+  say(peer, SessionId{}, hello);
+  for (const auto& message : inbox_[peer]) {
+    if (const auto* welcome = std::get_if<Welcome>(&message)) return welcome->session;
+  }
+  return SessionId{};
+}
+
+void CoreCluster::say(const Peer& peer, SessionId session, Message message, bool resend) {
+  apply(command::MessageReceived{peer, session, Correlation{1}, resend, std::move(message)});
+}
+
+std::vector<Message> CoreCluster::take(const Peer& peer) { return std::exchange(inbox_[peer], {}); }
+
+WorkerOffer offer_of(const std::string& tool, std::uint32_t cpus) {
+  WorkerOffer offer;
+  offer.slots = cpus;
+  offer.resources.cpus = cpus;
+  ToolOffer tool_offer;
+  tool_offer.name = tool;
+  offer.tools.push_back(std::move(tool_offer));
+  return offer;
+}
+
+TaskSpecPtr spec_of(const std::string& tool, std::int32_t priority, std::uint32_t cpus) {
+  auto spec = std::make_shared<TaskSpec>();
+  spec->tool = tool;
+  spec->priority = priority;
+  spec->resources.cpus = cpus;
+  return spec;
+}
+
+Submit submit_of(const TaskSpecPtr& spec, const std::vector<TaskId>& ids) {
+  Submit submit;
+  submit.specs.push_back(spec);
+  for (const auto& id : ids) submit.items.push_back({id, 0, Payload("params"), {7, id.low()}});
+  return submit;
+}
+
+Outcome success() {
+  Outcome outcome;
+  outcome.state = TaskState::success;
+  outcome.usage.wall_us = 20'000;  // long enough that nothing is sent ahead
+  return outcome;
+}
+
+}  // namespace taskpipe::broker::testing
