@@ -60,20 +60,31 @@ TEST_F(RecoveryTest, CutsATornTailAndCountsIt) {
 }
 
 // The first of two batches is torn, the second arrived whole. Later, a batch of just the length of
-// the first one is written in its place: the second must not come back to life behind it.
+// the first one is written in its place, up to the end of a page, so that its padding leaves what
+// follows alone: the second must not come back to life behind it.
 TEST_F(RecoveryTest, WhatLiesBehindACutIsNeverRead) {
-  ASSERT_TRUE(commit(2, 100));
-  ASSERT_TRUE(write(2, 100));
-  ASSERT_TRUE(write(2, 100));
+  ASSERT_TRUE(commit(1));
+  std::size_t bytes = 0;  // that make a batch of one record end with the page
+  const auto stride_of = [this](std::size_t record_bytes) {
+    BatchBuffer group = log->make_buffer();
+    EXPECT_FALSE(group.append(Epoch(1), Lsn(2),
+                              taskpipe::testing::numbered_records(Lsn(2), 1, record_bytes)));
+    return group.batches()[0].header.stride();
+  };
+  const std::uint64_t begin = batch_offsets(1)[0] + stride_of(0);
+  while ((begin + stride_of(bytes)) % kPageBytes != 0) ++bytes;
+  ASSERT_TRUE(write(1, bytes));
+  ASSERT_TRUE(write(1, bytes));
   const auto offsets = batch_offsets(1);
   ASSERT_EQ(offsets.size(), 3U);
+  ASSERT_EQ(offsets[2] % kPageBytes, 0U);
   disk.flip_bit(segment_path(1), offsets[1] + kBatchHeaderBytes + 20, 3);
   ASSERT_TRUE(open());
-  ASSERT_TRUE(replayed_exactly(Lsn(1), Lsn(2), 100));
-  EXPECT_EQ(log->recovery().cut_records, 4U);
-  ASSERT_TRUE(commit(2, 100));  // byte for byte as long as the torn one, with the same numbers
+  EXPECT_EQ(log->written(), Lsn(1));
+  EXPECT_EQ(log->recovery().cut_records, 2U);
+  ASSERT_TRUE(commit(1, bytes));  // as long as the torn one, with the same number
   ASSERT_TRUE(open());
-  EXPECT_TRUE(replayed_exactly(Lsn(1), Lsn(4), 100));
+  EXPECT_EQ(log->written(), Lsn(2));
   EXPECT_EQ(batch_offsets(1).size(), 2U);
 }
 
@@ -211,6 +222,23 @@ TEST_F(RecoveryTest, AnUnknownRecordTypeRefusesEvenInTheTail) {
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, ErrorCode::version);
   EXPECT_THAT(opened.error().text, HasSubstr("record of type 250"));
+}
+
+TEST_F(RecoveryTest, ABatchOfAnOlderEpochIsNoContinuation) {
+  ASSERT_TRUE(write(1, 0, Epoch(5)));
+  ASSERT_TRUE(write(1, 0, Epoch(5)));
+  const auto offset = batch_offsets(1).back();
+  auto bytes = disk.contents(segment_path(1));
+  const auto seed = parse_segment_header(bytes).header.checksum_seed();
+  auto header = *recognise_batch(std::span(bytes).subspan(offset), seed);
+  header.epoch = Epoch(4);
+  encode_batch_header(
+      header, seed,
+      std::span<std::byte, kBatchHeaderBytes>(bytes.data() + offset, kBatchHeaderBytes));
+  disk.set_contents(segment_path(1), bytes);
+  ASSERT_TRUE(open());
+  EXPECT_TRUE(replayed_exactly(Lsn(1), Lsn(1)));
+  EXPECT_EQ(log->recovery().cut_records, 1U);
 }
 
 // When the oldest retained segment cannot be read, nobody knows the numbers: never start over.
