@@ -24,6 +24,7 @@ CallResult<ConnectionInfo> Client::connect(const CallOptions& options) {
                             welcome.session,          welcome.heartbeat_ms,
                             welcome.lease_ms};
     }
+    return true;
   };
   const Millis timeout = options.timeout.value_or(impl_->options().connect_timeout);
   auto done = impl_->run(client::command::Connect{}, timeout, options.stop, on_delivery);

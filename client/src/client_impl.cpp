@@ -17,8 +17,8 @@ bool OpenSubmits::acquire(std::size_t limit, std::optional<Millis> timeout,
                           const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   const auto free = [&] { return open_ < std::max<std::size_t>(limit, 1); };
-  const bool got = timeout ? released_.wait_for(lock, stop, *timeout, free)
-                           : released_.wait(lock, stop, free);
+  const bool got =
+      timeout ? released_.wait_for(lock, stop, *timeout, free) : released_.wait(lock, stop, free);
   if (got) ++open_;
   return got;
 }
@@ -47,16 +47,15 @@ std::optional<Error> Client::Impl::check_options() {
     const auto events = client::parse_endpoint(options_.events, client::kEventPort, "events");
     if (!events) return events.error();
   }
-  for (const auto& [field, text] : {std::pair("user", &options_.user),
-                                    std::pair("name", &options_.name)}) {
+  for (const auto& [field, text] :
+       {std::pair("user", &options_.user), std::pair("name", &options_.name)}) {
     if (text->size() > limits::kMaxNameBytes) {
       return Error{ErrorCode::invalid, std::string(field) + " is longer than 128 bytes", field};
     }
   }
-  const std::pair<const char*, Millis> durations[] = {
-      {"connect_timeout", options_.connect_timeout},
-      {"request_timeout", options_.request_timeout},
-      {"linger", options_.linger}};
+  const std::pair<const char*, Millis> durations[] = {{"connect_timeout", options_.connect_timeout},
+                                                      {"request_timeout", options_.request_timeout},
+                                                      {"linger", options_.linger}};
   for (const auto& [field, duration] : durations) {
     if (duration < Millis(0) || duration > Millis(limits::kMaxCallTimeoutMs)) {
       return Error{ErrorCode::invalid, std::string(field) + " is negative or beyond all bounds",
@@ -182,7 +181,8 @@ CallResult<void> Client::Impl::run(client::CallCommand command, std::optional<Mi
                                    bool renewed_by_answers) {
   const client::CallId call = new_call();
   const auto inbox = std::make_shared<client::Inbox>();
-  auto begun = begin(client::CallStart{call, std::move(command), timeout, renewed_by_answers}, inbox);
+  auto begun =
+      begin(client::CallStart{call, std::move(command), timeout, renewed_by_answers}, inbox);
   if (!begun) return begun;
   struct ForgetUnlessOver {
     Impl& impl;
@@ -206,10 +206,20 @@ CallResult<void> Client::Impl::run(client::CallCommand command, std::optional<Mi
       if (auto* failed = std::get_if<client::delivery::Failed>(&item.what)) {
         return tl::unexpected(std::move(failed->error));
       }
-      on_delivery(call, std::move(item.what));
+      if (!on_delivery(call, std::move(item.what))) return {};
     }
     if (guard.over) return {};
   }
+}
+
+void Client::Impl::enlist(client::CallId call) {
+  const std::lock_guard lock(open_waits_mutex_);
+  open_waits_.insert(call);
+}
+
+bool Client::Impl::retire(client::CallId call) {
+  const std::lock_guard lock(open_waits_mutex_);
+  return open_waits_.erase(call) > 0;
 }
 
 bool Client::Impl::take_task_topics(std::size_t count) {

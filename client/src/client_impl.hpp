@@ -12,6 +12,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -41,7 +42,7 @@ class OpenSubmits {
 
 namespace taskpipe {
 
-class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
+class Client::Impl {
  public:
   explicit Impl(ClientOptions options);
   Impl(const Impl&) = delete;
@@ -64,8 +65,9 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
   void log_consumed(client::CallId call, std::size_t bytes);
 
   // Begins a call and hands each delivery but a failure to `on_delivery`, on this thread, until the
-  // last. Exceptions of `on_delivery` end the call and pass through.
-  using OnDelivery = std::function<void(client::CallId, client::Delivery&&)>;
+  // last one, or until `on_delivery` returns false. Exceptions of `on_delivery` end the call and
+  // pass through.
+  using OnDelivery = std::function<bool(client::CallId, client::Delivery&&)>;
   [[nodiscard]] CallResult<void> run(client::CallCommand command, std::optional<Millis> timeout,
                                      const std::stop_token& stop, const OnDelivery& on_delivery,
                                      bool renewed_by_answers = false);
@@ -78,6 +80,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
                     options.stop, [&reply](client::CallId, client::Delivery&& what) {
                       auto* answered = std::get_if<client::delivery::Answered>(&what);
                       if (answered != nullptr) reply = std::move(std::get<Reply>(answered->reply));
+                      return true;
                     });
     if (!done) return tl::unexpected(std::move(done.error()));
     return reply;
@@ -90,6 +93,11 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
   // The thread of callbacks; nothing once closed.
   [[nodiscard]] std::shared_ptr<client::CallbackThread> callbacks();
   [[nodiscard]] client::OpenSubmits& open_submits() { return open_submits_; }
+
+  // Open wait_async calls, for `Client::forget`. A call that was retired does not start its
+  // callback.
+  void enlist(client::CallId call);
+  [[nodiscard]] bool retire(client::CallId call);  // false when it was retired before
 
   // Takes `count` of the limits::kMaxFollowedById topics of single tasks; false when there are not
   // so many left.
@@ -115,6 +123,9 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
   client::OpenSubmits open_submits_;
   std::atomic<std::uint64_t> last_call_{0};
   std::atomic<std::size_t> task_topics_{0};
+
+  std::mutex open_waits_mutex_;
+  std::unordered_set<client::CallId> open_waits_;
 
   std::mutex mutex_;  // of what follows
   bool closed_ = false;

@@ -95,13 +95,15 @@ tl::expected<std::vector<TaskId>, BatchError> Client::submit_batch(
     }
   }
   if (!submit.tasks.empty()) {
-    auto done = impl_->run(std::move(submit), impl_->request_timeout(options), options.stop,
-                           [&](client::CallId, client::Delivery&& what) {
-                             auto* refused = std::get_if<client::delivery::TaskRefused>(&what);
-                             if (refused == nullptr) return;
-                             failed.items.push_back(
-                                 {index_of[refused->index], std::move(refused->error)});
-                           });
+    auto done = impl_->run(
+        std::move(submit), impl_->request_timeout(options), options.stop,
+        [&](client::CallId, client::Delivery&& what) {
+          auto* refused = std::get_if<client::delivery::TaskRefused>(&what);
+          if (refused != nullptr) {
+            failed.items.push_back({index_of[refused->index], std::move(refused->error)});
+          }
+          return true;
+        });
     if (!done) {
       for (const std::size_t i : index_of) failed.items.push_back({i, done.error()});
     }
@@ -153,8 +155,8 @@ CallResult<WorkflowReceipt> Client::submit_workflow(const WorkflowRequest& workf
     return tl::unexpected(client::refused(std::move(*error)));
   }
   if (workflow.name.size() > limits::kMaxNameBytes) {
-    return tl::unexpected(client::refused(
-        Error{ErrorCode::invalid, "name is longer than 128 bytes", "name"}));
+    return tl::unexpected(
+        client::refused(Error{ErrorCode::invalid, "name is longer than 128 bytes", "name"}));
   }
   const TaskIdPrefix prefix = new_prefix();
   const TaskId base = new_prefix().id(0);  // of another prefix: no task has the workflow's id
@@ -164,8 +166,8 @@ CallResult<WorkflowReceipt> Client::submit_workflow(const WorkflowRequest& workf
   WorkflowReceipt receipt{upload.id, {}};
   client::TaskPreparation preparation;
   for (std::size_t i = 0; i < workflow.tasks.size(); ++i) {
-    auto task = preparation.prepare(workflow.tasks[i].task,
-                                    prefix.id(static_cast<std::uint32_t>(i)));
+    auto task =
+        preparation.prepare(workflow.tasks[i].task, prefix.id(static_cast<std::uint32_t>(i)));
     if (!task) {
       task.error().field = "tasks[" + std::to_string(i) + "]." + task.error().field;
       task.error().text = "task " + std::to_string(i) + ": " + task.error().text;
@@ -178,7 +180,7 @@ CallResult<WorkflowReceipt> Client::submit_workflow(const WorkflowRequest& workf
     return tl::unexpected(client::refused(std::move(*error)));
   }
   auto done = impl_->run(std::move(upload), impl_->request_timeout(options), options.stop,
-                         [](client::CallId, client::Delivery&&) {});
+                         [](client::CallId, client::Delivery&&) { return true; });
   if (!done) return tl::unexpected(std::move(done.error()));
   return receipt;
 }

@@ -11,26 +11,32 @@ namespace {
 // Hands the one end that an asynchronous wait is about to its callback.
 class WaitSink final : public client::CallSink {
  public:
-  WaitSink(Client::WaitCallback done, std::shared_ptr<client::CallbackThread> callbacks)
-      : done_(std::make_shared<Client::WaitCallback>(std::move(done))),
-        callbacks_(std::move(callbacks)) {}
+  // `done` is told unless the call was forgotten; `may_start` says so, once.
+  WaitSink(Client::WaitCallback done, std::function<bool()> may_start,
+           std::shared_ptr<client::CallbackThread> callbacks)
+      : job_{std::move(done), std::move(may_start)}, callbacks_(std::move(callbacks)) {}
   // The callback may own whatever it likes, the client included: it ends on its own thread.
   ~WaitSink() override {
-    if (done_) callbacks_->post([done = std::move(done_)] {});
+    if (job_.done) callbacks_->post([job = std::move(job_)] {});
   }
 
   void deliver(client::CallId, client::Delivery&& what, bool) noexcept override {
-    callbacks_->post([done = std::move(done_), what = std::move(what)]() mutable {
+    callbacks_->post([job = std::exchange(job_, Job{}), what = std::move(what)]() mutable {
+      if (!job.may_start()) return;
       if (auto* ended = std::get_if<client::delivery::TasksEnded>(&what)) {
-        (*done)(client::result_of(std::move(ended->tasks.front())));
+        job.done(client::result_of(std::move(ended->tasks.front())));
       } else if (auto* failed = std::get_if<client::delivery::Failed>(&what)) {
-        (*done)(tl::unexpected(std::move(failed->error)));
+        job.done(tl::unexpected(std::move(failed->error)));
       }
     });
   }
 
  private:
-  std::shared_ptr<Client::WaitCallback> done_;
+  struct Job {
+    Client::WaitCallback done;
+    std::function<bool()> may_start;
+  };
+  Job job_;
   std::shared_ptr<client::CallbackThread> callbacks_;
 };
 
@@ -49,10 +55,11 @@ CallResult<std::vector<TaskResult>> Client::wait_all(std::span<const TaskId> ids
   auto done = impl_->run(client::command::AwaitTasks{client::distinct(ids)}, options.timeout,
                          options.stop, [&](client::CallId, client::Delivery&& what) {
                            auto* ended = std::get_if<client::delivery::TasksEnded>(&what);
-                           if (ended == nullptr) return;
+                           if (ended == nullptr) return true;
                            for (auto& task : ended->tasks) {
                              results.push_back(client::result_of(std::move(task)));
                            }
+                           return true;
                          });
   if (!done) return tl::unexpected(std::move(done.error()));
   return client::in_order_of(ids, std::move(results));
@@ -63,11 +70,15 @@ CallResult<TaskResult> Client::wait_any(std::span<const TaskId> ids, const CallO
     return tl::unexpected(client::refused(
         Error{ErrorCode::invalid, "ids is empty; there is nothing to wait for", "ids"}));
   }
-  auto first = impl_->run_until_first(client::command::AwaitTasks{client::distinct(ids)},
-                                      options.timeout, options.stop);
-  if (!first) return tl::unexpected(std::move(first.error()));
-  auto& ended = std::get<client::delivery::TasksEnded>(*first);
-  return client::result_of(std::move(ended.tasks.front()));
+  TaskResult first;
+  auto done = impl_->run(client::command::AwaitTasks{client::distinct(ids)}, options.timeout,
+                         options.stop, [&first](client::CallId, client::Delivery&& what) {
+                           auto& ended = std::get<client::delivery::TasksEnded>(what);
+                           first = client::result_of(std::move(ended.tasks.front()));
+                           return false;
+                         });
+  if (!done) return tl::unexpected(std::move(done.error()));
+  return first;
 }
 
 CallResult<DoneWorkflow> Client::wait_workflow(const WorkflowId& id, const CallOptions& options) {
@@ -76,6 +87,7 @@ CallResult<DoneWorkflow> Client::wait_workflow(const WorkflowId& id, const CallO
                          [&](client::CallId, client::Delivery&& what) {
                            auto* ended = std::get_if<client::delivery::WorkflowEnded>(&what);
                            if (ended != nullptr) result = ended->workflow;
+                           return true;
                          });
   if (!done) return tl::unexpected(std::move(done.error()));
   return result;
@@ -90,13 +102,21 @@ AsyncId Client::wait_async(const TaskId& id, WaitCallback done, const CallOption
     return async;
   }
   if (!done) done = [](CallResult<TaskResult>) {};
-  auto sink = std::make_shared<WaitSink>(std::move(done), std::move(callbacks));
+  impl_->enlist(call);
+  auto may_start = [impl = std::weak_ptr<Impl>(impl_), call] {
+    const auto alive = impl.lock();
+    return alive && alive->retire(call);
+  };
+  auto sink = std::make_shared<WaitSink>(std::move(done), may_start, std::move(callbacks));
   auto begun = impl_->begin(
       client::CallStart{call, client::command::AwaitTasks{{id}}, options.timeout}, sink);
   if (!begun) sink->deliver(call, client::delivery::Failed{std::move(begun.error())}, true);
   return async;
 }
 
-void Client::forget(AsyncId call) { impl_->forget(client::CallId{call.value()}); }
+void Client::forget(AsyncId call) {
+  const client::CallId id{call.value()};
+  if (impl_->retire(id)) impl_->forget(id);
+}
 
 }  // namespace taskpipe

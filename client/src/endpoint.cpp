@@ -27,9 +27,7 @@ bool is_host_character(char c) {
   return byte > 0x20 && byte != 0x7f && c != '/' && c != '[' && c != ']';
 }
 
-bool is_wildcard(std::string_view host) {
-  return host == "*" || host == "0.0.0.0" || host == "::";
-}
+bool is_wildcard(std::string_view host) { return host == "*" || host == "0.0.0.0" || host == "::"; }
 
 }  // namespace
 

@@ -25,8 +25,8 @@ struct Endpoint {
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
-// "host", "host:port", "[v6]", "[v6]:port", with or without "tcp://", and "ipc://path". INVALID with
-// the remedy, naming `field`.
+// "host", "host:port", "[v6]", "[v6]:port", with or without "tcp://", and "ipc://path". INVALID
+// with the remedy, naming `field`.
 [[nodiscard]] tl::expected<Endpoint, Error> parse_endpoint(std::string_view text,
                                                            std::uint16_t default_port,
                                                            std::string_view field);

@@ -39,9 +39,9 @@ class TaskFollower {
  private:
   struct Track {
     TaskEvent last;
-    bool described = false;  // tool and script are known, or will not be
-    bool seen = false;       // anything was told
-    bool ended = false;      // the end was told
+    bool described = false;          // tool and script are known, or will not be
+    bool seen = false;               // anything was told
+    bool ended = false;              // the end was told
     std::optional<TaskEvent> end{};  // waits for the description
   };
   void tell(Track& track, TaskEvent event);

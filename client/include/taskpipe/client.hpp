@@ -47,6 +47,10 @@
 #include "common/model/value.hpp"
 #include "common/model/workflow.hpp"
 
+namespace taskpipe::client {
+class TaskMonitor;
+}  // namespace taskpipe::client
+
 namespace taskpipe {
 
 // --- Options and errors -------------------------------------------------------------------------
@@ -210,7 +214,7 @@ class TaskListing {
 // any more (unless it is destroyed by that callback itself). May outlive the client.
 class Subscription {
  public:
-  Subscription() = default;
+  Subscription();
   Subscription(Subscription&&) noexcept;
   Subscription& operator=(Subscription&&) noexcept;
   ~Subscription();
@@ -279,7 +283,7 @@ class Client {
   // How many of a workflow's tasks there were and how many succeeded, once all have ended.
   [[nodiscard]] CallResult<DoneWorkflow> wait_workflow(const WorkflowId& id,
                                                        const CallOptions& options = {});
-  // `done` runs once, unless `forget` comes first.
+  // `done` runs once, unless `forget` comes first; on a closed client before this returns.
   using WaitCallback = std::function<void(CallResult<TaskResult>)>;
   AsyncId wait_async(const TaskId& id, WaitCallback done, const CallOptions& options = {});
   // The callback of that call will not start any more (it may be running). Unknown ids: no effect.
@@ -309,8 +313,7 @@ class Client {
   [[nodiscard]] CallResult<TaskRow> status(const TaskId& id, const CallOptions& options = {});
   [[nodiscard]] CallResult<TaskStatuses> status(std::span<const TaskId> ids,
                                                 const CallOptions& options = {});
-  // The tasks that meet every condition of `filter`. Asks nothing before the first `next`; must not
-  // outlive the client.
+  // The tasks that meet every condition of `filter`. Asks nothing before the first `next`.
   [[nodiscard]] TaskListing list(QueryFilter filter = {}, const CallOptions& options = {});
 
   // True when the task had not ended: it is, or soon will be, cancelled. Grace 0 = the task's own.
@@ -340,6 +343,8 @@ class Client {
 
  private:
   friend class TaskListing;
+  friend class Subscription;
+  friend class client::TaskMonitor;
   class Impl;
   std::shared_ptr<Impl> impl_;
 };

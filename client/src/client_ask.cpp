@@ -1,0 +1,181 @@
+// Client: asking for states, tools, workers and health; cancelling.
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "client/src/call_errors.hpp"
+#include "client/src/client_impl.hpp"
+
+namespace taskpipe {
+namespace {
+
+// A message carries so many ids.
+template <class Handle>
+CallResult<void> in_chunks(std::span<const TaskId> ids, const Handle& handle) {
+  while (!ids.empty()) {
+    const auto chunk = ids.first(std::min(ids.size(), limits::kMaxBatchItems));
+    CallResult<void> done = handle(chunk);
+    if (!done) return done;
+    ids = ids.subspan(chunk.size());
+  }
+  return {};
+}
+
+CallResult<std::uint32_t> check_grace(Millis grace) {
+  if (grace < Millis(0) || grace > Millis(limits::kMaxGraceMs)) {
+    return tl::unexpected(client::refused(
+        Error{ErrorCode::invalid, "grace is negative or more than an hour", "grace_ms"}));
+  }
+  return static_cast<std::uint32_t>(grace.count());
+}
+
+}  // namespace
+
+CallResult<TaskRow> Client::status(const TaskId& id, const CallOptions& options) {
+  auto statuses = status(std::span(&id, 1), options);
+  if (!statuses) return tl::unexpected(std::move(statuses.error()));
+  if (statuses->rows.empty()) {
+    return tl::unexpected(client::refused(ErrorCode::unknown_task, "task " + id.to_string()));
+  }
+  return std::move(statuses->rows.front());
+}
+
+CallResult<TaskStatuses> Client::status(std::span<const TaskId> ids, const CallOptions& options) {
+  TaskStatuses result;
+  auto done = in_chunks(ids, [&](std::span<const TaskId> chunk) -> CallResult<void> {
+    Query query;
+    query.filter.tasks.assign(chunk.begin(), chunk.end());
+    query.limit = static_cast<std::uint32_t>(chunk.size());
+    auto rows = impl_->ask<Rows>(std::move(query), options);
+    if (!rows) return tl::unexpected(std::move(rows.error()));
+    std::unordered_map<TaskId, TaskRow> by_id;
+    for (auto& row : rows->rows) by_id.emplace(row.id, std::move(row));
+    for (const TaskId& id : chunk) {
+      const auto found = by_id.find(id);
+      if (found == by_id.end()) {
+        result.unknown.push_back(id);
+      } else {
+        result.rows.push_back(found->second);
+      }
+    }
+    return {};
+  });
+  if (!done) return tl::unexpected(std::move(done.error()));
+  return result;
+}
+
+// --- Listing
+
+struct TaskListing::State {
+  std::shared_ptr<Client::Impl> impl;
+  Query query;
+  CallOptions options;
+  std::vector<TaskRow> page;
+  std::size_t position = 0;
+  bool at_end = false;  // no further page
+  std::optional<ClientError> error;
+
+  // Pages may be empty although more follow: the broker bounds its work per question.
+  void next_page() {
+    auto rows = impl->ask<Rows>(query, options);
+    if (!rows) {
+      error = std::move(rows.error());
+      return;
+    }
+    page = std::move(rows->rows);
+    position = 0;
+    query.cursor = std::move(rows->next);
+    at_end = query.cursor.empty();
+  }
+};
+
+TaskListing::TaskListing(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TaskListing::TaskListing(TaskListing&&) noexcept = default;
+TaskListing& TaskListing::operator=(TaskListing&&) noexcept = default;
+TaskListing::~TaskListing() = default;
+
+const TaskRow* TaskListing::next() {
+  State& state = *state_;
+  while (state.position == state.page.size()) {
+    if (state.at_end || state.error) return nullptr;
+    state.next_page();
+  }
+  return &state.page[state.position++];
+}
+
+const std::optional<ClientError>& TaskListing::error() const { return state_->error; }
+
+TaskListing Client::list(QueryFilter filter, const CallOptions& options) {
+  auto state = std::make_unique<TaskListing::State>();
+  state->impl = impl_;
+  state->query.filter = std::move(filter);
+  state->query.limit = limits::kListPageRows;
+  state->options = options;
+  return TaskListing(std::move(state));
+}
+
+// --- Cancelling
+
+CallResult<bool> Client::cancel(const TaskId& id, Millis grace, const CallOptions& options) {
+  auto codes = cancel(std::span(&id, 1), grace, options);
+  if (!codes) return tl::unexpected(std::move(codes.error()));
+  const CancelCode& code = codes->front();
+  if (code.code == ErrorCode::ok) return code.was_live;
+  return tl::unexpected(client::refused(code.code, "task " + id.to_string()));
+}
+
+CallResult<std::vector<CancelCode>> Client::cancel(std::span<const TaskId> ids, Millis grace,
+                                                   const CallOptions& options) {
+  const auto grace_ms = check_grace(grace);
+  if (!grace_ms) return tl::unexpected(grace_ms.error());
+  std::vector<CancelCode> result;
+  auto done = in_chunks(ids, [&](std::span<const TaskId> chunk) -> CallResult<void> {
+    Cancel cancel;
+    cancel.tasks.assign(chunk.begin(), chunk.end());
+    cancel.grace_ms = *grace_ms;
+    auto ack = impl_->ask<CancelAck>(std::move(cancel), options);
+    if (!ack) return tl::unexpected(std::move(ack.error()));
+    std::unordered_map<TaskId, CancelCode> by_id;
+    for (const auto& code : ack->items) by_id.emplace(code.id, code);
+    for (const TaskId& id : chunk) {
+      const auto found = by_id.find(id);
+      result.push_back(found == by_id.end() ? CancelCode{id, ErrorCode::unknown_task, false}
+                                            : found->second);
+    }
+    return {};
+  });
+  if (!done) return tl::unexpected(std::move(done.error()));
+  return result;
+}
+
+CallResult<std::vector<CancelCode>> Client::cancel_workflow(const WorkflowId& id, Millis grace,
+                                                            const CallOptions& options) {
+  const auto grace_ms = check_grace(grace);
+  if (!grace_ms) return tl::unexpected(grace_ms.error());
+  Cancel cancel;
+  cancel.workflows.push_back(id);
+  cancel.grace_ms = *grace_ms;
+  auto ack = impl_->ask<CancelAck>(std::move(cancel), options);
+  if (!ack) return tl::unexpected(std::move(ack.error()));
+  return std::move(ack->items);
+}
+
+// --- The cluster
+
+CallResult<std::vector<ToolRow>> Client::tools(const CallOptions& options) {
+  auto reply = impl_->ask<ToolsReply>(ToolsRequest{}, options);
+  if (!reply) return tl::unexpected(std::move(reply.error()));
+  return std::move(reply->tools);
+}
+
+CallResult<std::vector<WorkerRow>> Client::workers(const CallOptions& options) {
+  auto reply = impl_->ask<WorkersReply>(WorkersRequest{}, options);
+  if (!reply) return tl::unexpected(std::move(reply.error()));
+  return std::move(reply->workers);
+}
+
+CallResult<HealthReply> Client::health(const CallOptions& options) {
+  return impl_->ask<HealthReply>(HealthRequest{}, options);
+}
+
+}  // namespace taskpipe
