@@ -1,0 +1,365 @@
+// The client against a broker that behaves: every call once, and bad input.
+#include <algorithm>
+#include <limits>
+
+#include "tests/unit/client/client_fixture.hpp"
+
+namespace taskpipe::testing {
+namespace {
+
+using ClientTest = ClientFixture;
+
+TEST_F(ClientTest, ConnectTellsAboutTheSession) {
+  const auto info = client_.connect();
+  ASSERT_TRUE(info) << info.error().text();
+  EXPECT_EQ(info->broker, broker_.endpoint());
+  EXPECT_EQ(info->events, broker_.event_endpoint());
+  EXPECT_EQ(info->epoch, broker_.epoch());
+  EXPECT_EQ(info->broker_uuid, BrokerUuid(1, 2));
+  EXPECT_EQ(client_.connect()->session, info->session);
+}
+
+TEST_F(ClientTest, SubmitReturnsAnIdThatTheBrokerKnows) {
+  TaskRequest task = request("shell", 7);
+  task.priority = -3;
+  task.labels = {{"b", "2"}, {"a", "1"}};
+  task.resources.named = {{"license", 2}, {"license", 1}};
+  task.inline_script = "echo hello";
+  const TaskId id = submitted(task);
+  const auto known = broker_.task(id);
+  ASSERT_TRUE(known);
+  EXPECT_EQ(known->spec->tool, "shell");
+  EXPECT_EQ(known->spec->priority, -3);
+  EXPECT_EQ(known->spec->inline_script.text(), "echo hello");
+  EXPECT_EQ(known->spec->labels, (std::vector<Label>{{"a", "1"}, {"b", "2"}}));
+  EXPECT_EQ(known->spec->resources.named, (std::vector<NamedResource>{{"license", 3}}));
+  EXPECT_EQ(protocol::decode_params(known->params.bytes()).value(), task.params);
+  EXPECT_EQ(known->params_hash, protocol::hash_params(known->params));
+}
+
+TEST_F(ClientTest, BadTasksAreRefusedBeforeSending) {
+  const auto field_of = [this](const TaskRequest& task) {
+    const auto id = client_.submit(task);
+    EXPECT_FALSE(id);
+    return id ? std::string("accepted") : id.error().error.field;
+  };
+  EXPECT_EQ(field_of(request("")), "tool");
+  TaskRequest task = request();
+  task.script = "../up";
+  EXPECT_EQ(field_of(task), "script");
+  task = request();
+  task.params = {{"grid", ValueList{1, std::numeric_limits<double>::quiet_NaN()}}};
+  EXPECT_EQ(field_of(task), "params.grid[1]");
+  task = request();
+  task.params = {{"data", std::string(5U << 20U, 'x')}};
+  EXPECT_EQ(field_of(task), "params");
+  task = request();
+  task.inline_script = std::string(5U << 20U, 'x');
+  EXPECT_EQ(field_of(task), "inline_script");
+  task = request();
+  task.labels = {{"a", "1"}, {"a", "2"}};
+  EXPECT_EQ(field_of(task), "labels.a");
+  task = request();
+  task.id = TaskId{};
+  EXPECT_EQ(field_of(task), "id");
+  EXPECT_EQ(broker_.task_count(), 0U);
+}
+
+TEST_F(ClientTest, BatchesAreSharedOutOverFewMessages) {
+  const auto ids = submitted(1000);
+  ASSERT_EQ(ids.size(), 1000U);
+  EXPECT_EQ(broker_.task_count(), 1000U);
+  std::size_t messages = 0;
+  broker_.on_thread([&] { messages = broker_.seen(MessageType::submit); });
+  EXPECT_EQ(messages, 4U);
+  EXPECT_EQ(ids[1].low() - ids[0].low(), 1U);  // one prefix per batch
+}
+
+TEST_F(ClientTest, EveryItemOfABatchFailsForItself) {
+  broker_.add_task(TaskId(7, 7), "shell");
+  std::vector<TaskRequest> batch = {request("shell", 1), request(""), request("shell", 2),
+                                    request("shell", 3)};
+  batch[2].id = TaskId(7, 7);  // exists with other params
+  const auto ids = client_.submit_batch(batch);
+  ASSERT_FALSE(ids);
+  const BatchError& error = ids.error();
+  ASSERT_EQ(error.items.size(), 2U);
+  EXPECT_EQ(error.items[0].index, 1U);
+  EXPECT_EQ(error.items[0].error.error.field, "tasks[1].tool");
+  EXPECT_EQ(error.items[1].index, 2U);
+  EXPECT_TRUE(error.items[1].error.is(ErrorCode::id_conflict));
+  ASSERT_EQ(error.ids.size(), 4U);
+  EXPECT_TRUE(broker_.task(error.ids[0]));
+  EXPECT_TRUE(broker_.task(error.ids[3]));
+}
+
+TEST_F(ClientTest, EmptyListsAskNothing) {
+  EXPECT_TRUE(client_.submit_batch({})->empty());
+  EXPECT_TRUE(client_.wait_all({})->empty());
+  EXPECT_TRUE(client_.monitor({}, nullptr)->empty());
+  EXPECT_TRUE(client_.status(std::span<const TaskId>{})->rows.empty());
+  EXPECT_TRUE(client_.cancel(std::span<const TaskId>{})->empty());
+  EXPECT_TRUE(client_.wait_any({}).error().is(ErrorCode::invalid));
+}
+
+TEST_F(ClientTest, WorkflowsAreAcceptedAsAWhole) {
+  WorkflowRequest workflow;
+  workflow.name = "chain";
+  workflow.tasks = {{request("shell", 1), {}}, {request("shell", 2), {0}}};
+  const auto receipt = client_.submit_workflow(workflow);
+  ASSERT_TRUE(receipt) << receipt.error().text();
+  ASSERT_EQ(receipt->tasks.size(), 2U);
+  EXPECT_TRUE(broker_.task(receipt->tasks[1]));
+  auto waiting = in_background([&] { return client_.wait_workflow(receipt->id, patient_); });
+  ASSERT_TRUE(broker_.await_seen(MessageType::wait));
+  broker_.finish_workflow(receipt->id, 1);
+  const auto done = waiting.get();
+  ASSERT_TRUE(done) << done.error().text();
+  EXPECT_EQ(done->total, 2U);
+  EXPECT_EQ(done->succeeded, 1U);
+  EXPECT_TRUE(
+      client_.wait_workflow(WorkflowId(3, 3), patient_).error().is(ErrorCode::unknown_task));
+}
+
+TEST_F(ClientTest, LargeWorkflowsTravelInParts) {
+  WorkflowRequest workflow;
+  for (int i = 0; i < 1000; ++i) workflow.tasks.push_back({request("shell", i), {}});
+  for (std::uint32_t i = 1; i < 1000; ++i) workflow.tasks[i].after = {i - 1};
+  ASSERT_TRUE(client_.submit_workflow(workflow));
+  EXPECT_EQ(broker_.task_count(), 1000U);
+}
+
+TEST_F(ClientTest, BadWorkflowsAreRefusedBeforeSending) {
+  WorkflowRequest workflow;
+  EXPECT_EQ(client_.submit_workflow(workflow).error().error.field, "tasks");
+  workflow.tasks = {{request(), {1}}, {request(), {0}}};
+  EXPECT_TRUE(client_.submit_workflow(workflow).error().is(ErrorCode::cycle));
+  workflow.tasks = {{request(), {}}, {request(""), {0}}};
+  EXPECT_EQ(client_.submit_workflow(workflow).error().error.field, "tasks[1].tool");
+  EXPECT_EQ(broker_.task_count(), 0U);
+}
+
+TEST_F(ClientTest, WaitReturnsTheResultWithItsReport) {
+  const TaskId id = submitted();
+  auto waiting = in_background([&] { return client_.wait(id, patient_); });
+  ASSERT_TRUE(broker_.await_seen(MessageType::wait));
+  broker_.finish(id, TaskState::success, report_of("hello"));
+  const auto result = waiting.get();
+  ASSERT_TRUE(result) << result.error().text();
+  EXPECT_TRUE(result->succeeded());
+  EXPECT_EQ(result->id, id);
+  EXPECT_EQ(result->worker, "fake-worker");
+  EXPECT_EQ(result->report.stdout_tail, "hello");
+  EXPECT_EQ(client_.wait(id, patient_)->report.stdout_tail, "hello");  // long after
+}
+
+TEST_F(ClientTest, AReportThatCannotBeReadDoesNotHideTheResult) {
+  const TaskId id = submitted();
+  broker_.finish(id, TaskState::failure, Payload(std::string_view("\xc1garbage")));
+  const auto result = client_.wait(id, patient_);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->outcome.state, TaskState::failure);
+  EXPECT_NE(result->outcome.reason.find("report"), std::string::npos);
+}
+
+TEST_F(ClientTest, WaitAllKeepsTheOrderOfTheIds) {
+  const auto ids = submitted(3);
+  const std::vector<TaskId> asked = {ids[2], ids[0], ids[2], ids[1]};
+  auto waiting = in_background([&] { return client_.wait_all(asked, patient_); });
+  ASSERT_TRUE(broker_.await_seen(MessageType::wait));
+  for (const TaskId& id : ids) broker_.finish(id, TaskState::success, report_of(id.to_string()));
+  const auto results = waiting.get();
+  ASSERT_TRUE(results) << results.error().text();
+  ASSERT_EQ(results->size(), asked.size());
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    EXPECT_EQ((*results)[i].id, asked[i]);
+    EXPECT_EQ((*results)[i].report.stdout_tail, asked[i].to_string());
+  }
+}
+
+TEST_F(ClientTest, WaitAnyReturnsTheFirst) {
+  const auto ids = submitted(3);
+  auto waiting = in_background([&] { return client_.wait_any(ids, patient_); });
+  ASSERT_TRUE(broker_.await_seen(MessageType::wait));
+  broker_.finish(ids[1], TaskState::failure);
+  const auto first = waiting.get();
+  ASSERT_TRUE(first) << first.error().text();
+  EXPECT_EQ(first->id, ids[1]);
+}
+
+TEST_F(ClientTest, UnknownTasksAreNeverPending) {
+  const TaskId id = submitted();
+  const std::vector<TaskId> ids = {id, TaskId(9, 9)};
+  EXPECT_TRUE(client_.wait(TaskId(9, 9), patient_).error().is(ErrorCode::unknown_task));
+  EXPECT_TRUE(client_.wait_all(ids, patient_).error().is(ErrorCode::unknown_task));
+  EXPECT_TRUE(client_.monitor(ids, nullptr, patient_).error().is(ErrorCode::unknown_task));
+  EXPECT_TRUE(client_.status(TaskId(9, 9)).error().is(ErrorCode::unknown_task));
+  const auto statuses = client_.status(ids);
+  ASSERT_TRUE(statuses);
+  EXPECT_EQ(statuses->rows.size(), 1U);
+  EXPECT_EQ(statuses->unknown, (std::vector<TaskId>{TaskId(9, 9)}));
+  EXPECT_TRUE(client_.cancel(TaskId(9, 9)).error().is(ErrorCode::unknown_task));
+  EXPECT_TRUE(client_.fetch_log(TaskId(9, 9), LogStream::out, 0, true, nullptr, patient_)
+                  .error()
+                  .is(ErrorCode::unknown_task));
+}
+
+TEST_F(ClientTest, AWaitEndsAtItsTimeoutAndSaysSo) {
+  const TaskId id = submitted();
+  const auto result = client_.wait(id, {.timeout = Millis(50)});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().failure, CallFailure::timed_out);
+  EXPECT_NE(result.error().text().find("50 ms"), std::string::npos);
+  EXPECT_EQ(client_.wait(id, {.timeout = Millis(0)}).error().failure, CallFailure::timed_out);
+  EXPECT_EQ(client_.wait(id, {.timeout = Millis(-1)}).error().error.field, "timeout");
+}
+
+TEST_F(ClientTest, ACallCanBeStopped) {
+  const TaskId id = submitted();
+  std::stop_source source;
+  const CallOptions stoppable{kPatience, source.get_token()};
+  auto waiting = in_background([&] { return client_.wait(id, stoppable); });
+  auto watching =
+      in_background([&] { return client_.monitor(std::span(&id, 1), nullptr, stoppable); });
+  ASSERT_TRUE(broker_.await_seen(MessageType::wait));
+  source.request_stop();
+  EXPECT_EQ(waiting.get().error().failure, CallFailure::stopped);
+  EXPECT_EQ(watching.get().error().failure, CallFailure::stopped);
+  EXPECT_EQ(client_.health(stoppable).error().failure, CallFailure::stopped);
+  EXPECT_TRUE(client_.health());
+}
+
+TEST_F(ClientTest, AStoppedSubmitSaysThatItMayHaveBeenAccepted) {
+  broker_.hold(MessageType::submit);
+  std::stop_source source;
+  auto submitting = in_background([&] {
+    return client_.submit(request(), {kPatience, source.get_token()});
+  });
+  ASSERT_TRUE(broker_.await_seen(MessageType::submit));
+  source.request_stop();
+  const auto stopped = submitting.get();
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().failure, CallFailure::stopped);
+  ASSERT_TRUE(stopped.error().maybe_accepted);
+  broker_.release();
+  TaskRequest again = request();
+  again.id = stopped.error().maybe_accepted;
+  EXPECT_EQ(submitted(again), *again.id);
+  EXPECT_EQ(broker_.task_count(), 1U);
+}
+
+TEST_F(ClientTest, StatusIsInTheOrderAskedForAndListingPages) {
+  const auto ids = submitted(600);
+  std::vector<TaskId> reversed(ids.rbegin(), ids.rend());
+  const auto statuses = client_.status(reversed);
+  ASSERT_TRUE(statuses);
+  ASSERT_EQ(statuses->rows.size(), 600U);
+  EXPECT_EQ(statuses->rows[0].id, reversed[0]);
+  EXPECT_EQ(statuses->rows[599].id, reversed[599]);
+
+  submitted(5, "lammps");
+  std::vector<TaskId> listed;
+  TaskListing listing = client_.list(QueryFilter{{}, {}, {}, "shell"});
+  while (const TaskRow* row = listing.next()) listed.push_back(row->id);
+  EXPECT_FALSE(listing.error());
+  EXPECT_EQ(listing.next(), nullptr);
+  std::sort(listed.begin(), listed.end());
+  EXPECT_EQ(listed, ids);
+}
+
+TEST_F(ClientTest, AListingEndsWithTheErrorOfAPage) {
+  submitted(1);
+  broker_.answer_next(MessageType::query, [](const Message&) {
+    return ErrorReply{Error{ErrorCode::invalid, "bad cursor", "cursor"}};
+  });
+  TaskListing listing = client_.list();
+  EXPECT_EQ(listing.next(), nullptr);
+  ASSERT_TRUE(listing.error());
+  EXPECT_TRUE(listing.error()->is(ErrorCode::invalid));
+}
+
+TEST_F(ClientTest, CancelTellsWhetherTheTaskWasLive) {
+  const TaskId id = submitted();
+  EXPECT_EQ(client_.cancel(id), true);
+  EXPECT_EQ(client_.cancel(id), false);
+  EXPECT_EQ(client_.cancel(id, Millis(-1)).error().error.field, "grace_ms");
+  const auto workflow = client_.submit_workflow({"w", {}, {{request(), {}}, {request(), {}}}});
+  ASSERT_TRUE(workflow);
+  const auto codes = client_.cancel_workflow(workflow->id);
+  ASSERT_TRUE(codes);
+  EXPECT_EQ(codes->size(), 2U);
+}
+
+TEST_F(ClientTest, TheClusterDescribesItself) {
+  EXPECT_EQ(client_.tools()->at(0).offer.name, "shell");
+  EXPECT_EQ(client_.workers()->at(0).name, "fake-worker");
+  EXPECT_TRUE(client_.health()->healthy);
+}
+
+TEST_F(ClientTest, AnUnreadableAnswerIsAnErrorOfItsCallOnly) {
+  broker_.garble_next(MessageType::health);
+  const auto health = client_.health();
+  ASSERT_FALSE(health);
+  EXPECT_TRUE(health.error().is(ErrorCode::malformed));
+  EXPECT_TRUE(client_.health());
+}
+
+TEST_F(ClientTest, LogsAreReadAndFollowed) {
+  const TaskId id = submitted();
+  const std::string text(200'000, 'a');
+  broker_.write_log(id, text);
+  std::string read;
+  const auto append = [&read](const LogChunk& chunk) {
+    EXPECT_EQ(chunk.offset, read.size());
+    read += chunk.data;
+  };
+  auto end = client_.fetch_log(id, LogStream::out, 0, false, append, patient_);
+  ASSERT_TRUE(end) << end.error().text();
+  EXPECT_EQ(read, text);
+  EXPECT_FALSE(end->complete);
+  EXPECT_EQ(end->next_offset, text.size());
+
+  read.clear();
+  auto following = in_background(
+      [&] { return client_.fetch_log(id, LogStream::out, 0, true, append, patient_); });
+  ASSERT_TRUE(broker_.await_seen(MessageType::fetch, 8));
+  broker_.write_log(id, "more");
+  broker_.finish(id, TaskState::success);
+  end = following.get();
+  ASSERT_TRUE(end) << end.error().text();
+  EXPECT_TRUE(end->complete);
+  EXPECT_EQ(read, text + "more");
+}
+
+TEST_F(ClientTest, AnExceptionOfACallbackReachesTheCaller) {
+  const TaskId id = submitted();
+  broker_.write_log(id, "text");
+  const auto throwing = [](const LogChunk&) { throw std::runtime_error("of the test"); };
+  EXPECT_THROW((void)client_.fetch_log(id, LogStream::out, 0, true, throwing), std::runtime_error);
+  std::string read;
+  const auto append = [&read](const LogChunk& chunk) { read += chunk.data; };
+  EXPECT_TRUE(client_.fetch_log(id, LogStream::out, 0, false, append));  // the first has ended
+  EXPECT_EQ(read, "text");
+}
+
+TEST(ClientOptionsTest, BadOptionsAreReportedByTheFirstCall) {
+  const auto field_of = [](ClientOptions options) {
+    Client client(std::move(options));
+    return client.health().error().error.field;
+  };
+  ClientOptions options;
+  options.broker = "no such://thing";
+  EXPECT_EQ(field_of(options), "broker");
+  options = {};
+  options.events = ":x";
+  EXPECT_EQ(field_of(options), "events");
+  options = {};
+  options.user = std::string(500, 'u');
+  EXPECT_EQ(field_of(options), "user");
+  options = {};
+  options.connect_timeout = Millis(-1);
+  EXPECT_EQ(field_of(options), "connect_timeout");
+}
+
+}  // namespace
+}  // namespace taskpipe::testing
