@@ -77,7 +77,7 @@ class ScriptedBroker {
       EXPECT_TRUE(decoded) << decoded.error().text;
       if (!decoded) continue;
       correlation_ = decoded->header.correlation;
-      if (const auto* ping = std::get_if<Ping>(&decoded->message)) send(Pong{ping->t, epoch_});
+      if (const auto* ping = std::get_if<Ping>(&decoded->message)) answer(*ping);
       if (T* found = std::get_if<T>(&decoded->message)) {
         const bool greets = std::is_same_v<T, Hello>;
         EXPECT_EQ(decoded->header.session, greets ? SessionId{} : session_);
@@ -106,6 +106,13 @@ class ScriptedBroker {
   [[nodiscard]] Correlation correlation() const { return correlation_; }
 
  private:
+  // The worker may have left since.
+  void answer(const Ping& ping) {
+    const auto encoded = protocol::encode(Pong{ping.t, epoch_}, Correlation{}, session_);
+    ASSERT_TRUE(encoded);
+    (void)router_.send(peer_, *encoded);
+  }
+
   net::RouterSocket router_;
   net::Poller poller_;
   net::ReceivedMessage received_;
