@@ -67,12 +67,12 @@ inline constexpr std::uint32_t kBusyRetryMs = 1000;
 inline constexpr std::uint64_t kHistoryLagMaxTasks = 2'000'000;  // finished, not yet in history
 inline constexpr std::size_t kMaxSessions = 20'000;
 inline constexpr std::size_t kMaxLookupsInFlight = 4096;
-inline constexpr std::size_t kMaxSignatures = 65'536;        // distinct requirements queued
-inline constexpr std::size_t kMaxQueryScan = 10'000;         // live tasks looked at per QUERY
-inline constexpr std::size_t kMaxWatchedTasks = 100'000;     // `id.` topics subscribed to
-inline constexpr std::size_t kMaxSubscribedTopics = 10'000;  // other topics
-inline constexpr std::size_t kMaxLogFollowers = 10'000;      // FETCHes that follow
-inline constexpr std::size_t kMaxForwardedFetches = 4096;    // FETCHes asked of workers
+inline constexpr std::size_t kMaxSignatures = 65'536;             // distinct requirements queued
+inline constexpr std::size_t kMaxQueryScan = 10'000;              // live tasks looked at per QUERY
+inline constexpr std::size_t kMaxWatchedTasks = 100'000;          // `id.` topics subscribed to
+inline constexpr std::size_t kMaxSubscribedTopics = 10'000;       // other topics
+inline constexpr std::size_t kMaxLogFollowers = 10'000;           // FETCHes that follow
+inline constexpr std::size_t kMaxForwardedFetches = 4096;         // FETCHes asked of workers
 
 // --- Execution ----------------------------------------------------------------------------------
 inline constexpr std::uint32_t kDefaultGraceMs = 5000;  // SIGTERM → SIGKILL
