@@ -59,6 +59,7 @@ enum class StopCause : std::uint8_t { cancelled, superseded };
 
 namespace exec_event {
 
+// First of an attempt, if it starts at all.
 struct Started {
   AttemptKey attempt;
   std::uint32_t pid = 0;

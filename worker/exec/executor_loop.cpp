@@ -233,8 +233,9 @@ void ExecutorLoop::receive() {
 void ExecutorLoop::on_message(const spawn_message::Spawned& spawned) {
   RunningAttempt* attempt = find(spawned.run);
   if (attempt == nullptr || attempt->finishing()) return;
-  if (attempt->cause() == EndCause::none) attempt->on_spawned(now_);
+  attempt->on_spawned(now_);
   sink_(exec_event::Started{attempt->key(), spawned.pid});
+  attempt->emit_due(now_, sink_);
   reschedule(spawned.run, *attempt);
 }
 

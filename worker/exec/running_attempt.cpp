@@ -25,7 +25,9 @@ RunningAttempt::RunningAttempt(RunNumber run, AttemptKey key, RunPlan plan,
            max_log_file_bytes) {}
 
 void RunningAttempt::on_spawned(MonotonicTime now) {
-  if (plan_.time_limit.count() > 0) time_limit_at_ = now + plan_.time_limit;
+  spawned_ = true;
+  if (cause_ == EndCause::none && plan_.time_limit.count() > 0)
+    time_limit_at_ = now + plan_.time_limit;
 }
 
 bool RunningAttempt::ask_to_end(EndCause cause) {
@@ -55,6 +57,7 @@ void RunningAttempt::read(LogStream which, std::string& scratch) {
 }
 
 void RunningAttempt::emit_due(MonotonicTime now, const Executor::Sink& sink) {
+  if (!spawned_) return;
   for (OutputStream* stream : {&out_, &err_}) {
     if (const auto due = stream->due(); due && *due <= now) emit_output(*stream, now, sink);
   }
@@ -63,6 +66,7 @@ void RunningAttempt::emit_due(MonotonicTime now, const Executor::Sink& sink) {
 
 std::optional<MonotonicTime> RunningAttempt::next_due() const {
   std::optional<MonotonicTime> next;
+  if (!spawned_ || finishing_) return next;
   for (const auto& due : {time_limit_at_, out_.due(), err_.due(), progress_.due()}) {
     if (due && (!next || *due < *next)) next = due;
   }

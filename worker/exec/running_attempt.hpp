@@ -30,7 +30,7 @@ class RunningAttempt {
     return which == LogStream::out ? out_ : err_;
   }
 
-  // The time limit counts from here.
+  // The time limit counts from here; before, nothing is passed on, so that Started comes first.
   void on_spawned(MonotonicTime now);
   // False when an earlier cause holds, or it has ended already.
   bool ask_to_end(EndCause cause);
@@ -66,6 +66,7 @@ class RunningAttempt {
   OutputStream err_;
   EndCause cause_ = EndCause::none;
   std::optional<MonotonicTime> time_limit_at_;
+  bool spawned_ = false;
   bool finishing_ = false;
 };
 

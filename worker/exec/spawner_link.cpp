@@ -138,7 +138,10 @@ tl::expected<void, Error> SpawnerLink::launch(const SpawnerOptions& options) {
   if (error == 0) error = setup.run(options.program, argv.data(), pid_);
   if (error != 0) {
     pid_ = -1;
-    return tl::unexpected(start_error(options, errno_text(error)));
+    return tl::unexpected(
+        start_error(options, errno_text(error) + (error == ENOENT ? " (it is installed beside "
+                                                                    "taskpipe-worker)"
+                                                                  : "")));
   }
   return {};
 }

@@ -172,7 +172,8 @@ std::vector<pid_t> members(const std::string& directory) {
   while (at < end) {
     pid_t pid = 0;
     const auto [next, error] = std::from_chars(at, end, pid);
-    if (error == std::errc{}) pids.push_back(pid);
+    // 0 stands for a process of another pid namespace; as an argument of kill it means ourselves.
+    if (error == std::errc{} && pid > 0) pids.push_back(pid);
     at = next + 1;
   }
   return pids;

@@ -28,7 +28,7 @@ using Directory = std::unique_ptr<DIR, CloseDirectory>;
 std::optional<pid_t> parse_pid(std::string_view text) {
   pid_t pid = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  if (error != std::errc{} || end != text.data() + text.size() || pid < 0) return std::nullopt;
   return pid;
 }
 
@@ -82,6 +82,7 @@ bool send_signal(const Descriptor& process, pid_t pid, int signal) {
 
 // False when the process is gone, a zombie, or (its pid reused) no longer ours.
 bool signal_member(const TreeMember& member, int signal) {
+  if (member.pid <= 1) return false;  // never a group, never everybody
   const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, member.pid, 0U)));
   if (!process.valid() && errno != ENOSYS) return false;
   const auto stat = read_process_stat(member.pid);
@@ -160,12 +161,13 @@ std::size_t signal_descendants(int signal, const std::vector<pid_t>& spared) {
 }
 
 std::size_t kill_descendants(const std::vector<pid_t>& spared) {
-  std::set<pid_t> frozen;
+  std::set<pid_t> seen;
   for (std::size_t round = 0; round < kMaxFreezeRounds; ++round) {
     bool grew = false;
     for (const TreeMember& member : list_descendants(spared)) {
-      if (!frozen.insert(member.pid).second) continue;
-      grew = signal_member(member, SIGSTOP) || grew;
+      if (!seen.insert(member.pid).second) continue;
+      grew = true;  // also when it is gone by now: it may have forked before
+      signal_member(member, SIGSTOP);
     }
     if (!grew) break;
   }

@@ -6,7 +6,7 @@
 // side died.
 //
 //   worker → spawner   SPAWN (two descriptors), STOP
-//   spawner → worker   READY (once, first), SPAWNED or SPAWN_FAILED, later EXITED after SPAWNED
+//   spawner → worker   READY (once, first), SPAWNED or SPAWN_FAILED; EXITED unless SPAWN_FAILED
 //
 // A guard (see guard.hpp) speaks the same frames with its spawner over a seqpacket pair.
 #pragma once

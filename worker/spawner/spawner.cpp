@@ -186,7 +186,7 @@ void Spawner::on_spawn(const spawn_message::Spawn& spawn) {
   }
   watch(ours.get(), spawn.run);
   runs_by_pid_.emplace(pid, spawn.run);
-  guards_.emplace(spawn.run, GuardRecord{pid, std::move(ours), false, false, false});
+  guards_.emplace(spawn.run, GuardRecord{pid, std::move(ours), false, false});
 }
 
 void Spawner::refuse(RunNumber run, SpawnStage stage, int error) {
@@ -201,16 +201,12 @@ void Spawner::on_guard(RunNumber run) {
   while (true) {
     const ssize_t got = ::recv(guard.socket.get(), packet.data(), packet.size(), MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) return;
+    if (got < 0 && errno == EAGAIN) return flush();
     if (got <= 0) break;
     const std::string_view frame(packet.data(), static_cast<std::size_t>(got));
     const auto message = decode_frame(frame);
     if (!message) continue;
-    if (std::holds_alternative<spawn_message::Spawned>(*message)) {
-      guard.spawned = true;
-    } else {
-      guard.ended = true;
-    }
+    guard.ended = guard.ended || !std::holds_alternative<spawn_message::Spawned>(*message);
     outgoing_.append(frame);
   }
   flush();
@@ -270,14 +266,10 @@ void Spawner::clear_strays() {
     driver_->discard(run);
     const auto found = guards_.find(run);
     if (found == guards_.end()) continue;
-    if (found->second.spawned) {
-      spawn_message::Exited end;
-      end.run = run;
-      end.guard_lost = true;
-      send(end);
-    } else {
-      refuse(run, SpawnStage::guard, EIO);
-    }
+    spawn_message::Exited end;
+    end.run = run;
+    end.guard_lost = true;
+    send(end);
     guards_.erase(found);
   }
 }

@@ -45,9 +45,8 @@ class Spawner {
 
   struct GuardRecord {
     pid_t pid = -1;
-    Descriptor socket;     // invalid once end-of-file was seen or the worker has gone
-    bool spawned = false;  // SPAWNED was passed on
-    bool ended = false;    // EXITED or SPAWN_FAILED was passed on
+    Descriptor socket;   // invalid once end-of-file was seen or the worker has gone
+    bool ended = false;  // EXITED or SPAWN_FAILED was passed on
     bool reaped = false;
   };
   // The descriptors that came with one SPAWN; fewer than two when there was no room for them.
