@@ -1,5 +1,6 @@
 #include "common/protocol/body_reader.hpp"
 
+#include <algorithm>
 #include <bit>
 
 #include "common/protocol/big_endian.hpp"
@@ -61,9 +62,7 @@ std::string more_than(std::uint64_t bound, std::string_view what) {
 
 }  // namespace
 
-ValueKind BodyReader::next_kind() const {
-  return at_ == end_ ? ValueKind::none : kind_of(std::to_integer<std::uint8_t>(*at_));
-}
+ValueKind BodyReader::next_kind() const { return kind_of(peek()); }
 
 bool BodyReader::take_tag(const char* name, std::uint8_t& tag) {
   if (at_ == end_) {
@@ -76,9 +75,14 @@ bool BodyReader::take_tag(const char* name, std::uint8_t& tag) {
 
 bool BodyReader::take_integer(const char* name, std::size_t bytes, std::uint64_t& value) {
   const FrameView raw = take_bytes(name, bytes);
-  value = 0;
-  for (const std::byte byte : raw) value = (value << 8U) | std::to_integer<std::uint64_t>(byte);
-  return !raw.empty();
+  if (raw.empty()) return false;
+  switch (bytes) {
+    case 1: value = std::to_integer<std::uint8_t>(raw[0]); break;
+    case 2: value = load_big_endian<std::uint16_t>(raw.data()); break;
+    case 4: value = load_big_endian<std::uint32_t>(raw.data()); break;
+    default: value = load_big_endian<std::uint64_t>(raw.data()); break;
+  }
+  return true;
 }
 
 FrameView BodyReader::take_bytes(const char* name, std::size_t size) {
@@ -111,20 +115,18 @@ bool BodyReader::take_length(const char* name, std::uint8_t tag, std::size_t& si
 }
 
 bool BodyReader::integer(const char* name, Integer& value) {
-  if (next_kind() != ValueKind::integer) {
+  const std::uint8_t tag = peek();
+  if (tag < kFixMap || tag >= kNegativeFixInt) {
+    value =
+        Integer{tag >= kNegativeFixInt, static_cast<std::uint64_t>(static_cast<std::int8_t>(tag))};
+    ++at_;
+    return true;
+  }
+  if (tag < kUint8 || tag > kInt64) {
     wrong_type(name, "an integer");
     return false;
   }
-  std::uint8_t tag = 0;
-  take_tag(name, tag);
-  if (tag < kFixMap) {
-    value = Integer{false, tag};
-    return true;
-  }
-  if (tag >= kNegativeFixInt) {
-    value = Integer{true, static_cast<std::uint64_t>(static_cast<std::int8_t>(tag))};
-    return true;
-  }
+  ++at_;
   const bool is_signed = tag >= kInt8;
   const std::size_t bytes = std::size_t{1} << (tag - (is_signed ? kInt8 : kUint8));
   std::uint64_t bits = 0;
@@ -137,7 +139,7 @@ bool BodyReader::integer(const char* name, Integer& value) {
   return true;
 }
 
-std::uint64_t BodyReader::uint(const char* name, std::uint64_t max) {
+std::uint64_t BodyReader::wide_uint(const char* name, std::uint64_t max) {
   Integer value;
   if (!integer(name, value)) return 0;
   if (value.negative) {
@@ -199,13 +201,14 @@ double BodyReader::floating(const char* name) {
 }
 
 std::string_view BodyReader::text(const char* name, std::size_t bound) {
-  if (next_kind() != ValueKind::text) {
+  const std::uint8_t tag = peek();
+  const bool is_short = tag >= kFixText && tag < kNil;
+  if (!is_short && kind_of(tag) != ValueKind::text) {
     wrong_type(name, "a text");
     return {};
   }
-  std::uint8_t tag = 0;
+  ++at_;
   std::size_t size = 0;
-  take_tag(name, tag);
   if (!take_length(name, tag, size)) return {};
   if (size > bound) {
     fail(ErrorCode::too_big, name, more_than(bound, "bytes"));
@@ -221,13 +224,13 @@ std::string_view BodyReader::text(const char* name, std::size_t bound) {
 }
 
 FrameView BodyReader::bin(const char* name, std::size_t bound) {
-  if (next_kind() != ValueKind::bin) {
+  const std::uint8_t tag = peek();
+  if (tag < kBin8 || tag > kBin32) {
     wrong_type(name, "a bin");
     return {};
   }
-  std::uint8_t tag = 0;
+  ++at_;
   std::size_t size = 0;
-  take_tag(name, tag);
   if (!take_length(name, tag, size)) return {};
   if (size > bound) {
     fail(ErrorCode::too_big, name, more_than(bound, "bytes"));
@@ -285,7 +288,7 @@ std::size_t BodyReader::open(const char* name, std::size_t count, std::size_t va
   return count;
 }
 
-std::size_t BodyReader::enter_array(const char* name, std::size_t bound) {
+std::size_t BodyReader::enter_long_array(const char* name, std::size_t bound) {
   std::uint8_t tag = 0;
   std::size_t count = 0;
   if (next_kind() != ValueKind::list) {

@@ -49,7 +49,12 @@ class BodyReader {
   // Each of these consumes one value of that type; MALFORMED for another type, INVALID for an
   // integer out of range. `name` is the leaf of the error's path.
   std::uint64_t uint(const char* name,
-                     std::uint64_t max = std::numeric_limits<std::uint64_t>::max());
+                     std::uint64_t max = std::numeric_limits<std::uint64_t>::max()) {
+    const std::uint8_t tag = peek();
+    if (tag > kMaxFixInt || tag > max) return wide_uint(name, max);
+    ++at_;
+    return tag;
+  }
   std::int64_t sint(const char* name, std::int64_t min = std::numeric_limits<std::int64_t>::min(),
                     std::int64_t max = std::numeric_limits<std::int64_t>::max());
   bool boolean(const char* name);
@@ -63,7 +68,14 @@ class BodyReader {
 
   // Opens an array (or map) and returns its count, which fits the bytes left; `leave` closes it.
   // TOO_BIG past `bound`.
-  std::size_t enter_array(const char* name, std::size_t bound);
+  std::size_t enter_array(const char* name, std::size_t bound) {
+    const std::size_t count = peek() & 0x0fU;
+    const bool is_short = (peek() & 0xf0U) == kFixArrayTag && count < left() && count <= bound;
+    if (!is_short || depth_ == max_depth_) return enter_long_array(name, bound);
+    ++at_;
+    ++depth_;
+    return count;
+  }
   std::size_t enter_map(const char* name, std::size_t bound);
   void leave() { --depth_; }
 
@@ -86,6 +98,18 @@ class BodyReader {
     bool negative = false;
     std::uint64_t bits = 0;  // two's complement when negative
   };
+
+  // Most values are small: their formats are read inline, the others in body_reader.cpp.
+  static constexpr std::uint8_t kMaxFixInt = 0x7f;
+  static constexpr std::uint8_t kFixArrayTag = 0x90;
+  static constexpr std::uint8_t kNeverUsedTag = 0xc1;
+
+  // The next byte, or one that msgpack never uses at the end.
+  [[nodiscard]] std::uint8_t peek() const {
+    return at_ == end_ ? kNeverUsedTag : std::to_integer<std::uint8_t>(*at_);
+  }
+  std::uint64_t wide_uint(const char* name, std::uint64_t max);
+  std::size_t enter_long_array(const char* name, std::size_t bound);
 
   [[nodiscard]] std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
   bool take_tag(const char* name, std::uint8_t& tag);

@@ -40,7 +40,7 @@ struct Schema<Hello> : MapShape {
   template <class Fields, class Struct>
   static void fields(Fields& f, Struct& s) {
     f.required(1, "role", s.role);
-    f.optional(2, "user", s.user, kName);
+    f.required(2, "user", s.user, kName);
     f.required(3, "uuid", s.uuid);
     f.required(4, "incarnation", s.incarnation);
     f.optional(5, "name", s.name, kName);
