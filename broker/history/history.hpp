@@ -32,6 +32,10 @@ class History {
   // Everything that ended at or below this LSN is here, durably. 0 when empty.
   [[nodiscard]] virtual Lsn watermark() const = 0;
 
+  // The highest arrival number ever stored, 0 when empty: a broker counts on from the higher of
+  // this and what its journal tells, since the journal forgets what is here.
+  [[nodiscard]] virtual Arrival last_arrival() const = 0;
+
   // One transaction, durable on return, which also raises the watermark. Rows that exist already
   // are left as they are (replay may offer them again). `watermark` must not be below the present
   // one.
@@ -43,8 +47,9 @@ class History {
   [[nodiscard]] virtual std::vector<FinishedWorkflow> find_workflows(
       std::span<const WorkflowId> ids) = 0;
 
-  // A page of `owner`'s tasks that match, newest arrival first, `limit` rows at most. An unknown
-  // cursor reads as the first page.
+  // A page of `owner`'s tasks that match, newest arrival first, `limit` rows at most; it also ends
+  // behind the row with which its payloads reach limits::kMaxHistoryPageBytes. An unknown cursor
+  // reads as the first page. Rows stored meanwhile never make a later page repeat a row.
   [[nodiscard]] virtual HistoryPage list(const std::string& owner, const QueryFilter& filter,
                                          const std::string& cursor, std::uint32_t limit) = 0;
 };

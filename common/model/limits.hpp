@@ -67,6 +67,7 @@ inline constexpr std::uint32_t kBusyRetryMs = 1000;
 inline constexpr std::uint64_t kHistoryLagMaxTasks = 2'000'000;  // finished, not yet in history
 inline constexpr std::size_t kMaxSessions = 20'000;
 inline constexpr std::size_t kMaxLookupsInFlight = 4096;
+inline constexpr std::size_t kMaxHistoryPageBytes = 16U << 20U;  // params and reports of one page
 inline constexpr std::size_t kMaxSignatures = 65'536;             // distinct requirements queued
 inline constexpr std::size_t kMaxQueryScan = 10'000;              // live tasks looked at per QUERY
 inline constexpr std::size_t kMaxWatchedTasks = 100'000;          // `id.` topics subscribed to

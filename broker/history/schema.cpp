@@ -1,0 +1,197 @@
+#include "broker/history/schema.hpp"
+
+#include <stdexcept>
+#include <string>
+
+namespace taskpipe::broker {
+namespace {
+
+constexpr const char* kTables = R"sql(
+CREATE TABLE progress(            -- one row
+  watermark    INTEGER NOT NULL,  -- everything that ended at or below this journal record is here
+  last_arrival INTEGER NOT NULL   -- highest tasks.arrival ever stored
+);
+INSERT INTO progress VALUES (0, 0);
+
+CREATE TABLE names(           -- of owners, tools and workers
+  row  INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE
+);
+
+CREATE TABLE specs(           -- everything about a task but its params; shared by equal tasks
+  row               INTEGER PRIMARY KEY,
+  fingerprint       BLOB NOT NULL UNIQUE,  -- SHA-256 of all that follows
+  tool              TEXT NOT NULL,
+  script            TEXT NOT NULL,
+  inline_script     BLOB,                  -- the script itself when it travelled with the task
+  priority          INTEGER NOT NULL,
+  cpus              INTEGER NOT NULL,
+  gpus              INTEGER NOT NULL,
+  memory_bytes      INTEGER NOT NULL,
+  run_time_ms       INTEGER NOT NULL,      -- limit; 0 = the tool's own
+  grace_ms          INTEGER NOT NULL,
+  wait_for_capacity INTEGER NOT NULL
+);
+CREATE TABLE spec_resources(  -- named ones: licences, scratch space, …
+  spec     INTEGER NOT NULL REFERENCES specs,
+  position INTEGER NOT NULL,
+  name     TEXT NOT NULL,
+  amount   INTEGER NOT NULL,
+  PRIMARY KEY(spec, position)
+) WITHOUT ROWID;
+CREATE TABLE spec_labels(
+  spec     INTEGER NOT NULL REFERENCES specs,
+  position INTEGER NOT NULL,
+  key      TEXT NOT NULL,
+  value    TEXT NOT NULL,
+  PRIMARY KEY(spec, position)
+) WITHOUT ROWID;
+
+CREATE TABLE tasks(
+  row           INTEGER PRIMARY KEY,  -- in the order of storing
+  id            BLOB NOT NULL UNIQUE,
+  owner         INTEGER NOT NULL REFERENCES names,
+  arrival       INTEGER NOT NULL,     -- order in which the broker accepted it
+  state         INTEGER NOT NULL,     -- 2 SUCCESS, 3 FAILURE, 4 timeout, 5 error, 6 REVOKED
+  tool          INTEGER NOT NULL REFERENCES names,  -- as in the spec; here for its index
+  spec          INTEGER NOT NULL REFERENCES specs,
+  workflow      BLOB,                 -- workflows.id; NULL = none
+  worker        INTEGER REFERENCES names,  -- NULL = it never ran
+  epoch         INTEGER NOT NULL,     -- of the deciding dispatch; 0 = it never ran
+  attempt       INTEGER NOT NULL,
+  failure       INTEGER NOT NULL,     -- class: 0 none, 1 exit, 2 signal, 3 oom, 4 timeout,
+                                      -- 5 worker_lost, 6 spawn, 7 cancelled, 8 rejected
+  exit_code     INTEGER NOT NULL,
+  signal        INTEGER NOT NULL,
+  submitted_ms  INTEGER NOT NULL,     -- since 1970, UTC; 0 = not set
+  started_ms    INTEGER NOT NULL,
+  finished_ms   INTEGER NOT NULL,
+  wall_us       INTEGER NOT NULL,
+  user_us       INTEGER NOT NULL,
+  system_us     INTEGER NOT NULL,
+  max_rss_bytes INTEGER NOT NULL,
+  terminal_lsn  INTEGER NOT NULL,     -- the journal's record that ended it
+  reason        TEXT NOT NULL,
+  placements    BLOB,                 -- 16 bytes for each node's worker, the lead first
+  params_hash   BLOB NOT NULL,        -- 16 bytes
+  params        BLOB,                 -- msgpack
+  report        BLOB                  -- msgpack
+);
+CREATE INDEX tasks_by_owner    ON tasks(owner, arrival);
+CREATE INDEX tasks_by_tool     ON tasks(owner, tool, arrival);
+CREATE INDEX tasks_not_success ON tasks(owner, state, arrival) WHERE state <> 2;
+CREATE INDEX tasks_by_workflow ON tasks(workflow, arrival) WHERE workflow IS NOT NULL;
+
+CREATE TABLE workflows(
+  row          INTEGER PRIMARY KEY,
+  id           BLOB NOT NULL UNIQUE,
+  owner        INTEGER NOT NULL REFERENCES names,
+  name         TEXT NOT NULL,
+  on_failure   INTEGER NOT NULL,  -- 0 dependents run, 1 dependents are cancelled
+  succeeded    INTEGER NOT NULL,
+  submitted_ms INTEGER NOT NULL,
+  finished_ms  INTEGER NOT NULL,
+  terminal_lsn INTEGER NOT NULL
+);
+CREATE TABLE workflow_tasks(
+  workflow INTEGER NOT NULL REFERENCES workflows,  -- its row
+  position INTEGER NOT NULL,                       -- in the order of submission
+  task     BLOB NOT NULL,                          -- tasks.id
+  PRIMARY KEY(workflow, position)
+) WITHOUT ROWID;
+)sql";
+
+constexpr const char* kViews = R"sql(
+CREATE VIEW tasks_readable AS SELECT
+  lower(hex(tasks.id)) AS id,
+  CASE state WHEN 2 THEN 'SUCCESS' WHEN 3 THEN 'FAILURE' WHEN 4 THEN 'timeout'
+             WHEN 5 THEN 'error' WHEN 6 THEN 'REVOKED' END AS state,
+  owners.name AS owner,
+  specs.tool,
+  specs.script,
+  workers.name AS worker,
+  CASE submitted_ms WHEN 0 THEN NULL ELSE
+    strftime('%Y-%m-%dT%H:%M:%fZ', submitted_ms / 1000.0, 'unixepoch') END AS submitted,
+  CASE started_ms WHEN 0 THEN NULL ELSE
+    strftime('%Y-%m-%dT%H:%M:%fZ', started_ms / 1000.0, 'unixepoch') END AS started,
+  CASE finished_ms WHEN 0 THEN NULL ELSE
+    strftime('%Y-%m-%dT%H:%M:%fZ', finished_ms / 1000.0, 'unixepoch') END AS finished,
+  wall_us / 1e6 AS wall_s,
+  (user_us + system_us) / 1e6 AS cpu_s,
+  max_rss_bytes,
+  CASE failure WHEN 0 THEN 'none' WHEN 1 THEN 'exit' WHEN 2 THEN 'signal' WHEN 3 THEN 'oom'
+               WHEN 4 THEN 'timeout' WHEN 5 THEN 'worker_lost' WHEN 6 THEN 'spawn'
+               WHEN 7 THEN 'cancelled' WHEN 8 THEN 'rejected' END AS failure,
+  exit_code,
+  signal,
+  reason,
+  attempt,
+  priority,
+  lower(hex(workflow)) AS workflow,
+  (SELECT group_concat(key || '=' || value, ',') FROM spec_labels
+   WHERE spec_labels.spec = tasks.spec) AS labels,
+  arrival
+FROM tasks JOIN names AS owners ON owners.row = tasks.owner
+           JOIN specs ON specs.row = tasks.spec
+           LEFT JOIN names AS workers ON workers.row = tasks.worker;
+
+CREATE VIEW workflows_readable AS SELECT
+  lower(hex(workflows.id)) AS id,
+  workflows.name,
+  owners.name AS owner,
+  (SELECT count(*) FROM workflow_tasks WHERE workflow = workflows.row) AS tasks,
+  succeeded,
+  CASE submitted_ms WHEN 0 THEN NULL ELSE
+    strftime('%Y-%m-%dT%H:%M:%fZ', submitted_ms / 1000.0, 'unixepoch') END AS submitted,
+  CASE finished_ms WHEN 0 THEN NULL ELSE
+    strftime('%Y-%m-%dT%H:%M:%fZ', finished_ms / 1000.0, 'unixepoch') END AS finished
+FROM workflows JOIN names AS owners ON owners.row = workflows.owner;
+)sql";
+
+// WAL: readers never wait for the broker, nor it for them. FULL: a commit is on the disk when it
+// returns. A checkpoint per 16 MiB of WAL keeps the cost of copying pages back below that of
+// writing them; the WAL shrinks to 64 MiB after a reader held it back.
+constexpr const char* kConnection = R"sql(
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA wal_autocheckpoint = 4096;
+PRAGMA journal_size_limit = 67108864;
+PRAGMA cache_size = -65536;
+PRAGMA temp_store = MEMORY;
+PRAGMA trusted_schema = OFF;
+)sql";
+
+void create(SqliteDatabase& database) {
+  SqliteTransaction transaction(database);
+  database.execute(kTables);
+  database.execute(kViews);
+  database.execute(("PRAGMA application_id = " + std::to_string(kHistoryApplicationId)).c_str());
+  database.execute(("PRAGMA user_version = " + std::to_string(kHistorySchemaVersion)).c_str());
+  transaction.commit();
+}
+
+}  // namespace
+
+void prepare_history(SqliteDatabase& database, const std::string& path) {
+  const std::int64_t application = database.integer("PRAGMA application_id");
+  const std::int64_t version = database.integer("PRAGMA user_version");
+  const bool is_new = database.integer("SELECT count(*) FROM sqlite_schema") == 0;
+  if (!is_new && application != kHistoryApplicationId) {
+    throw std::runtime_error("'" + path +
+                             "' is an SQLite file, but no history of taskpipe; name another file");
+  }
+  if (version > kHistorySchemaVersion) {
+    throw std::runtime_error("the history '" + path + "' was written by a newer taskpipe (schema " +
+                             std::to_string(version) + ", this one reads up to " +
+                             std::to_string(kHistorySchemaVersion) +
+                             "); upgrade the broker, or give it another data folder");
+  }
+  database.execute(kConnection);
+  if (database.text("PRAGMA journal_mode") != "wal") {
+    throw std::runtime_error("the history '" + path +
+                             "' cannot use a write-ahead log here; put it on a local file system");
+  }
+  if (is_new) create(database);
+}
+
+}  // namespace taskpipe::broker
