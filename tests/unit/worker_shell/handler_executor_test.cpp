@@ -297,6 +297,7 @@ TEST_F(HandlerExecutorTest, PollHandsOverWhatABusyThreadKeeps) {
   const std::size_t handed_over = news.empty() ? events_.wait_for(1).size() : news.size();
   EXPECT_EQ(handed_over, 1U);
   go_on.set_value();
+  EXPECT_EQ(events_.wait_for(2 - news.size()).size(), 2 - news.size());
 }
 
 TEST_F(HandlerExecutorTest, ShutDownStopsWhatHeedsIt) {

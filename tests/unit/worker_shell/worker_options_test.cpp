@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/model/limits.hpp"
 #include "common/process/identity.hpp"
 #include "worker/shell/node_capacity.hpp"
 
