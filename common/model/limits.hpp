@@ -48,6 +48,7 @@ inline constexpr std::size_t kMaxReportMetrics = 1024;
 // --- Workflows ----------------------------------------------------------------------------------
 inline constexpr std::size_t kMaxWorkflowTasks = 100'000;
 inline constexpr std::size_t kMaxDependenciesPerTask = 1024;
+inline constexpr std::size_t kMaxWorkflowDependencies = 4'000'000;  // of all its tasks together
 inline constexpr std::size_t kMaxWorkflowBytes = 32U << 20U;  // params and scripts of one workflow
 inline constexpr std::size_t kMaxPartialWorkflows = 64;       // per session, parts still missing
 
@@ -68,12 +69,12 @@ inline constexpr std::uint64_t kHistoryLagMaxTasks = 2'000'000;  // finished, no
 inline constexpr std::size_t kMaxSessions = 20'000;
 inline constexpr std::size_t kMaxLookupsInFlight = 4096;
 inline constexpr std::size_t kMaxHistoryPageBytes = 16U << 20U;  // params and reports of one page
-inline constexpr std::size_t kMaxSignatures = 65'536;             // distinct requirements queued
-inline constexpr std::size_t kMaxQueryScan = 10'000;              // live tasks looked at per QUERY
-inline constexpr std::size_t kMaxWatchedTasks = 100'000;          // `id.` topics subscribed to
-inline constexpr std::size_t kMaxSubscribedTopics = 10'000;       // other topics
-inline constexpr std::size_t kMaxLogFollowers = 10'000;           // FETCHes that follow
-inline constexpr std::size_t kMaxForwardedFetches = 4096;         // FETCHes asked of workers
+inline constexpr std::size_t kMaxSignatures = 65'536;            // distinct requirements queued
+inline constexpr std::size_t kMaxQueryScan = 10'000;             // live tasks looked at per QUERY
+inline constexpr std::size_t kMaxWatchedTasks = 100'000;         // `id.` topics subscribed to
+inline constexpr std::size_t kMaxSubscribedTopics = 10'000;      // other topics
+inline constexpr std::size_t kMaxLogFollowers = 10'000;          // FETCHes that follow
+inline constexpr std::size_t kMaxForwardedFetches = 4096;        // FETCHes asked of workers
 
 // --- Journal ------------------------------------------------------------------------------------
 inline constexpr std::uint64_t kSegmentBytes = 64ULL << 20U;

@@ -1,0 +1,166 @@
+#include "broker/history/schema.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "broker/history/sqlite_history.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+namespace taskpipe::broker {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+class SchemaTest : public ::testing::Test {
+ protected:
+  void open() { SqliteHistory history(path); }
+  auto refuses(const std::string& why) {
+    return ThrowsMessage<std::runtime_error>(AllOf(HasSubstr(path.string()), HasSubstr(why)));
+  }
+
+  taskpipe::testing::TemporaryFolder folder;
+  std::filesystem::path path = folder / "history.db";
+};
+
+TEST_F(SchemaTest, SaysWhatItIsAndIsDurable) {
+  SqliteHistory history(path);
+  SqliteDatabase reader(path, 0);
+  EXPECT_EQ(reader.integer("PRAGMA application_id"), kHistoryApplicationId);
+  EXPECT_EQ(reader.integer("PRAGMA user_version"), kHistorySchemaVersion);
+  EXPECT_EQ(reader.text("PRAGMA journal_mode"), "wal");
+  EXPECT_EQ(reader.text("PRAGMA integrity_check"), "ok");
+}
+
+TEST_F(SchemaTest, SyncsEveryCommit) {
+  SqliteDatabase database(path, 0);
+  prepare_history(database, path.string());
+  EXPECT_EQ(database.integer("PRAGMA synchronous"), 2) << "2 is FULL";
+}
+
+TEST_F(SchemaTest, ANewerVersionIsRefusedAndLeftAlone) {
+  open();
+  SqliteDatabase(path, 0).execute("PRAGMA user_version = 2");
+  EXPECT_THAT([&] { open(); }, refuses("newer taskpipe (schema 2, this one reads up to 1)"));
+  EXPECT_EQ(SqliteDatabase(path, 0).integer("PRAGMA user_version"), 2);
+}
+
+TEST_F(SchemaTest, SomebodyElsesFileIsRefusedAndLeftAlone) {
+  SqliteDatabase(path, 0).execute("CREATE TABLE bookmarks(url)");
+  EXPECT_THAT([&] { open(); }, refuses("no history of taskpipe"));
+  EXPECT_EQ(SqliteDatabase(path, 0).integer("SELECT count(*) FROM sqlite_schema"), 1);
+}
+
+TEST_F(SchemaTest, WhatIsNoDatabaseIsRefusedAndLeftAlone) {
+  const std::string text(10'000, 'x');
+  std::ofstream(path) << text;
+  EXPECT_THAT([&] { open(); }, refuses("file is not a database"));
+  EXPECT_EQ(std::filesystem::file_size(path), text.size());
+}
+
+TEST_F(SchemaTest, ADamagedFileIsNamed) {
+  {
+    SqliteHistory history(path);
+    std::vector<FinishedTask> tasks(1000);
+    for (std::uint32_t n = 0; n < tasks.size(); ++n) {
+      tasks[n].id = TaskId(1, n);
+      tasks[n].spec = std::make_shared<const TaskSpec>();
+      tasks[n].params = Payload(std::string(500, 'p'));
+    }
+    history.store(tasks, {}, Lsn(1));
+  }
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  for (int page = 1; page < 100; ++page) {
+    file.seekp(page * 4096L);
+    file << std::string(4096, '\xAA');
+  }
+  file.close();
+  EXPECT_THAT([&] { open(); }, refuses("restore it from a backup"));
+}
+
+TEST_F(SchemaTest, ATruncatedFileIsNamed) {
+  open();
+  std::filesystem::resize_file(path, 4096);
+  EXPECT_THAT([&] { open(); }, refuses("restore it from a backup"));
+}
+
+TEST_F(SchemaTest, AFolderIsNoHistory) {
+  std::filesystem::create_directory(path);
+  EXPECT_THAT([&] { open(); }, refuses("must exist and be writable"));
+}
+
+// The views are text; the names they show must be those of name_of.
+TEST_F(SchemaTest, ViewsShowIdsNamesAndTimes) {
+  SqliteHistory history(path);
+  TaskSpec spec;
+  spec.tool = "lammps";
+  spec.labels = {{"project", "melt"}, {"team", "physics"}};
+  FinishedTask task;
+  task.id = TaskId(0xabcdULL, 0x12ULL);
+  task.owner = "ada";
+  task.worker = "node1";
+  task.spec = std::make_shared<const TaskSpec>(spec);
+  task.outcome.state = TaskState::success;
+  task.submitted = WallTime{1'769'860'800'123};
+  task.outcome.usage.wall_us = 1'500'000;
+  history.store(std::vector{task}, {}, Lsn(1));
+  SqliteDatabase reader(path, 0);
+  const auto shown = [&](const std::string& column) {
+    return reader.text(("SELECT " + column + " FROM tasks_readable").c_str());
+  };
+  EXPECT_EQ(shown("id"), task.id.to_string());
+  EXPECT_EQ(shown("owner"), "ada");
+  EXPECT_EQ(shown("worker"), "node1");
+  EXPECT_EQ(shown("tool"), "lammps");
+  EXPECT_EQ(shown("labels"), "project=melt,team=physics");
+  EXPECT_EQ(shown("submitted"), "2026-01-31T12:00:00.123Z");
+  EXPECT_EQ(shown("started IS NULL"), "1");
+  EXPECT_EQ(shown("wall_s"), "1.5");
+}
+
+TEST_F(SchemaTest, ViewsKnowEveryStateAndFailureClass) {
+  SqliteHistory history(path);
+  std::vector<FinishedTask> tasks;
+  for (unsigned state = 2; state <= static_cast<unsigned>(kLastTaskState); ++state) {
+    for (unsigned failure = 0; failure <= static_cast<unsigned>(kLastFailureClass); ++failure) {
+      FinishedTask task;
+      task.id = TaskId(state, failure);
+      task.spec = std::make_shared<const TaskSpec>();
+      task.outcome.state = static_cast<TaskState>(state);
+      task.outcome.failure = static_cast<FailureClass>(failure);
+      tasks.push_back(task);
+    }
+  }
+  history.store(tasks, {}, Lsn(1));
+  SqliteDatabase reader(path, 0);
+  for (const FinishedTask& task : tasks) {
+    const std::string row = " FROM tasks_readable WHERE id = '" + task.id.to_string() + "'";
+    EXPECT_EQ(reader.text(("SELECT state" + row).c_str()), name_of(task.outcome.state));
+    EXPECT_EQ(reader.text(("SELECT failure" + row).c_str()), name_of(task.outcome.failure));
+  }
+}
+
+TEST_F(SchemaTest, WorkflowsAreReadableToo) {
+  SqliteHistory history(path);
+  FinishedWorkflow workflow;
+  workflow.id = WorkflowId(1, 2);
+  workflow.owner = "ada";
+  workflow.name = "sweep";
+  workflow.tasks = {TaskId(1, 1), TaskId(1, 2)};
+  history.store({}, std::vector{workflow}, Lsn(1));
+  SqliteDatabase reader(path, 0);
+  EXPECT_EQ(reader.text("SELECT id || name || owner || tasks FROM workflows_readable"),
+            workflow.id.to_string() + "sweepada2");
+}
+
+}  // namespace
+}  // namespace taskpipe::broker
