@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 #include <utility>
 
 namespace taskpipe {
@@ -19,6 +20,12 @@ NamedResource* find(std::vector<NamedResource>& named, std::string_view name) {
   return const_cast<NamedResource*>(find(std::as_const(named), name));
 }
 
+// More than can be counted is as unobtainable as the most that can.
+std::uint64_t saturated_sum(std::uint64_t a, std::uint64_t b) {
+  constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
+  return a > kMost - b ? kMost : a + b;
+}
+
 }  // namespace
 
 void normalize(Resources& resources) {
@@ -27,7 +34,7 @@ void normalize(Resources& resources) {
   std::vector<NamedResource> merged;
   for (auto& resource : named) {
     if (!merged.empty() && merged.back().name == resource.name) {
-      merged.back().amount += resource.amount;
+      merged.back().amount = saturated_sum(merged.back().amount, resource.amount);
     } else {
       merged.push_back(std::move(resource));
     }

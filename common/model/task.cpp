@@ -49,6 +49,17 @@ std::optional<Error> check_name(std::string_view field, std::string_view name, s
   return std::nullopt;
 }
 
+// The first key that stands twice, or empty. Lists are short: limits bound them.
+template <class Item>
+std::string_view repeated(const std::vector<Item>& items, std::string Item::*key) {
+  std::vector<std::string_view> keys;
+  keys.reserve(items.size());
+  for (const Item& item : items) keys.push_back(item.*key);
+  std::sort(keys.begin(), keys.end());
+  const auto twice = std::adjacent_find(keys.begin(), keys.end());
+  return twice == keys.end() ? std::string_view() : *twice;
+}
+
 std::optional<Error> check_labels(const std::vector<Label>& labels) {
   if (labels.size() > limits::kMaxLabels) {
     return invalid("labels", "has more than 64 entries");
@@ -58,6 +69,9 @@ std::optional<Error> check_labels(const std::vector<Label>& labels) {
     if (label.value.size() > limits::kMaxTextBytes) {
       return invalid("labels." + label.key, "is longer than 1024 bytes");
     }
+  }
+  if (const auto key = repeated(labels, &Label::key); !key.empty()) {
+    return invalid("labels." + std::string(key), "is given twice; give it one value");
   }
   return std::nullopt;
 }
@@ -70,6 +84,9 @@ std::optional<Error> check_resources(const Resources& resources) {
     if (auto error = check_name("resources.named", resource.name, limits::kMaxNameBytes)) {
       return error;
     }
+  }
+  if (const auto name = repeated(resources.named, &NamedResource::name); !name.empty()) {
+    return invalid("resources.named." + std::string(name), "is given twice; add the amounts up");
   }
   return std::nullopt;
 }

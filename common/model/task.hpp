@@ -84,7 +84,7 @@ struct TaskSpec {
   std::int32_t priority = 0;  // larger runs earlier
   Resources resources;        // as asked for; cpus 0 means 1
   TaskLimits limits;
-  std::vector<Label> labels;       // sorted by key
+  std::vector<Label> labels;       // sorted by key, each once
   bool wait_for_capacity = false;  // wait, rather than UNSATISFIABLE, when no worker could run it
 
   friend bool operator==(const TaskSpec&, const TaskSpec&) = default;

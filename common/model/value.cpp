@@ -48,10 +48,13 @@ void append_number(std::string& out, Number number) {
   out.append(buffer.data(), end);
 }
 
-void append_hex_byte(std::string& out, unsigned char byte) {
+void append_hex(std::string& out, const ValueBytes& bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
-  out += kDigits[byte >> 4U];
-  out += kDigits[byte & 0xfU];
+  for (const char c : bytes.data) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += kDigits[byte >> 4U];
+    out += kDigits[byte & 0xfU];
+  }
 }
 
 struct JsonWriter {
@@ -70,7 +73,7 @@ struct JsonWriter {
   void operator()(const std::string& v) const { append_json_string(out, v); }
   void operator()(const ValueBytes& v) const {
     out += '"';
-    for (const char c : v.data) append_hex_byte(out, static_cast<unsigned char>(c));
+    append_hex(out, v);
     out += '"';
   }
   void operator()(const ValueList& v) const {
@@ -112,6 +115,11 @@ std::optional<Error> check_value(const Value& value, std::string_view root) {
 std::string to_text(const Value& value) {
   if (value.is_null()) return "";
   if (const auto* text = value.as<std::string>(); text != nullptr) return *text;
+  if (const auto* bytes = value.as<ValueBytes>(); bytes != nullptr) {
+    std::string hex;
+    append_hex(hex, *bytes);
+    return hex;
+  }
   return to_json_text(value);
 }
 

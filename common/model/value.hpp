@@ -66,10 +66,11 @@ class Value {
 [[nodiscard]] std::optional<Error> check_value(const Value& value, std::string_view root);
 
 // How a value reaches a tool as text: strings as they are, true/false, integers, shortest exact
-// decimals, null as "", lists and maps as compact JSON.
+// decimals, null as "", bytes as lower-case hex, lists and maps as compact JSON.
 [[nodiscard]] std::string to_text(const Value& value);
 
-// Compact JSON (RFC 8259): map keys in order, non-finite numbers as null, bytes as lower-case hex.
+// Compact JSON (RFC 8259): map keys in order, non-finite numbers as null, bytes as lower-case hex,
+// bytes of strings that are no UTF-8 as U+FFFD.
 [[nodiscard]] std::string to_json_text(const Value& value);
 
 }  // namespace taskpipe

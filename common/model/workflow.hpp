@@ -23,8 +23,8 @@ struct Dependencies {
   friend bool operator==(const Dependencies&, const Dependencies&) = default;
 };
 
-// INVALID (index out of range, too many), CYCLE naming a task on the cycle, or nothing. Kahn's
-// algorithm: O(tasks + dependencies).
+// INVALID (no tasks, index out of range), TOO_BIG, CYCLE naming a task on the cycle and showing the
+// way round, or nothing. Kahn's algorithm: O(tasks + dependencies).
 [[nodiscard]] std::optional<Error> check_dependencies(const std::vector<Dependencies>& tasks);
 
 }  // namespace taskpipe
