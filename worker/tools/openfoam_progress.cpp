@@ -163,7 +163,7 @@ void OpenfoamProgress::read_residual(std::string_view line, ParsedLine& out) {
   std::string_view value = line.substr(residual_at + kInitialResidual.size());
   value = value.substr(0, value.find(','));
   const auto residual = parse_number(value);
-  if (!residual || field.size() > limits::kMaxNameBytes) return;
+  if (!residual || field.size() > limits::kMaxNameBytes || !is_printable(field)) return;
   if (solved_.size() >= limits::kMaxMetrics) return;
   if (std::find(solved_.begin(), solved_.end(), field) != solved_.end()) return;
   out.metrics.emplace_back("residual_" + field, *residual);

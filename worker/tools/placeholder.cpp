@@ -37,6 +37,12 @@ tl::expected<Piece, std::string> parse_placeholder(std::string_view inner) {
                         "and {param.NAME=default}; write {{ for a brace");
 }
 
+const Value* find_param(const Bindings& bindings, std::string_view name) {
+  if (bindings.params == nullptr) return nullptr;
+  const auto it = bindings.params->find(name);
+  return it == bindings.params->end() ? nullptr : &it->second;
+}
+
 bool is_option_safe(std::string_view name) {
   return !name.empty() && name.front() != '-' && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -132,17 +138,13 @@ tl::expected<std::string, Error> Template::expand(const Bindings& bindings) cons
       case Kind::value: out += bindings.value; break;
       case Kind::params: break;
       case Kind::param: {
-        const ValueMap* params = bindings.params;
-        const auto it = params == nullptr ? ValueMap::const_iterator() : params->find(piece.text);
-        if (params != nullptr && it != params->end()) {
-          out += to_text(it->second);
-        } else if (piece.otherwise) {
-          out += *piece.otherwise;
-        } else {
+        const Value* given = find_param(bindings, piece.text);
+        if (given == nullptr && !piece.otherwise) {
           const std::string field = "params." + piece.text;
           return tl::unexpected(
               Error{ErrorCode::invalid, field + " is missing; this tool needs it", field});
         }
+        out += given != nullptr ? to_text(*given) : *piece.otherwise;
       }
     }
   }

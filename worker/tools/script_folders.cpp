@@ -109,8 +109,13 @@ std::vector<std::string> ScriptFolders::names(std::vector<std::string>* remarks)
       const bool hidden = it->path().filename().native().starts_with('.');
       if (hidden && it->is_directory(ignored)) it.disable_recursion_pending();
       if (hidden || !it->is_regular_file(ignored)) continue;
-      const std::string name = it->path().lexically_relative(folder).generic_string();
-      if (matches(name)) result.push_back(name);
+      std::string name = it->path().lexically_relative(folder).generic_string();
+      if (!matches(name)) continue;
+      if (is_printable(name) && name.size() <= limits::kMaxScriptNameBytes) {
+        result.push_back(std::move(name));
+      } else {
+        remark("script " + printable(name) + " is passed over: rename it, in ASCII");
+      }
     }
   }
   std::sort(result.begin(), result.end());

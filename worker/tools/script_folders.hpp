@@ -3,7 +3,8 @@
 // A script is named by its path relative to its folder ("poisson.py", "beams/cantilever.py"). When
 // two folders have the same name the first one wins. Names are resolved again for every task, so a
 // script that was added or edited later is used as it then is. Symbolic links may lead elsewhere
-// within the same folder, never out of it. Hidden files and folders are passed over.
+// within the same folder, never out of it. Hidden files and folders are passed over, and names that
+// are not printable ASCII are not listed.
 #pragma once
 
 #include <filesystem>

@@ -11,6 +11,11 @@ namespace taskpipe::worker {
 // The whole of `text` as a finite decimal number ("12", "-1.5e-3", "+2"), or nothing.
 [[nodiscard]] std::optional<double> parse_number(std::string_view text);
 
+// Printable ASCII throughout: safe in logs, messages and names, whatever printed it.
+[[nodiscard]] bool is_printable(std::string_view text);
+// With '?' for every byte that is not.
+[[nodiscard]] std::string printable(std::string_view text);
+
 [[nodiscard]] std::string_view trimmed(std::string_view text);
 
 // The parts between blanks (spaces and tabs); `out` is cleared first and keeps its memory.

@@ -82,12 +82,12 @@ tl::expected<std::string, std::string> ask_version(const Manifest& manifest,
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     if (!probe.pattern->search(line, group)) continue;
     const auto version = probe.pattern->group_count() == 0 ? trimmed(line) : trimmed(group[0]);
-    return std::string(version.substr(0, limits::kMaxNameBytes));
+    return printable(version.substr(0, limits::kMaxNameBytes));
   }
   return tl::unexpected("version probe '" + argv->front() + "' ended with status " +
                         std::to_string(answer->exit_code) +
                         " and printed nothing that matches version.regex; it began with: " +
-                        std::string(first_line(answer->output).substr(0, 200)));
+                        printable(first_line(answer->output).substr(0, 200)));
 }
 
 }  // namespace

@@ -3,6 +3,9 @@
 #include <array>
 #include <cstddef>
 #include <fstream>
+#include <map>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "common/model/limits.hpp"
@@ -105,7 +108,7 @@ tl::expected<Tool::PlannedScript, Error> Tool::plan_script(const TaskSpec& spec,
                                                          "'; name one of its own scripts"));
     }
     if (auto error = check_inline_name(spec.script)) return tl::unexpected(std::move(*error));
-    plan.files.push_back(RunPlan::File{spec.script, spec.inline_script, false});
+    plan.files.push_back(RunPlan::File{spec.script, spec.inline_script, true});
     script.path = (context.directory.empty() ? "." : context.directory) + "/" + spec.script;
     if (wants_text) {
       script.text = spec.inline_script.text().substr(0, limits::kMaxAnalysedScriptBytes);
@@ -187,15 +190,18 @@ tl::expected<RunPlan, Error> Tool::plan(const TaskSpec& spec, const ValueMap& pa
   if (!environment) return tl::unexpected(std::move(environment.error()));
   auto argv = plan_command(bindings);
   if (!argv) return tl::unexpected(std::move(argv.error()));
-  // Looked up in the PATH that the program will have, which the manifest may have set.
-  const auto program = find_program(argv->front(), environment->at("PATH"));
-  if (!program) {
-    return tl::unexpected(Error{ErrorCode::unsupported,
-                                "program '" + argv->front() + "' of tool '" + manifest_.name +
-                                    "' is no longer installed on this node",
-                                "tool", std::nullopt});
+  // Looked up in the PATH that the program will have, which the manifest may have set. A script
+  // that is the program itself may not be there yet.
+  if (argv->front() != script->path) {
+    const auto program = find_program(argv->front(), environment->at("PATH"));
+    if (!program) {
+      return tl::unexpected(Error{ErrorCode::unsupported,
+                                  "program '" + argv->front() + "' of tool '" + manifest_.name +
+                                      "' is no longer installed on this node",
+                                  "tool", std::nullopt});
+    }
+    argv->front() = program->string();
   }
-  argv->front() = program->string();
   plan.argv = std::move(*argv);
   plan.environment.assign(std::make_move_iterator(environment->begin()),
                           std::make_move_iterator(environment->end()));

@@ -17,7 +17,7 @@ using testing::HasSubstr;
 constexpr const char* kFull = R"(
 name = "solver"
 description = "Solves"
-artifacts = ["*.vtk", "out/**"]
+artifacts = ["*.vtk", "out/**/*"]
 inherit = ["LD_LIBRARY_PATH"]
 
 [version]
@@ -68,7 +68,7 @@ TEST(Manifest, ReadsEveryKey) {
   EXPECT_EQ(manifest->name, "solver");
   EXPECT_EQ(manifest->description, "Solves");
   EXPECT_EQ(manifest->folder, "/site/tools");
-  EXPECT_THAT(manifest->artifact_globs, ElementsAre("*.vtk", "out/**"));
+  EXPECT_THAT(manifest->artifact_globs, ElementsAre("*.vtk", "out/**/*"));
   EXPECT_THAT(manifest->inherit, ElementsAre("LD_LIBRARY_PATH"));
   EXPECT_EQ(manifest->version.argv.size(), 2U);
   EXPECT_EQ(manifest->version.timeout, Millis(2500));

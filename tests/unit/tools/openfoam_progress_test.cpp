@@ -89,11 +89,13 @@ TEST(OpenfoamProgress, NeverFallsWhenAnotherProgramStartsOver) {
 
 TEST(OpenfoamProgress, IgnoresNonsense) {
   OpenfoamProgress progress(1.0);
-  const auto fed = feed(progress,
-                        "Time = \nTime = s\nTime = now\nTime = nan\nCreate mesh for time = \n"
-                        "Solving for , Initial residual = 1\nSolving for p, Initial residual = x\n"
-                        ", Initial residual = 1 Solving for p\nSolving for \xff\n");
+  const auto fed =
+      feed(progress,
+           "Time = \nTime = s\nTime = now\nTime = nan\nCreate mesh for time = \n"
+           "Solving for , Initial residual = 1\nSolving for p, Initial residual = x\n"
+           ", Initial residual = 1 Solving for p\nSolving for \xff, Initial residual = 1\n");
   EXPECT_THAT(fed.percents, IsEmpty());
+  EXPECT_THAT(fed.metrics, IsEmpty());
   OpenfoamProgress err(1.0);
   EXPECT_THAT(feed(err, "Time = 1\n", LogStream::err).percents, IsEmpty());
 }

@@ -79,6 +79,17 @@ TEST(ScriptFolders, StaysInsideItsFolders) {
   EXPECT_THAT(listing.remarks, ElementsAre(HasSubstr("out.py leads out")));
 }
 
+TEST(ScriptFolders, DoesNotListNamesThatCannotBeShown) {
+  const TemporaryFolder folder;
+  folder.write("new\nline.py", "");
+  folder.write("bytes\xff.py", "");
+  folder.write("good.py", "");
+  const auto listing = ScriptFolders({folder.path()}, {"*"}).list();
+  EXPECT_THAT(names_of(listing), ElementsAre("good.py"));
+  EXPECT_THAT(listing.remarks,
+              testing::UnorderedElementsAre(HasSubstr("new?line.py"), HasSubstr("bytes?.py")));
+}
+
 TEST(ScriptFolders, AcceptsAFolderThatIsItselfALink) {
   const TemporaryFolder folder;
   folder.write("real/a.py", "");

@@ -34,6 +34,13 @@ TEST(NearestName, FindsTypingErrorsButNotOtherNames) {
   EXPECT_EQ(nearest_name("", names), "");
 }
 
+TEST(Printable, ReplacesWhatIsNotPrintableAscii) {
+  EXPECT_EQ(printable("a b~"), "a b~");
+  EXPECT_EQ(printable("a\n\xc3\xbc\x7f"), "a????");
+  EXPECT_TRUE(is_printable("a b"));
+  EXPECT_FALSE(is_printable("a\tb"));
+}
+
 TEST(Enumerate, EndsLongListsWithAnEllipsis) {
   EXPECT_EQ(enumerate({}, 2), "");
   EXPECT_EQ(enumerate({"a", "b"}, 2), "a, b");

@@ -239,6 +239,20 @@ TEST_F(ToolPlan, TakesGraceAndMemoryFromTheTaskFirst) {
   EXPECT_EQ(tool.plan(task, {}, context_)->memory_limit_bytes, 99U);
 }
 
+TEST_F(ToolPlan, LetsAScriptBeTheProgram) {
+  const auto tool = make(
+      "name='t'\n[version]\ntext='1'\n[command]\nargv=['{script}', 'x']\n"
+      "[scripts]\nfolders=['scripts']\ninline=true\n");
+  EXPECT_EQ(tool.plan(spec(), {}, context_)->argv.at(0),
+            (folder_.path() / "scripts/run.sh").string());
+  auto from_task = spec("mine.sh");
+  from_task.inline_script = Payload("#!/bin/sh\n");
+  const auto plan = tool.plan(from_task, {}, context_);
+  ASSERT_TRUE(plan) << plan.error().text;
+  EXPECT_THAT(plan->argv, ElementsAre("/attempts/1/mine.sh", "x"));
+  EXPECT_TRUE(plan->files.at(0).executable);
+}
+
 TEST_F(ToolPlan, SaysWhenTheProgramHasGone) {
   const auto program = folder_.write("bin/once", "#!/bin/sh\n", true);
   const auto tool = make("name='t'\n[version]\ntext='1'\n[command]\nargv=['{toolbox}/bin/once']\n");

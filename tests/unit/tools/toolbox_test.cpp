@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "tests/unit/tools/temporary_folder.hpp"
 #include "worker/tools/manifest.hpp"
 #include "worker/tools/script_folders.hpp"
 
@@ -26,6 +27,19 @@ TEST(Toolbox, HoldsValidManifestsWithScripts) {
     names.insert(manifest->name);
   }
   EXPECT_EQ(names, (std::set<std::string>{"fenicsx", "lammps", "openfoam", "python", "shell"}));
+}
+
+// The manifest that docs/tools.md begins with, taken out of its text.
+TEST(ToolsDocument, ShowsAValidManifest) {
+  const std::string text = read_text(TASKPIPE_TOOLS_DOCUMENT);
+  const std::string begin = "```toml\n";
+  const auto from = text.find(begin);
+  ASSERT_NE(from, std::string::npos);
+  const auto end = text.find("```", from + begin.size());
+  const auto manifest = parse_manifest(text.substr(from + begin.size(), end - from - begin.size()),
+                                       "/etc/taskpipe/tools/heat.toml");
+  ASSERT_TRUE(manifest) << manifest.error().text;
+  EXPECT_EQ(manifest->name, "heat");
 }
 
 }  // namespace
