@@ -60,12 +60,13 @@ class Process:
         self._reader.start()
 
     def _read(self):
-        for raw in self.child.stdout:
-            self._log.write(raw)
-            self._log.flush()
-            with self._changed:
-                self.lines.append(raw.decode(errors="replace").rstrip("\n"))
-                self._changed.notify_all()
+        with self.child.stdout as output, self._log as log:
+            for raw in output:
+                log.write(raw)
+                log.flush()
+                with self._changed:
+                    self.lines.append(raw.decode(errors="replace").rstrip("\n"))
+                    self._changed.notify_all()
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -108,7 +109,6 @@ class Process:
     def _reap(self):
         code = self.child.wait()
         self._reader.join(STOP_LIMIT_S)
-        self._log.close()
         return code
 
 

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Real processes through restarts: of the broker while a tool runs, of the worker while it drains."""
+
+import os
+import pathlib
+import signal
+import sys
+import threading
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "support"))
+from cluster import Cluster, process_state, wait_until  # noqa: E402
+
+BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
+GATED = """
+echo $$ > "$SIM_PID_FILE"
+echo "taskpipe-progress 50 waiting at the gate"
+while [ ! -e "$SIM_GATE" ]; do sleep 0.05; done
+echo "through the gate"
+"""
+
+
+class Restart(unittest.TestCase):
+    def setUp(self):
+        self.cluster = Cluster(BIN_DIR)
+        self.cluster.__enter__()
+        self.addCleanup(self.cluster.__exit__, None, None, None)
+        self.cluster.start_broker()
+        self.cluster.start_worker("w0")
+        self.script = self.cluster.folder / "gated.sh"
+        self.script.write_text(GATED)
+        self.gate = self.cluster.folder / "gate"
+        self.pid_file = self.cluster.folder / "pid"
+
+    def submit_gated(self):
+        done = self.cluster.run("taskpipe", "submit", "shell", "--script", self.script, "-p",
+                                f"gate={self.gate}", "-p", f"pid_file={self.pid_file}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        task = done.stdout.strip()
+        wait_until(lambda: self.pid_file.exists() and self.pid_file.read_text().strip(),
+                   "the tool has started")
+        return task, int(self.pid_file.read_text())
+
+    def test_a_running_tool_survives_a_killed_broker_and_is_not_started_again(self):
+        task, pid = self.submit_gated()
+        self.cluster.broker.kill()
+        self.assertIn(process_state(pid), ("S", "R"), "the tool must not notice")
+        self.cluster.start_broker()
+        self.cluster.broker.wait_for("worker 'w0' on ")
+        self.gate.touch()
+        done = self.cluster.run("taskpipe", "wait", task)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        row = self.cluster.cli("status", task)
+        row = row[0] if isinstance(row, list) else row
+        self.assertEqual(row["state"], "SUCCESS")
+        self.assertEqual(int(self.pid_file.read_text()), pid, "it was started a second time")
+
+    def test_a_result_made_while_the_broker_is_away_is_delivered_later(self):
+        task, pid = self.submit_gated()
+        self.cluster.broker.kill()
+        self.gate.touch()
+        wait_until(lambda: process_state(pid) in (None, "Z"), "the tool has ended")
+        self.cluster.start_broker()
+        done = self.cluster.run("taskpipe", "wait", task)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_waiting_client_outlives_the_broker(self):
+        task, _ = self.submit_gated()
+        result = {}
+        waiter = threading.Thread(
+            target=lambda: result.update(done=self.cluster.run("taskpipe", "wait", task)))
+        waiter.start()
+        self.cluster.broker.kill()
+        self.cluster.start_broker()
+        self.gate.touch()
+        waiter.join(60)
+        self.assertFalse(waiter.is_alive(), self.cluster.broker.tail())
+        self.assertEqual(result["done"].returncode, 0, result["done"].stderr)
+
+    def test_sigterm_lets_a_worker_finish_what_it_runs(self):
+        task, _ = self.submit_gated()
+        worker = self.cluster.workers["w0"]
+        worker.child.send_signal(signal.SIGTERM)
+        worker.wait_for("asked to stop")
+        self.gate.touch()
+        self.assertEqual(worker.child.wait(60), 0, worker.tail())
+        self.assertEqual(self.cluster.run("taskpipe", "wait", task).returncode, 0)
+
+    def test_a_killed_worker_leaves_nothing_behind(self):
+        _, pid = self.submit_gated()
+        self.cluster.workers["w0"].kill()
+        wait_until(lambda: process_state(pid) in (None, "Z"), "the tool is gone with its worker")
+
+    def test_cancel_ends_a_running_tool(self):
+        task, pid = self.submit_gated()
+        done = self.cluster.run("taskpipe", "cancel", task)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        wait_until(lambda: process_state(pid) in (None, "Z"), "the tool is gone")
+        waited = self.cluster.run("taskpipe", "wait", task)
+        self.assertEqual(waited.returncode, 1, waited.stdout + waited.stderr)
+        self.assertIn("REVOKED", waited.stdout + waited.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
