@@ -50,8 +50,7 @@ class Restart(unittest.TestCase):
         self.gate.touch()
         done = self.cluster.run("taskpipe", "wait", task)
         self.assertEqual(done.returncode, 0, done.stderr)
-        row = self.cluster.cli("status", task)
-        row = row[0] if isinstance(row, list) else row
+        (row,) = self.cluster.cli("status", task)["tasks"]
         self.assertEqual(row["state"], "SUCCESS")
         self.assertEqual(int(self.pid_file.read_text()), pid, "it was started a second time")
 
