@@ -93,7 +93,8 @@ int serve(const BrokerOptions& options, std::vector<std::string> warnings,
   }
   Effects effects;
   const Now now = process::read_clock();
-  core.start(recovery.highest_epoch.next(), uuid, {watermark, history->last_arrival()}, now, effects);
+  core.start(recovery.highest_epoch.next(), uuid, {watermark, history->last_arrival()}, now,
+             effects);
   if (recovery.cut_bytes > 0) {
     logger.warning("cut the torn tail of the journal; nothing acknowledged was in it",
                    {{"records", std::to_string(recovery.cut_records)},

@@ -7,7 +7,7 @@
 namespace taskpipe::limits {
 
 // --- Wire ---------------------------------------------------------------------------------------
-inline constexpr std::size_t kMaxFrameBytes = 4U << 20U;  // ZMQ_MAXMSGSIZE: one frame
+inline constexpr std::size_t kMaxFrameBytes = 4U << 20U;     // ZMQ_MAXMSGSIZE: one frame
 inline constexpr std::size_t kMaxMessageBytes = 16U << 20U;  // all frames of one message
 inline constexpr std::size_t kMaxPayloadBytes =
     (4U << 20U) - 1024;                                      // params, inline script, result
@@ -80,8 +80,8 @@ inline constexpr std::size_t kMaxForwardedFetches = 4096;        // FETCHes aske
 inline constexpr std::uint64_t kSegmentBytes = 64ULL << 20U;
 inline constexpr std::uint64_t kMinSegmentBytes = 16ULL << 10U;
 inline constexpr std::uint64_t kMaxSegmentBytes = 1ULL << 30U;
-inline constexpr std::size_t kReserveSegments = 1;    // kept for results and cancels
-inline constexpr std::size_t kMaxSpareSegments = 4;   // recycled ones beyond that are deleted
+inline constexpr std::size_t kReserveSegments = 1;   // kept for results and cancels
+inline constexpr std::size_t kMaxSpareSegments = 4;  // recycled ones beyond that are deleted
 inline constexpr std::size_t kMaxRecordBytes = 1ULL << 30U;     // encoded; a larger one is refused
 inline constexpr std::size_t kJournalBatchBytes = 1U << 20U;    // a batch is closed at this size
 inline constexpr std::size_t kMaxIdleBufferBytes = 16U << 20U;  // of an empty journal buffer
@@ -138,9 +138,9 @@ inline constexpr std::uint32_t kResendMaxMs = 30'000;
 inline constexpr std::size_t kMaxFollowedById = 64;  // beyond that a client follows whole tools
 inline constexpr std::uint32_t kRequestTimeoutMs = 30'000;  // default of submits, queries, cancels
 inline constexpr std::int64_t kMaxCallTimeoutMs = 315'360'000'000;  // ten years
-inline constexpr std::uint32_t kClientLingerMs = 2000;      // default and most
-inline constexpr std::size_t kMaxUnacknowledgedSubmits = 262'144;  // then submit_async waits
-inline constexpr std::uint32_t kListPageRows = 500;                // of one page of a listing
+inline constexpr std::uint32_t kClientLingerMs = 2000;              // default and most
+inline constexpr std::size_t kMaxUnacknowledgedSubmits = 262'144;   // then submit_async waits
+inline constexpr std::uint32_t kListPageRows = 500;                 // of one page of a listing
 inline constexpr std::size_t kMaxQueuedEvents = 8192;  // messages waiting for a slow callback
 inline constexpr std::size_t kMaxUnreadLogBytes = 1U << 20U;  // of a followed log, then it pauses
 inline constexpr std::size_t kMaxWorkflowPartsInFlight =
