@@ -115,7 +115,7 @@ struct LookupResumer {
   void operator()(lookup::Waiting& w) const { resume_wait(turn, w, answer.tasks); }
   void operator()(lookup::WaitingWorkflows& w) const { resume_wait(turn, w, answer.workflows); }
   void operator()(lookup::Querying& w) const { resume_query(turn, w, answer); }
-  void operator()(lookup::Cancelling& w) const { resume_cancel(turn, w, answer.tasks); }
+  void operator()(lookup::Cancelling& w) const { resume_cancel(turn, w, answer); }
   void operator()(lookup::Fetching& w) const { resume_fetch(turn, w, answer.tasks); }
 };
 

@@ -12,6 +12,7 @@ namespace {
 struct CancelPlan {
   CancelAck ack;
   std::vector<TaskId> missing;
+  std::vector<WorkflowId> missing_workflows;
   std::vector<record::FinishedItem> ended;
   record::CancelRequested requested;
   std::map<WorkerSlot, Kill> kills;
@@ -72,6 +73,35 @@ void send_ack(Turn& turn, const Session& session, Correlation correlation, Cance
   } while (at < ack.items.size());
 }
 
+// Workflows that are not in memory have ended, or never were.
+void finish_cancel(Turn& turn, const Session& session, lookup::Cancelling& waiting) {
+  if (waiting.missing_workflows.empty()) {
+    send_ack(turn, session, waiting.correlation, std::move(waiting.ack));
+    return;
+  }
+  const Correlation correlation = waiting.correlation;
+  std::vector<WorkflowId> missing = waiting.missing_workflows;
+  ask_history(turn, session, correlation, std::move(waiting),
+              HistoryLookup::Workflows{std::move(missing)});
+}
+
+void add_ended_workflows(Turn& turn, const Session& session, lookup::Cancelling& waiting,
+                         const std::vector<FinishedWorkflow>& found) {
+  const std::string& owner = turn.state.owners.name(session.owner);
+  for (const WorkflowId& id : waiting.missing_workflows) {
+    const auto row = std::find_if(found.begin(), found.end(), [&](const FinishedWorkflow& w) {
+      return w.id == id && w.owner == owner;
+    });
+    if (row == found.end()) {
+      turn.refuse(session, waiting.correlation, ErrorCode::unknown_task,
+                  "there is no workflow " + id.to_string(), "workflow_id");
+      return;
+    }
+    for (const TaskId& task : row->tasks) waiting.ack.items.push_back({task, ErrorCode::ok, false});
+  }
+  send_ack(turn, session, waiting.correlation, std::move(waiting.ack));
+}
+
 }  // namespace
 
 void on_cancel(Turn& turn, Session& session, Correlation correlation, const Cancel& cancel) {
@@ -82,35 +112,45 @@ void on_cancel(Turn& turn, Session& session, Correlation correlation, const Canc
   for (const TaskId& id : cancel.tasks) plan_cancel(state, session, id, cancel.grace_ms, plan);
   for (const WorkflowId& id : cancel.workflows) {
     const WorkflowSlot slot = state.workflows.find(id);
-    if (slot.value() == kNoSlot || state.workflows[slot].owner != session.owner) continue;
+    if (slot.value() == kNoSlot || state.workflows[slot].owner != session.owner) {
+      plan.missing_workflows.push_back(id);
+      continue;
+    }
     for (const Member& member : state.workflows[slot].members) {
-      if (!member.ended) plan_cancel(state, session, member.id, cancel.grace_ms, plan);
+      if (member.ended) {
+        plan.ack.items.push_back({member.id, ErrorCode::ok, false});
+      } else {
+        plan_cancel(state, session, member.id, cancel.grace_ms, plan);
+      }
     }
   }
   carry_out(turn, plan);
-  if (plan.missing.empty()) {
-    send_ack(turn, session, correlation, std::move(plan.ack));
+  lookup::Cancelling waiting{session.id, correlation, std::move(plan.ack), std::move(plan.missing),
+                             std::move(plan.missing_workflows)};
+  if (waiting.missing.empty()) {
+    finish_cancel(turn, session, waiting);
     return;
   }
-  std::vector<TaskId> missing = plan.missing;
-  ask_history(
-      turn, session, correlation,
-      lookup::Cancelling{session.id, correlation, std::move(plan.ack), std::move(plan.missing)},
-      HistoryLookup::Tasks{std::move(missing)});
+  std::vector<TaskId> missing = waiting.missing;
+  ask_history(turn, session, correlation, std::move(waiting),
+              HistoryLookup::Tasks{std::move(missing)});
 }
 
-void resume_cancel(Turn& turn, lookup::Cancelling& waiting,
-                   const std::vector<FinishedTask>& found) {
+void resume_cancel(Turn& turn, lookup::Cancelling& waiting, const command::LookupAnswered& answer) {
   Session* session = turn.state.sessions.find(waiting.session);
   if (session == nullptr) return;
   const std::string& owner = turn.state.owners.name(session->owner);
-  for (const TaskId& id : waiting.missing) {
-    const bool known = std::any_of(found.begin(), found.end(), [&](const FinishedTask& task) {
-      return task.id == id && task.owner == owner;
-    });
+  if (waiting.missing.empty()) {
+    add_ended_workflows(turn, *session, waiting, answer.workflows);
+    return;
+  }
+  for (const TaskId& id : std::exchange(waiting.missing, {})) {
+    const bool known =
+        std::any_of(answer.tasks.begin(), answer.tasks.end(),
+                    [&](const FinishedTask& task) { return task.id == id && task.owner == owner; });
     waiting.ack.items.push_back({id, known ? ErrorCode::ok : ErrorCode::unknown_task, false});
   }
-  send_ack(turn, *session, waiting.correlation, std::move(waiting.ack));
+  finish_cancel(turn, *session, waiting);
 }
 
 }  // namespace taskpipe::broker

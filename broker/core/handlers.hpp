@@ -78,7 +78,7 @@ void on_health(Turn& turn, Session& session, Correlation correlation);
 
 // --- cancel.cpp ---------------------------------------------------------------------------------
 void on_cancel(Turn& turn, Session& session, Correlation correlation, const Cancel& cancel);
-void resume_cancel(Turn& turn, lookup::Cancelling& waiting, const std::vector<FinishedTask>& found);
+void resume_cancel(Turn& turn, lookup::Cancelling& waiting, const command::LookupAnswered& answer);
 
 // --- log_fetch.cpp ------------------------------------------------------------------------------
 void on_log(Turn& turn, Session& session, const Log& log);

@@ -98,6 +98,7 @@ void on_carry_forward(Turn& turn, const command::CarryForward& command) {
 
 void on_history_committed(Turn& turn, Lsn watermark) {
   State& state = turn.state;
+  state.history_watermark = watermark;
   while (!state.ended_tasks.empty()) {
     const TaskSlot slot = state.ended_tasks.front();
     const Task& task = state.tasks[slot];

@@ -15,6 +15,12 @@ namespace {
 constexpr char kMemoryCursor = 'm';
 constexpr char kHistoryCursor = 'h';
 
+// "h<watermark>:<cursor>": goes on in the history with its own cursor, among what had left memory
+// by then.
+std::string history_cursor(Lsn watermark, const std::string& cursor) {
+  return kHistoryCursor + std::to_string(watermark.value()) + ":" + cursor;
+}
+
 TaskRow row_of(const State& state, TaskSlot slot) {
   const Task& task = state.tasks[slot];
   const TaskEvent event = task_event(state, slot, WallTime{});
@@ -72,7 +78,7 @@ bool matches(const State& state, const Task& task, const Session& session,
 
 void query_by_id(Turn& turn, Session& session, Correlation correlation, const Query& query) {
   State& state = turn.state;
-  lookup::Querying waiting{session.id, correlation, query, {}, {}};
+  lookup::Querying waiting{session.id, correlation, query, state.history_watermark, {}, {}};
   for (const TaskId& id : query.filter.tasks) {
     const TaskSlot slot = state.tasks.find(id);
     if (slot.value() == kNoSlot) {
@@ -113,9 +119,14 @@ void ask_listing(Turn& turn, Session& session, Correlation correlation, lookup::
 
 void query_listing(Turn& turn, Session& session, Correlation correlation, const Query& query) {
   State& state = turn.state;
-  lookup::Querying waiting{session.id, correlation, query, {}, {}};
+  lookup::Querying waiting{session.id, correlation, query, state.history_watermark, {}, {}};
   if (!query.cursor.empty() && query.cursor[0] == kHistoryCursor) {
-    ask_listing(turn, session, correlation, std::move(waiting), query.cursor.substr(1),
+    const auto colon = query.cursor.find(':');
+    std::uint64_t watermark = 0;
+    std::from_chars(query.cursor.data() + 1, query.cursor.data() + query.cursor.size(), watermark);
+    waiting.watermark = Lsn(watermark);
+    ask_listing(turn, session, correlation, std::move(waiting),
+                colon == std::string::npos ? std::string() : query.cursor.substr(colon + 1),
                 query.limit);
     return;
   }
@@ -136,7 +147,7 @@ void query_listing(Turn& turn, Session& session, Correlation correlation, const 
   if (only_live) {
     turn.send(session, correlation, std::move(waiting.rows));
   } else if (left == 0) {
-    waiting.rows.next = std::string(1, kHistoryCursor);
+    waiting.rows.next = history_cursor(waiting.watermark, "");
     turn.send(session, correlation, std::move(waiting.rows));
   } else {
     ask_listing(turn, session, correlation, std::move(waiting), "", left);
@@ -163,10 +174,10 @@ void resume_query(Turn& turn, lookup::Querying& waiting, const command::LookupAn
   const std::string& owner = state.owners.name(session->owner);
   if (waiting.missing.empty()) {
     for (const auto& task : answer.tasks) {
-      // What memory still holds was listed from there.
-      if (state.tasks.find(task.id).value() == kNoSlot) waiting.rows.rows.push_back(row_of(task));
+      // What was in memory when the listing left it behind was listed from there.
+      if (task.terminal_lsn <= waiting.watermark) waiting.rows.rows.push_back(row_of(task));
     }
-    if (!answer.next.empty()) waiting.rows.next = kHistoryCursor + answer.next;
+    if (!answer.next.empty()) waiting.rows.next = history_cursor(waiting.watermark, answer.next);
     turn.send(*session, waiting.correlation, std::move(waiting.rows));
     return;
   }

@@ -61,6 +61,7 @@ struct Querying {
   SessionId session;
   Correlation correlation;
   Query query;
+  Lsn watermark;                // what ended above it was found in memory
   Rows rows;                    // found in memory
   std::vector<TaskId> missing;  // asked for by id
 };
@@ -69,6 +70,7 @@ struct Cancelling {
   Correlation correlation;
   CancelAck ack;  // what memory knew
   std::vector<TaskId> missing;
+  std::vector<WorkflowId> missing_workflows;
 };
 struct Fetching {
   SessionId session;
@@ -144,6 +146,7 @@ struct State {
   // Ended, not yet known to be in the history; in the order of their terminal records.
   std::deque<TaskSlot> ended_tasks;
   std::deque<WorkflowSlot> ended_workflows;
+  Lsn history_watermark;         // what ended at or below it has left memory
   std::uint64_t live_bytes = 0;  // about what the tasks in memory take in the journal
   std::uint64_t running = 0;
   std::uint64_t finished = 0;  // since the start
