@@ -320,20 +320,5 @@ TEST_F(SubmitTest, ForgottenCallsAreNeitherSentNorAnswered) {
   EXPECT_TRUE(sent<Submit>(run_for(Millis(5000))).empty());
 }
 
-// --- Workflows
-
-command::UploadWorkflow workflow(std::size_t count) {
-  command::UploadWorkflow upload;
-  upload.id = WorkflowId(5, 5);
-  upload.name = "w";
-  upload.tasks = tasks(1, count);
-  upload.dependencies.resize(count);
-  return upload;
-}
-
-WorkflowAck received(std::uint32_t count, Error error = {}) {
-  return WorkflowAck{WorkflowId(5, 5), count, std::move(error)};
-}
-
 }  // namespace
 }  // namespace taskpipe::client::testing

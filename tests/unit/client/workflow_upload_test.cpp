@@ -6,6 +6,19 @@ namespace {
 
 using WorkflowUploadTest = SessionHarness;
 
+command::UploadWorkflow workflow(std::size_t count) {
+  command::UploadWorkflow upload;
+  upload.id = WorkflowId(5, 5);
+  upload.name = "w";
+  upload.tasks = tasks(1, count);
+  upload.dependencies.resize(count);
+  return upload;
+}
+
+WorkflowAck received(std::uint32_t count, Error error = {}) {
+  return WorkflowAck{WorkflowId(5, 5), count, std::move(error)};
+}
+
 TEST_F(WorkflowUploadTest, WorkflowsTravelInPartsWithinABoundedWindow) {
   connect();
   const std::size_t total = 256 * (limits::kMaxWorkflowPartsInFlight + 2);
