@@ -2,7 +2,7 @@
 #
 #   taskpipe_library(NAME SOURCES a.cpp … DEPS public targets … PRIVATE_DEPS hidden targets …)
 #   taskpipe_executable(NAME SOURCES … DEPS …)
-#   taskpipe_test(NAME SOURCES … DEPS … LABELS unit [TIMEOUT seconds])
+#   taskpipe_test(NAME SOURCES … DEPS … LABELS unit [TIMEOUT seconds] [PROPERTIES name value …])
 #
 # DEPS of a library are what its headers show; everything else is PRIVATE_DEPS, so that the build
 # itself proves the direction of dependencies.
@@ -21,14 +21,14 @@ function(taskpipe_executable name)
 endfunction()
 
 function(taskpipe_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;DEPS;LABELS;PROPERTIES" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE taskpipe_flags ${arg_DEPS} GTest::gmock GTest::gtest_main)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
-    PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+    PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} ${arg_PROPERTIES})
 endfunction()
 
 # A test in Python (standard library only) that drives the built programs: it finds them in
