@@ -15,6 +15,13 @@ constexpr std::string_view kLockName = "/lock";
 // Active, next and reserve: fewer cannot keep the promise about results and cancels.
 constexpr std::uint64_t kMinSegments = 2 + limits::kReserveSegments;
 
+std::string parent_of(const std::string& path) {
+  const std::size_t name_end = path.find_last_not_of('/');
+  const std::size_t slash = path.rfind('/', name_end);
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 Error unusable(const DiskFault& fault, const std::string& folder) {
   const char* remedy = fault.is_full()
                            ? "; free space there, or choose another data folder"
@@ -66,8 +73,7 @@ tl::expected<std::unique_ptr<SegmentFiles>, Error> SegmentFiles::open(
     Disk& disk, const SegmentLogOptions& options) {
   if (auto error = check_options(options)) return tl::unexpected(std::move(*error));
   std::unique_ptr<SegmentFiles> files(new SegmentFiles(disk, options));
-  const auto made =
-      disk.make_folder(options.folder).and_then([&] { return disk.make_folder(files->folder_); });
+  const auto made = files->make_folders();
   if (!made) return tl::unexpected(unusable(made.error(), files->folder_));
   auto lock = disk.lock(files->folder_ + std::string(kLockName));
   if (!lock) {
@@ -79,6 +85,15 @@ tl::expected<std::unique_ptr<SegmentFiles>, Error> SegmentFiles::open(
   const auto stock = files->take_stock();
   if (!stock) return tl::unexpected(unusable(stock.error(), files->folder_));
   return files;
+}
+
+// A folder that was made a moment ago is forgotten with everything in it unless its parent is
+// synced. The parent of the data folder may be closed to us; whoever made that folder knew.
+DiskResult<> SegmentFiles::make_folders() {
+  if (auto done = disk_.make_folder(options_.folder); !done) return done;
+  if (auto done = disk_.make_folder(folder_); !done) return done;
+  [[maybe_unused]] const auto best_effort = disk_.sync_folder(parent_of(options_.folder));
+  return disk_.sync_folder(options_.folder);
 }
 
 DiskResult<> SegmentFiles::take_stock() {

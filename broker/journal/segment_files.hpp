@@ -76,6 +76,7 @@ class SegmentFiles {
   };
 
   SegmentFiles(Disk& disk, const SegmentLogOptions& options);
+  [[nodiscard]] DiskResult<> make_folders();
   [[nodiscard]] DiskResult<> take_stock();
   [[nodiscard]] DiskResult<> keep_or_remove_spare(std::uint64_t number);
   [[nodiscard]] DiskResult<> begin_making(std::uint64_t bytes);

@@ -45,6 +45,7 @@ SegmentJournal::SegmentJournal(const SegmentLogOptions& options, std::unique_ptr
                                Hooks hooks)
     : durability_(options.durability),
       reserve_bytes_(options.reserve_bytes()),
+      max_backlog_bytes_(options.max_backlog_bytes),
       hooks_(std::move(hooks)),
       recovery_(log->recovery()),
       epoch_(recovery_.highest_epoch),
@@ -105,7 +106,7 @@ JournalUsage SegmentJournal::usage() const {
   JournalUsage usage = usage_;
   const std::uint64_t backlog = front_.size_bytes() + writing_bytes_;
   usage.accepts_submits = !failed_.load(std::memory_order_relaxed) &&
-                          backlog <= limits::kMaxJournalBacklogBytes &&
+                          backlog <= max_backlog_bytes_ &&
                           headroom_bytes_ > reserve_bytes_ + backlog;
   return usage;
 }
@@ -184,9 +185,9 @@ SegmentLog::Status SegmentJournal::perform(const Round& round) {
   SegmentLog::Status status;
   if (round.commit) status = commit();
   if (status && round.release > released_) {
-    status = log_->release_before(round.release);
-    released_ = round.release;
-    maintenance_due_ = true;
+    const auto more = log_->release_before(round.release, 1);
+    if (!more) return tl::unexpected(more.error());
+    if (!*more) released_ = round.release;
   }
   if (status) status = check_space();
   if (status && !round.stop) {

@@ -90,6 +90,7 @@ class SegmentJournal final : public Journal {
 
   const Durability durability_;
   const std::uint64_t reserve_bytes_;
+  const std::uint64_t max_backlog_bytes_;
   const Hooks hooks_;
   const RecoveryReport recovery_;
 

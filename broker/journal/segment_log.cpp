@@ -143,25 +143,35 @@ DiskResult<> SegmentLog::sync_all() {
 
 // --- Releasing ----------------------------------------------------------------------------------
 
-SegmentLog::Status SegmentLog::release_before(Lsn lsn) {
+tl::expected<bool, Error> SegmentLog::release_before(Lsn lsn, std::size_t max_segments) {
   if (failure_) return tl::unexpected(*failure_);
-  return settle(release(lsn));
+  const auto more = release(lsn, max_segments);
+  if (!more) return tl::unexpected(remember(more.error()));
+  return *more;
 }
 
-DiskResult<> SegmentLog::release(Lsn lsn) {
-  bool released = false;
+DiskResult<bool> SegmentLog::release(Lsn lsn, std::size_t max_segments) {
+  std::size_t released = 0;
+  bool more = false;
   while (chain_.size() > 1 && chain_.front().last < lsn) {
     if (!later_record_is_durable()) {
       // Without fsync durability nothing has been synced yet: what replaces the segment must be.
-      if (auto done = sync_all(); !done) return done;
+      if (auto done = sync_all(); !done) return tl::unexpected(done.error());
       if (!later_record_is_durable()) break;
     }
+    more = released == max_segments;
+    if (more) break;
     const Segment& oldest = chain_.front();
-    if (auto done = files_->recycle(oldest.generation, oldest.file_bytes); !done) return done;
+    if (auto done = files_->recycle(oldest.generation, oldest.file_bytes); !done) {
+      return tl::unexpected(done.error());
+    }
     chain_.pop_front();
-    released = true;
+    ++released;
   }
-  return released ? files_->refresh_space() : DiskResult<>();
+  if (released != 0) {
+    if (auto done = files_->refresh_space(); !done) return tl::unexpected(done.error());
+  }
+  return more;
 }
 
 bool SegmentLog::later_record_is_durable() const {

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -48,9 +49,11 @@ class SegmentLog {
   [[nodiscard]] Status write(BatchBuffer& group);
   // Everything written is on the medium afterwards.
   [[nodiscard]] Status sync();
-  // Recycles whole segments that end below `lsn`, oldest first; never the last one that holds a
-  // durable record.
-  [[nodiscard]] Status release_before(Lsn lsn);
+  // Recycles at most `max_segments` whole segments that end below `lsn`, oldest first; never the
+  // last one that holds a durable record. Returns whether more could be recycled. Some milliseconds
+  // each.
+  [[nodiscard]] tl::expected<bool, Error> release_before(
+      Lsn lsn, std::size_t max_segments = std::numeric_limits<std::size_t>::max());
   // One bounded step (about `budget_bytes` of zeros) towards a next segment and the reserve.
   // Returns whether more is to be done.
   [[nodiscard]] tl::expected<bool, Error> maintain(std::uint64_t budget_bytes);
@@ -74,7 +77,7 @@ class SegmentLog {
   [[nodiscard]] DiskResult<> write_batches(BatchBuffer& group);
   [[nodiscard]] DiskResult<> rotate(std::uint64_t batch_bytes);
   [[nodiscard]] DiskResult<> sync_all();
-  [[nodiscard]] DiskResult<> release(Lsn lsn);
+  [[nodiscard]] DiskResult<bool> release(Lsn lsn, std::size_t max_segments);
   [[nodiscard]] DiskResult<> write_closing_note();
   [[nodiscard]] bool later_record_is_durable() const;
   [[nodiscard]] Status settle(const DiskResult<>& done);

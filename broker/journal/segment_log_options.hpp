@@ -26,6 +26,8 @@ struct SegmentLogOptions {
   // Submits are refused when the journal's files would need more than this; 0 = the file system
   // decides. Results and cancels may exceed it rather than end the broker.
   std::uint64_t max_bytes = 0;
+  // Submits are refused while more than this has been appended but not yet written.
+  std::uint64_t max_backlog_bytes = limits::kMaxJournalBacklogBytes;
   std::size_t max_spares = limits::kMaxSpareSegments;
   Durability durability = Durability::fsync;
   // Of the segments' salts: random in production. A simulation fixes it, but must give each start

@@ -16,7 +16,8 @@
 
 namespace taskpipe::broker {
 
-// Receives every retained record, in order. An error refuses the start.
+// Receives every retained record, in order; before a start that is refused in the end, some of
+// them.
 using ReplayCallback = std::function<void(Lsn, Record&&)>;
 
 struct RecoveryReport {

@@ -1,11 +1,13 @@
 #include "tests/support/fake_disk.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <utility>
+
+#include "tests/support/fake_inode.hpp"
 
 namespace taskpipe::testing {
 
@@ -14,66 +16,20 @@ using broker::DiskResult;
 
 namespace {
 
-using Sector = std::array<std::byte, FakeDisk::kSectorBytes>;
-
 tl::unexpected<DiskFault> fault(int code, const std::string& text) {
   return tl::unexpected(DiskFault{code, text + " (fake disk, errno " + std::to_string(code) + ")"});
 }
 
-std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
-
-Sector sector_of(const std::vector<std::byte>& bytes, std::size_t index) {
-  Sector sector{};
-  const std::size_t begin = index * sector.size();
-  if (begin < bytes.size()) {
-    std::memcpy(sector.data(), bytes.data() + begin, std::min(sector.size(), bytes.size() - begin));
-  }
-  return sector;
-}
-
-void put_sector(std::vector<std::byte>& bytes, std::size_t index, const Sector& sector) {
-  const std::size_t begin = index * sector.size();
-  if (begin >= bytes.size()) return;
-  std::memcpy(bytes.data() + begin, sector.data(), std::min(sector.size(), bytes.size() - begin));
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
 }  // namespace
 
-struct FakeDisk::Inode {
-  std::vector<std::byte> seen;
-  std::vector<std::byte> durable;
-  std::map<std::size_t, std::vector<Sector>> pending;  // versions by sector since the last sync
-
-  void write(std::uint64_t offset, std::span<const std::byte> bytes) {
-    if (bytes.empty()) return;
-    const auto begin = static_cast<std::size_t>(offset);
-    if (seen.size() < begin + bytes.size()) seen.resize(begin + bytes.size());
-    std::memcpy(seen.data() + begin, bytes.data(), bytes.size());
-    const std::size_t last = (begin + bytes.size() - 1) / kSectorBytes;
-    for (std::size_t i = begin / kSectorBytes; i <= last; ++i) {
-      pending[i].push_back(sector_of(seen, i));
-    }
-  }
-  void sync() {
-    durable.resize(seen.size());
-    for (const auto& [index, versions] : pending) put_sector(durable, index, versions.back());
-    pending.clear();
-  }
-  void lose_power(std::uint64_t seed, std::mt19937_64& random) {
-    if (seed == 1 || (seed != 0 && random() % 2 == 0)) durable.resize(seen.size());
-    for (const auto& [index, versions] : pending) {
-      if (seed == 0) continue;
-      const std::size_t choice = seed == 1 ? versions.size() : random() % (versions.size() + 1);
-      if (choice > 0) put_sector(durable, index, versions[choice - 1]);
-    }
-    pending.clear();
-    seen = durable;
-  }
-};
-
 class FakeDisk::File final : public broker::DiskFile {
  public:
-  File(FakeDisk& disk, std::shared_ptr<Inode> inode, std::string path)
+  File(FakeDisk& disk, std::shared_ptr<FakeInode> inode, std::string path)
       : disk_(disk), inode_(std::move(inode)), path_(std::move(path)), boot_(disk.boot_) {}
 
   DiskResult<std::uint64_t> size() override {
@@ -137,7 +93,7 @@ class FakeDisk::File final : public broker::DiskFile {
   }
 
   FakeDisk& disk_;
-  std::shared_ptr<Inode> inode_;
+  std::shared_ptr<FakeInode> inode_;
   std::string path_;
   std::uint64_t boot_;
 };
@@ -184,6 +140,7 @@ void FakeDisk::restore_power(std::uint64_t seed) {
     if (kept) apply(change, durable_names_);
   }
   pending_names_.clear();
+  lose_folders(seed, random);
   names_ = durable_names_;
   for (const auto& [path, inode] : names_) inode->lose_power(seed, random);
   locked_.clear();
@@ -192,6 +149,23 @@ void FakeDisk::restore_power(std::uint64_t seed) {
   operations_ = 0;
   off_ = false;
   ++boot_;
+}
+
+// With everything in them. Parents come before their children in the order of names.
+void FakeDisk::lose_folders(std::uint64_t seed, std::mt19937_64& random) {
+  std::set<std::string> kept;
+  for (const std::string& folder : folders_) {
+    const std::string parent = folder_of(folder);
+    const bool survives =
+        durable_folders_.count(folder) != 0 || seed == 1 || (seed != 0 && random() % 2 == 0);
+    if (survives && (parent == "/" || kept.count(parent) != 0)) kept.insert(folder);
+  }
+  folders_ = kept;
+  durable_folders_ = std::move(kept);
+  for (auto name = durable_names_.begin(); name != durable_names_.end();) {
+    const bool survives = folders_.count(folder_of(name->first)) != 0;
+    name = survives ? std::next(name) : durable_names_.erase(name);
+  }
 }
 
 void FakeDisk::fail_at(std::uint64_t operation, int code) {
@@ -250,7 +224,7 @@ std::vector<std::byte> FakeDisk::contents(const std::string& path) const {
 void FakeDisk::set_contents(const std::string& path, std::vector<std::byte> bytes) {
   const std::lock_guard lock(mutex_);
   auto& inode = names_[path];
-  if (inode == nullptr) inode = std::make_shared<Inode>();
+  if (inode == nullptr) inode = std::make_shared<FakeInode>();
   inode->pending.clear();
   inode->seen = bytes;
   inode->durable = std::move(bytes);
@@ -302,7 +276,7 @@ DiskResult<std::unique_ptr<broker::DiskFile>> FakeDisk::open(const std::string& 
   bool reached = false;
   const auto failed = begin("create " + path, reached);
   if (failed && !reached) return tl::unexpected(*failed);
-  auto inode = std::make_shared<Inode>();
+  auto inode = std::make_shared<FakeInode>();
   change_name({"", path, inode});
   if (failed) return tl::unexpected(*failed);
   return std::make_unique<File>(*this, std::move(inode), path);
@@ -351,6 +325,9 @@ DiskResult<> FakeDisk::sync_folder(const std::string& folder) {
   const std::lock_guard lock(mutex_);
   bool reached = false;
   if (auto failed = begin("sync " + folder, reached)) return tl::unexpected(*failed);
+  for (const std::string& made : folders_) {
+    if (folder_of(made) == folder) durable_folders_.insert(made);
+  }
   const auto belongs = [&folder](const NameChange& change) {
     return folder_of(change.to.empty() ? change.from : change.to) == folder;
   };

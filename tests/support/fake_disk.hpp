@@ -3,8 +3,9 @@
 //
 // What was written but not synced is kept per sector of 512 bytes. A power loss keeps, for each
 // sector by itself, either what is on the medium or any later version of it; the same goes for each
-// change of a name. A failed sync loses what it was to write although reads still see it, and a
-// later sync succeeds without writing it (what Linux does with a page whose write-back failed).
+// change of a name and for each folder that was made. A failed sync loses what it was to write
+// although reads still see it, and a later sync succeeds without writing it (what Linux does with a
+// page whose write-back failed).
 //
 // Operations (whatever may change the disk, and syncs) are counted, so that a test can run a
 // workload once, and then again with the power cut at each of them. Thread-safe.
@@ -25,10 +26,10 @@
 
 namespace taskpipe::testing {
 
+struct FakeInode;
+
 class FakeDisk final : public broker::Disk {
  public:
-  static constexpr std::size_t kSectorBytes = 512;
-
   FakeDisk();
   ~FakeDisk() override;
 
@@ -73,12 +74,11 @@ class FakeDisk final : public broker::Disk {
  private:
   class File;
   class Lock;
-  struct Inode;
-  using Names = std::map<std::string, std::shared_ptr<Inode>>;
+  using Names = std::map<std::string, std::shared_ptr<FakeInode>>;
   struct NameChange {
     std::string from;  // empty = the file is new
     std::string to;    // empty = removed
-    std::shared_ptr<Inode> inode;
+    std::shared_ptr<FakeInode> inode;
   };
 
   // Counts an operation. A fault when it is to fail; `reached` is set when the power goes off with
@@ -86,6 +86,7 @@ class FakeDisk final : public broker::Disk {
   [[nodiscard]] std::optional<broker::DiskFault> begin(const std::string& what, bool& reached);
   [[nodiscard]] std::uint64_t used_bytes() const;
   void change_name(NameChange change);
+  void lose_folders(std::uint64_t seed, std::mt19937_64& random);
   static bool apply(const NameChange& change, Names& names);
 
   mutable std::mutex mutex_;
@@ -93,6 +94,7 @@ class FakeDisk final : public broker::Disk {
   Names durable_names_;
   std::vector<NameChange> pending_names_;
   std::set<std::string> folders_;
+  std::set<std::string> durable_folders_;
   std::set<std::string> locked_;
   std::uint64_t boot_ = 0;  // handles of an earlier one are stale
   std::uint64_t operations_ = 0;

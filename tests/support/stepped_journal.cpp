@@ -44,11 +44,6 @@ void SteppedJournal::release_before(Lsn lsn) {
   if (lsn > release_wanted_) release_wanted_ = lsn;
 }
 
-bool SteppedJournal::keep(const SegmentLog::Status& status) {
-  if (!status) failure_ = status.error();
-  return status.has_value();
-}
-
 void SteppedJournal::step() {
   if (failure_) return;
   const bool written = keep(log_->write(buffer_));

@@ -37,7 +37,11 @@ class SteppedJournal final : public broker::Journal {
 
  private:
   explicit SteppedJournal(std::unique_ptr<broker::SegmentLog> log);
-  [[nodiscard]] bool keep(const broker::SegmentLog::Status& status);
+  template <class T>
+  [[nodiscard]] bool keep(const tl::expected<T, Error>& status) {
+    if (!status) failure_ = status.error();
+    return status.has_value();
+  }
 
   std::unique_ptr<broker::SegmentLog> log_;
   broker::BatchBuffer buffer_;

@@ -217,6 +217,7 @@ TEST_F(SegmentJournalTest, SubmitsStopAndReturnWithTheSpace) {
 }
 
 TEST_F(SegmentJournalTest, AHangingDiskStopsSubmitsByItsBacklog) {
+  options_.max_backlog_bytes = 100'000;
   std::mutex gate;
   std::unique_lock closed(gate);
   SegmentJournal::Hooks hooks;
@@ -224,7 +225,7 @@ TEST_F(SegmentJournalTest, AHangingDiskStopsSubmitsByItsBacklog) {
   auto journal = std::move(*SegmentJournal::open(
       disk_, options_, [](Lsn, Record&&) {}, std::move(hooks)));
   std::uint64_t lsn = 0;
-  const auto record = numbered_records(Lsn(1), 1, 32U << 20U);
+  const auto record = numbered_records(Lsn(1), 1, 20'000);
   while (journal->usage().accepts_submits && lsn < 20) {
     ++lsn;
     journal->append(kEpoch, Lsn(lsn), record);

@@ -127,6 +127,14 @@ TEST_F(SegmentLogTest, RecyclesRatherThanDeletes) {
   EXPECT_LE(disk.paths().size(), files + 2);
 }
 
+TEST_F(SegmentLogTest, ReleasesNoMoreAtATimeThanItIsTold) {
+  while (log->usage().segments < 5) ASSERT_TRUE(commit(1, 1000));
+  EXPECT_EQ(log->release_before(log->written(), 2), true);
+  EXPECT_EQ(log->usage().segments, 3U);
+  EXPECT_EQ(log->release_before(log->written(), 2), false);
+  EXPECT_EQ(log->usage().segments, 1U);
+}
+
 TEST_F(SegmentLogTest, KeepsABoundedNumberOfSpares) {
   while (log->usage().segments < 12) ASSERT_TRUE(commit(1, 1000));
   ASSERT_TRUE(log->release_before(log->written()));
@@ -190,7 +198,8 @@ TEST_F(SegmentLogTest, TheFirstFaultIsFinal) {
   EXPECT_EQ(failed.error().code, ErrorCode::storage);
   EXPECT_THAT(failed.error().text, HasSubstr("0000000000000001.segment"));
   EXPECT_EQ(log->synced(), Lsn(2));
-  for (const auto& later : {log->sync(), commit(1), log->release_before(Lsn(1)), log->close()}) {
+  EXPECT_FALSE(log->release_before(Lsn(1)));
+  for (const auto& later : {log->sync(), commit(1), log->close()}) {
     ASSERT_FALSE(later);
     EXPECT_EQ(later.error(), failed.error());
   }
