@@ -111,18 +111,6 @@ TEST(Stop, AgainWithLessGraceIsObeyed) {
   EXPECT_EQ(out.reason, "cancelled on request");  // the first cause
 }
 
-TEST(Stop, ReachesASuspendedTool) {
-  ExecutorHarness harness;
-  const AttemptKey key = harness.start(ExecutorHarness::probe("polite"));
-  ASSERT_TRUE(harness.wait_for_output(key, "ready"));
-  const auto pid = static_cast<pid_t>(harness.log(key).pid);
-  ASSERT_GT(pid, 0);
-  ASSERT_EQ(::kill(pid, SIGSTOP), 0);
-  harness.executor().stop(key, StopCause::cancelled, kLongGrace);
-  const Outcome out = harness.wait_for_end(key);
-  EXPECT_EQ(out.signal, 0);  // it ran its handler
-}
-
 TEST(Stop, BeforeTheStartIsThroughEndsItAllTheSame) {
   ExecutorHarness harness;
   const std::string marker = unique_marker();
