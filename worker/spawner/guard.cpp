@@ -168,7 +168,7 @@ void Guard::on_time(Clock::time_point now) {
   }
   if (kill_at_ && now >= *kill_at_) {
     if (cgroup_ != nullptr) cgroup_->kill();
-    const auto killed = static_cast<std::uint32_t>(kill_descendants());
+    const auto killed = static_cast<std::uint32_t>(signal_descendants(SIGKILL));
     if (main_exited_) end_.leftovers_killed = std::max(end_.leftovers_killed, killed);
     kill_at_ = now + kill_pause_;  // again, for what was forked meanwhile
     kill_pause_ = std::min(kill_pause_ * 2, kMaxKillPause);

@@ -18,6 +18,7 @@ namespace taskpipe::worker {
 namespace {
 
 constexpr std::size_t kMaxFreezeRounds = 64;
+constexpr std::size_t kQuietRounds = 2;
 constexpr std::size_t kMaxChildrenFileBytes = 1U << 20U;
 
 struct CloseDirectory {
@@ -90,10 +91,24 @@ bool signal_member(const TreeMember& member, int signal) {
   // Its parent may have died since: then it is our own child, or that of a nearer subreaper, which
   // the next walk finds.
   if (stat->parent != member.parent && stat->parent != ::getpid()) return false;
-  if (!send_signal(process, member.pid, signal)) return false;
-  const bool stopped = stat->state == 'T' || stat->state == 't';
-  if (stopped && signal != SIGSTOP && signal != SIGKILL) send_signal(process, member.pid, SIGCONT);
-  return true;
+  return send_signal(process, member.pid, signal);
+}
+
+// Stops every descendant. A process that a signal waits for cannot complete a fork, so once a walk
+// finds nobody new, nobody new can come, but for the children of those that were ending just then.
+// The kernel's list of children may leave some out while their siblings end, hence one walk more.
+void freeze_descendants(const std::vector<pid_t>& spared) {
+  std::set<TreeMember> seen;
+  std::size_t quiet_rounds = 0;
+  for (std::size_t i = 0; i < kMaxFreezeRounds && quiet_rounds < kQuietRounds; ++i) {
+    bool grew = false;
+    for (const TreeMember& member : list_descendants(spared)) {
+      if (!seen.insert(member).second) continue;
+      grew = true;  // also when it is gone by now: it may have forked before
+      signal_member(member, SIGSTOP);
+    }
+    quiet_rounds = grew ? 0 : quiet_rounds + 1;
+  }
 }
 
 }  // namespace
@@ -154,24 +169,18 @@ std::vector<TreeMember> list_descendants(const std::vector<pid_t>& spared) {
 }
 
 std::size_t signal_descendants(int signal, const std::vector<pid_t>& spared) {
-  const auto members = list_descendants(spared);
-  return static_cast<std::size_t>(
-      std::count_if(members.begin(), members.end(),
-                    [&](const TreeMember& member) { return signal_member(member, signal); }));
-}
-
-std::size_t kill_descendants(const std::vector<pid_t>& spared) {
-  std::set<pid_t> seen;
-  for (std::size_t round = 0; round < kMaxFreezeRounds; ++round) {
-    bool grew = false;
-    for (const TreeMember& member : list_descendants(spared)) {
-      if (!seen.insert(member.pid).second) continue;
-      grew = true;  // also when it is gone by now: it may have forked before
-      signal_member(member, SIGSTOP);
-    }
-    if (!grew) break;
+  freeze_descendants(spared);
+  auto members = list_descendants(spared);
+  // Children first: the parent by which they are known cannot die before their turn.
+  std::reverse(members.begin(), members.end());
+  const auto signalled = std::count_if(
+      members.begin(), members.end(),
+      [&](const TreeMember& member) { return signal_member(member, signal); });
+  // Only now may they act on it: nobody can start a process that has not heard the signal.
+  if (signal != SIGKILL) {
+    for (const TreeMember& member : members) signal_member(member, SIGCONT);
   }
-  return signal_descendants(SIGKILL, spared);
+  return static_cast<std::size_t>(signalled);
 }
 
 }  // namespace taskpipe::worker

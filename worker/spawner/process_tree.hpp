@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include <compare>
 #include <cstddef>
 #include <optional>
 #include <string_view>
@@ -30,6 +31,7 @@ struct ProcessStat {
 struct TreeMember {
   pid_t pid = 0;
   pid_t parent = 0;
+  friend constexpr auto operator<=>(const TreeMember&, const TreeMember&) = default;
 };
 
 // Everything below the caller, parents before children, except `spared` direct children and what
@@ -37,12 +39,12 @@ struct TreeMember {
 // kernel lacks CONFIG_PROC_CHILDREN).
 [[nodiscard]] std::vector<TreeMember> list_descendants(const std::vector<pid_t>& spared = {});
 
-// Sends `signal` to every descendant that is not a zombie; stopped ones are continued, unless the
-// signal is SIGSTOP or SIGKILL. Returns how many were signalled.
+// Sends `signal` to every descendant that is not a zombie, and returns how many that were.
+//
+// The tree is stopped first, signalled as a whole, then continued (unless by SIGKILL): no process
+// escapes by being forked during the walk, a suspended one hears the signal too, and what a tool
+// starts in answer (a trap that saves its data) is spared. A fork bomb may outrun the walk: after
+// SIGKILL, repeat until wait4 says ECHILD.
 std::size_t signal_descendants(int signal, const std::vector<pid_t>& spared = {});
-
-// SIGKILL to all, after stopping them so that a fork bomb cannot outrun the walk. What appears
-// meanwhile may survive this call: repeat until wait4 says ECHILD. Returns how many were signalled.
-std::size_t kill_descendants(const std::vector<pid_t>& spared = {});
 
 }  // namespace taskpipe::worker

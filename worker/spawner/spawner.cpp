@@ -259,7 +259,7 @@ void Spawner::settle(RunNumber run) {
 
 void Spawner::clear_strays() {
   const auto spared = guard_pids();
-  kill_descendants(spared);
+  signal_descendants(SIGKILL, spared);
   reap();
   if (!list_descendants(spared).empty()) return;  // again in kStrayPauseMs
   for (const RunNumber run : std::exchange(lost_, {})) {

@@ -75,6 +75,13 @@ int tree(int depth) {
   linger();
 }
 
+// A chain that grows at one end, each process in a session of its own; all linger.
+int grow(int length) {
+  say("up\n");
+  while (length-- > 0 && ::fork() == 0) ::setsid();
+  linger();
+}
+
 // Forks faster than anybody can kill one by one. Every process ignores SIGTERM.
 int fork_storm() {
   ::signal(SIGTERM, SIG_IGN);
@@ -216,6 +223,7 @@ int main(int argc, char** argv) {
   if (mode == "daemonize-stay") return daemonize(true);
   if (mode == "leave-writer") return leave_writer();
   if (mode == "tree") return tree(small);
+  if (mode == "grow") return grow(small);
   if (mode == "fork-storm") return fork_storm();
   if (mode == "allocate") return allocate(number);
   if (mode == "print") return print_bytes(number);

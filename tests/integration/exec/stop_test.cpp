@@ -111,6 +111,29 @@ TEST(Stop, AgainWithLessGraceIsObeyed) {
   EXPECT_EQ(out.reason, "cancelled on request");  // the first cause
 }
 
+TEST(Stop, ReachesASuspendedTool) {
+  ExecutorHarness harness;
+  const AttemptKey key = harness.start(ExecutorHarness::probe("polite"));
+  ASSERT_TRUE(harness.wait_for_output(key, "ready"));
+  const auto pid = static_cast<pid_t>(harness.log(key).pid);
+  ASSERT_GT(pid, 0);
+  ASSERT_EQ(::kill(pid, SIGSTOP), 0);
+  harness.executor().stop(key, StopCause::cancelled, kLongGrace);
+  const Outcome out = harness.wait_for_end(key);
+  EXPECT_EQ(out.signal, 0);  // it ran its handler
+}
+
+TEST(Stop, SparesWhatAToolStartsInAnswerToIt) {
+  ExecutorHarness harness;
+  const AttemptKey key = harness.start(ExecutorHarness::shell(
+      "trap 'sh -c \"echo saving; exec sleep 0.05\" && echo saved; exit 0' TERM; echo ready; "
+      "while :; do sleep 60; done"));
+  ASSERT_TRUE(harness.wait_for_output(key, "ready"));
+  harness.executor().stop(key, StopCause::cancelled, kLongGrace);
+  EXPECT_EQ(harness.wait_for_end(key).exit_code, 0);
+  EXPECT_THAT(harness.log(key).output[LogStream::out], HasSubstr("saved"));
+}
+
 TEST(Stop, BeforeTheStartIsThroughEndsItAllTheSame) {
   ExecutorHarness harness;
   const std::string marker = unique_marker();
@@ -131,6 +154,20 @@ TEST(Stop, ReachesTheWholeTreeBeforeItEnds) {
   EXPECT_EQ(harness.wait_for_end(key).state, TaskState::cancelled);
   // Ended means that it is over, not that it will be.
   EXPECT_TRUE(live_with(marker).empty());
+}
+
+// The first word comes while the others still fork: whoever was forked during the walk must hear
+// of the stop as well.
+TEST(Stop, ReachesATreeThatStillGrows) {
+  ExecutorHarness harness;
+  const std::string marker = unique_marker();
+  for (int i = 0; i < 20; ++i) {
+    const AttemptKey key = harness.start(ExecutorHarness::probe("grow", "400", marker));
+    ASSERT_TRUE(harness.wait_for_output(key, "up"));
+    harness.executor().stop(key, StopCause::cancelled, kLongGrace);
+    ASSERT_EQ(harness.wait_for_end(key).state, TaskState::cancelled);
+    ASSERT_TRUE(live_with(marker).empty());
+  }
 }
 
 TEST(Stop, OfUnknownOrEndedAttemptsIsIgnored) {
