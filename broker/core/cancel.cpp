@@ -68,7 +68,8 @@ void send_ack(Turn& turn, const Session& session, Correlation correlation, Cance
     const std::size_t end = std::min(ack.items.size(), at + limits::kMaxBatchItems);
     turn.send(session, correlation,
               CancelAck{{ack.items.begin() + static_cast<std::ptrdiff_t>(at),
-                         ack.items.begin() + static_cast<std::ptrdiff_t>(end)}});
+                         ack.items.begin() + static_cast<std::ptrdiff_t>(end)},
+                        end < ack.items.size()});
     at = end;
   } while (at < ack.items.size());
 }

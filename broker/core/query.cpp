@@ -21,7 +21,7 @@ std::string history_cursor(Lsn watermark, const std::string& cursor) {
   return kHistoryCursor + std::to_string(watermark.value()) + ":" + cursor;
 }
 
-TaskRow row_of(const State& state, TaskSlot slot) {
+TaskRow row_of(const State& state, TaskSlot slot, bool with_params) {
   const Task& task = state.tasks[slot];
   const TaskEvent event = task_event(state, slot, WallTime{});
   TaskRow row;
@@ -43,10 +43,11 @@ TaskRow row_of(const State& state, TaskSlot slot) {
     row.exit_code = task.end().outcome.exit_code;
     row.finished = task.end().finished;
   }
+  if (with_params) row.params = task.params;
   return row;
 }
 
-TaskRow row_of(const FinishedTask& task) {
+TaskRow row_of(const FinishedTask& task, bool with_params) {
   TaskRow row;
   row.id = task.id;
   row.workflow = task.workflow;
@@ -64,6 +65,7 @@ TaskRow row_of(const FinishedTask& task) {
   row.submitted = task.submitted;
   row.started = task.started;
   row.finished = task.finished;
+  if (with_params) row.params = task.params;
   return row;
 }
 
@@ -84,7 +86,7 @@ void query_by_id(Turn& turn, Session& session, Correlation correlation, const Qu
     if (slot.value() == kNoSlot) {
       waiting.missing.push_back(id);
     } else if (state.tasks[slot].owner == session.owner) {
-      waiting.rows.rows.push_back(row_of(state, slot));
+      waiting.rows.rows.push_back(row_of(state, slot, waiting.query.with_params));
     } else {
       waiting.rows.unknown.push_back(id);
     }
@@ -140,7 +142,7 @@ void query_listing(Turn& turn, Session& session, Correlation correlation, const 
       turn.send(session, correlation, std::move(waiting.rows));
       return;
     }
-    if (matches(state, task, session, query.filter)) rows.push_back(row_of(state, slot));
+    if (matches(state, task, session, query.filter)) rows.push_back(row_of(state, slot, false));
   }
   const bool only_live = query.filter.state && !is_terminal(*query.filter.state);
   const auto left = query.limit - static_cast<std::uint32_t>(rows.size());
@@ -175,7 +177,7 @@ void resume_query(Turn& turn, lookup::Querying& waiting, const command::LookupAn
   if (waiting.missing.empty()) {
     for (const auto& task : answer.tasks) {
       // What was in memory when the listing left it behind was listed from there.
-      if (task.terminal_lsn <= waiting.watermark) waiting.rows.rows.push_back(row_of(task));
+      if (task.terminal_lsn <= waiting.watermark) waiting.rows.rows.push_back(row_of(task, false));
     }
     if (!answer.next.empty()) waiting.rows.next = history_cursor(waiting.watermark, answer.next);
     turn.send(*session, waiting.correlation, std::move(waiting.rows));
@@ -186,9 +188,9 @@ void resume_query(Turn& turn, lookup::Querying& waiting, const command::LookupAn
                                     [&](const FinishedTask& task) { return task.id == id; });
     const TaskSlot slot = state.tasks.find(id);
     if (found != answer.tasks.end() && found->owner == owner) {
-      waiting.rows.rows.push_back(row_of(*found));
+      waiting.rows.rows.push_back(row_of(*found, waiting.query.with_params));
     } else if (slot.value() != kNoSlot && state.tasks[slot].owner == session->owner) {
-      waiting.rows.rows.push_back(row_of(state, slot));
+      waiting.rows.rows.push_back(row_of(state, slot, waiting.query.with_params));
     } else {
       waiting.rows.unknown.push_back(id);
     }

@@ -133,14 +133,14 @@ Value row_document(const TaskRow& row) {
 }
 
 Value result_document(const TaskResult& result, std::string_view tool, std::string_view script,
-                      const ValueMap* params) {
+                      const ValueMap& params) {
   ValueMap map;
   map["task_id"] = result.id.to_string();
   add_readiness(map, result.outcome.state);
   map["status"] = status_word(result.outcome.state);
   map["tool"] = tool;
   map["script"] = script;
-  map["params"] = params == nullptr ? Value() : Value(*params);
+  map["params"] = params;
   map["returncode"] = return_code(result);
   map["stdout"] = result.report.stdout_tail;
   map["stderr"] = result.report.stderr_tail;

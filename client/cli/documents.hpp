@@ -17,9 +17,9 @@ namespace taskpipe::cli {
 
 // How a run ended: status, tool, script, params, returncode, stdout, stderr, artifacts,
 // artifact_details, resource_usage, duration_seconds, error where there is one; and besides
-// task_id, state, metrics, node, worker, … `params` is null where they are not known.
+// task_id, state, metrics, node, worker, …
 [[nodiscard]] Value result_document(const TaskResult& result, std::string_view tool,
-                                    std::string_view script, const ValueMap* params);
+                                    std::string_view script, const ValueMap& params);
 
 [[nodiscard]] Value event_document(const TaskEvent& event);
 [[nodiscard]] Value tool_document(const ToolRow& row);

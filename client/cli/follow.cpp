@@ -72,7 +72,9 @@ ExitCode monitor_as_json(Invocation& call, const Followed& followed,
       options);
   if (!results) return call.fail_waiting(results.error(), ids_text(followed.ids));
   for (std::size_t i = 0; i < results->size(); ++i) {
-    Value document = result_document((*results)[i], rows[i].tool, rows[i].script, followed.params);
+    const auto params = call.client().params(rows[i].id, call.asking());
+    if (!params) return call.fail(params.error());
+    Value document = result_document((*results)[i], rows[i].tool, rows[i].script, *params);
     std::get<ValueMap>(document.storage())["type"] = "result";
     call.print(document);
   }
@@ -117,11 +119,10 @@ ExitCode follow(Invocation& call, const Followed& followed, Millis timeout) {
 ExitCode wait_for(Invocation& call, const Followed& followed, Millis timeout) {
   const auto results = call.client().wait_all(followed.ids, call.waiting(timeout));
   if (!results) return call.fail_waiting(results.error(), ids_text(followed.ids));
-  return print_results(call, *results, followed.params);
+  return print_results(call, *results);
 }
 
-ExitCode print_results(Invocation& call, const std::vector<TaskResult>& results,
-                       const ValueMap* params) {
+ExitCode print_results(Invocation& call, const std::vector<TaskResult>& results) {
   std::vector<TaskId> ids;
   for (const TaskResult& result : results) ids.push_back(result.id);
   const auto rows = rows_of(call, ids);
@@ -132,7 +133,10 @@ ExitCode print_results(Invocation& call, const std::vector<TaskResult>& results,
   }
   ValueList documents;
   for (std::size_t i = 0; i < results.size(); ++i) {
-    documents.push_back(result_document(results[i], (*rows)[i].tool, (*rows)[i].script, params));
+    const TaskRow& row = (*rows)[i];
+    const auto params = call.client().params(row.id, call.asking());
+    if (!params) return call.fail(params.error());
+    documents.push_back(result_document(results[i], row.tool, row.script, *params));
   }
   call.print(ValueMap{{"tasks", std::move(documents)}});
   return exit_code_of(results);

@@ -11,8 +11,7 @@ namespace taskpipe::cli {
 // What is known of the tasks beforehand; the lists are as long as `ids` or empty.
 struct Followed {
   std::vector<TaskId> ids;
-  std::vector<std::string> labels;   // empty = tool and script, asked of the broker
-  const ValueMap* params = nullptr;  // of every task, for results as JSON; null = not known
+  std::vector<std::string> labels;  // empty = tool and script, asked of the broker
 };
 
 // Shows the tasks until all have ended: live bars on a terminal, a line per change otherwise, with
@@ -24,7 +23,6 @@ ExitCode follow(Invocation& call, const Followed& followed, Millis timeout);
 ExitCode wait_for(Invocation& call, const Followed& followed, Millis timeout);
 
 // Prints them that way.
-ExitCode print_results(Invocation& call, const std::vector<TaskResult>& results,
-                       const ValueMap* params);
+ExitCode print_results(Invocation& call, const std::vector<TaskResult>& results);
 
 }  // namespace taskpipe::cli

@@ -59,7 +59,7 @@ struct AwaitTasks {
 struct AwaitWorkflow {
   WorkflowId id;
 };
-// A request with exactly one reply: Query, Cancel, ToolsRequest, WorkersRequest, HealthRequest.
+// A request with one reply (in several messages, where it lists more than one holds): Query, Cancel, ToolsRequest, WorkersRequest, HealthRequest.
 struct Ask {
   Message request;
 };

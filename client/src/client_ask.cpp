@@ -5,6 +5,7 @@
 
 #include "client/src/call_errors.hpp"
 #include "client/src/client_impl.hpp"
+#include "common/protocol/value_codec.hpp"
 
 namespace taskpipe {
 namespace {
@@ -62,6 +63,20 @@ CallResult<TaskStatuses> Client::status(std::span<const TaskId> ids, const CallO
   });
   if (!done) return tl::unexpected(std::move(done.error()));
   return result;
+}
+
+CallResult<ValueMap> Client::params(const TaskId& id, const CallOptions& options) {
+  Query query;
+  query.filter.tasks.push_back(id);
+  query.with_params = true;
+  auto rows = impl_->ask<Rows>(std::move(query), options);
+  if (!rows) return tl::unexpected(std::move(rows.error()));
+  if (rows->rows.empty() || !rows->rows.front().params) {
+    return tl::unexpected(client::refused(ErrorCode::unknown_task, "task " + id.to_string()));
+  }
+  auto params = protocol::decode_params(rows->rows.front().params->bytes());
+  if (!params) return tl::unexpected(client::refused(std::move(params.error())));
+  return std::move(*params);
 }
 
 // --- Listing

@@ -26,11 +26,20 @@ struct IsReplyTo {
   }
 };
 
+// True when `ack` was the last one; it then holds the items of all.
+bool gather(CancelAck& ack, CancelAck& gathered) {
+  auto& items = gathered.items;
+  items.insert(items.end(), ack.items.begin(), ack.items.end());
+  if (ack.more) return false;
+  ack.items = std::move(items);
+  return true;
+}
+
 }  // namespace
 
 void RequestTable::add(CallId call, Message request) {
   const Correlation correlation = correlations_.next(RequestKind::ask);
-  requests_.emplace(correlation, Request{call, std::move(request), false, {}});
+  requests_.emplace(correlation, Request{call, std::move(request), false, {}, {}});
   by_call_.emplace(call, correlation);
   unsent_.push_back(correlation);
 }
@@ -47,6 +56,7 @@ void RequestTable::on_welcome() {
   unsent_.clear();
   for (auto& [correlation, request] : requests_) {
     request.sent = false;
+    request.gathered = {};
     request.not_before = MonotonicTime{};
     unsent_.push_back(correlation);
   }
@@ -57,6 +67,9 @@ bool RequestTable::on_reply(Correlation correlation, Message&& reply, Effects& o
   const auto found = requests_.find(correlation);
   if (found == requests_.end()) return false;
   if (!std::visit(IsReplyTo{reply}, found->second.message)) return false;
+  if (auto* ack = std::get_if<CancelAck>(&reply)) {
+    if (!gather(*ack, found->second.gathered)) return true;
+  }
   const CallId call = found->second.call;
   forget(call);
   out.deliver(call, delivery::Answered{std::move(reply)}, true);

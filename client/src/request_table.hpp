@@ -1,4 +1,4 @@
-// Requests with exactly one reply: asked again by each new session, and when the broker was busy.
+// Requests with one reply: asked again by each new session, and when the broker was busy.
 #pragma once
 
 #include <optional>
@@ -8,6 +8,7 @@
 #include "client/src/call.hpp"
 #include "client/src/correlation.hpp"
 #include "client/src/delivery.hpp"
+#include "common/model/messages.hpp"
 #include "common/model/time.hpp"
 
 namespace taskpipe::client {
@@ -35,6 +36,7 @@ class RequestTable {
     Message message;
     bool sent = false;  // in this session
     MonotonicTime not_before;
+    CancelAck gathered;  // of acknowledgements that announced another one
   };
 
   CorrelationSource& correlations_;

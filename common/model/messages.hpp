@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/model/alternative_of.hpp"
 #include "common/model/error.hpp"
 #include "common/model/ids.hpp"
 #include "common/model/payload.hpp"
@@ -204,6 +205,7 @@ struct Query {
   QueryFilter filter;
   std::string cursor;  // empty = from the newest; else Rows::next of the page before
   std::uint32_t limit = 0;
+  bool with_params = false;  // of exactly one task, named by its id: they may fill a message
   friend bool operator==(const Query&, const Query&) = default;
 };
 struct TaskRow {
@@ -223,6 +225,7 @@ struct TaskRow {
   WallTime submitted;
   WallTime started;
   WallTime finished;
+  std::optional<Payload> params;  // an encoded ValueMap; only where asked for
   friend bool operator==(const TaskRow&, const TaskRow&) = default;
 };
 struct Rows {
@@ -247,6 +250,7 @@ struct CancelCode {
 };
 struct CancelAck {
   std::vector<CancelCode> items;
+  bool more = false;  // another one follows: workflows may have more tasks than a message items
   friend bool operator==(const CancelAck&, const CancelAck&) = default;
 };
 
@@ -501,11 +505,25 @@ struct Events {
 
 // The order of alternatives is not part of the wire; `type_code` in common/protocol/envelope.hpp
 // is.
-using Message =
+using MessageVariant =
     std::variant<Who, Hello, Welcome, Ping, Pong, Bye, ErrorReply, Submit, SubmitAck,
                  SubmitWorkflow, WorkflowAck, Wait, Done, Query, Rows, Cancel, CancelAck, Fetch,
                  Chunk, ToolsRequest, ToolsReply, WorkersRequest, WorkersReply, HealthRequest,
                  HealthReply, Reconcile, Credit, Tasks, TasksAck, Recall, Returned, Started,
                  Progress, Log, Result, ResultAck, Kill, Drain, Drained, Events>;
+
+// Visited and asked like the variant that it is. What makes, copies, moves and destroys one is
+// compiled once, in message.cpp: left to each file, it costs the compiler more than all the rest.
+class Message : public MessageVariant {
+ public:
+  Message() noexcept;
+  template <AlternativeOf<MessageVariant> T>
+  Message(T value) noexcept;  // NOLINT(google-explicit-constructor): as the variant's own
+  Message(const Message& other);
+  Message(Message&& other) noexcept;
+  Message& operator=(const Message& other);
+  Message& operator=(Message&& other) noexcept;
+  ~Message();
+};
 
 }  // namespace taskpipe

@@ -146,6 +146,7 @@ struct Schema<CancelAck> : MapShape {
   template <class Fields, class Struct>
   static void fields(Fields& f, Struct& s) {
     f.required(1, "items", s.items, kBatch);
+    f.optional(2, "more", s.more);
   }
 };
 

@@ -19,8 +19,8 @@ Error refusal(ErrorCode code, std::string field, std::string_view why) {
 
 template <std::size_t Index>
 Message read_alternative(BodyReader& in) {
-  Message message(std::in_place_index<Index>);
-  read_body(in, std::get<Index>(message));
+  std::variant_alternative_t<Index, MessageVariant> message;
+  read_body(in, message);
   return message;
 }
 
@@ -32,7 +32,8 @@ constexpr std::array<ReadMessage, sizeof...(Indices)> make_readers(
   return {&read_alternative<Indices>...};
 }
 
-constexpr auto kReaders = make_readers(std::make_index_sequence<std::variant_size_v<Message>>());
+constexpr auto kReaders =
+    make_readers(std::make_index_sequence<std::variant_size_v<MessageVariant>>());
 
 std::optional<Error> check_frames(std::span<const FrameView> frames) {
   if (frames.size() < 2) {

@@ -17,7 +17,7 @@ struct MessageEntry {
   std::string_view name;
 };
 
-inline constexpr std::array<MessageEntry, std::variant_size_v<Message>> kMessageTable = {{
+inline constexpr std::array<MessageEntry, std::variant_size_v<MessageVariant>> kMessageTable = {{
     {MessageType::who, "WHO"},
     {MessageType::hello, "HELLO"},
     {MessageType::welcome, "WELCOME"},

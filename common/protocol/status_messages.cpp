@@ -15,10 +15,16 @@ struct Schema<Query> : MapShape {
     f.optional(4, "tool", s.filter.tool, kName);
     f.optional(5, "cursor", s.cursor, kText);
     f.optional(6, "limit", s.limit);
+    f.optional(7, "with_params", s.with_params);
   }
   static std::optional<Defect> check(const Query& s) {
-    if (s.limit <= limits::kMaxQueryRows) return std::nullopt;
-    return Defect{ErrorCode::invalid, "limit", "is more than 1000; follow `next` instead"};
+    if (s.limit > limits::kMaxQueryRows) {
+      return Defect{ErrorCode::invalid, "limit", "is more than 1000; follow `next` instead"};
+    }
+    if (s.with_params && s.filter.tasks.size() != 1) {
+      return Defect{ErrorCode::invalid, "with_params", "takes exactly one id in `tasks`"};
+    }
+    return std::nullopt;
   }
 };
 
@@ -42,6 +48,7 @@ struct Schema<TaskRow> : MapShape {
     f.optional(14, "submitted", s.submitted);
     f.optional(15, "started", s.started);
     f.optional(16, "finished", s.finished);
+    f.optional(17, "params", s.params, kParams);
   }
 };
 

@@ -75,6 +75,7 @@ QUERY = Map(
     tool=text(NAME),
     cursor=text(TEXT),
     limit=number(Integer(0, 1000)),
+    with_params=flag(),
 )
 ROW = Map(
     task_id=ID,
@@ -93,6 +94,7 @@ ROW = Map(
     submitted=number(TIME),
     started=number(TIME),
     finished=number(TIME),
+    params=maybe(PARAMS),
 )
 FETCH = Map(
     task_id=ID, stream=number(STREAM), offset=number(U64), length=number(U32), follow=flag()
@@ -167,7 +169,7 @@ MESSAGES = {
     22: ("QUERY", QUERY),
     23: ("ROWS", Map(rows=List(ROW, 1000), unknown=some(batch(ID)), next=text(TEXT))),
     24: ("CANCEL", Map(tasks=some(batch(ID)), workflows=some(batch(ID)), grace_ms=number(U32))),
-    25: ("CANCEL_ACK", Map(items=batch(Tuple(task_id=ID, code=CODE, was_live=BOOL)))),
+    25: ("CANCEL_ACK", Map(items=batch(Tuple(task_id=ID, code=CODE, was_live=BOOL)), more=flag())),
     26: ("FETCH", FETCH),
     27: ("CHUNK", CHUNK),
     28: ("TOOLS", Map()),

@@ -156,8 +156,9 @@ struct FakeBroker::Handle {
   void operator()(const Query& query) const {
     Rows rows;
     for (const TaskId& id : query.filter.tasks) {
-      if (broker.tasks_.count(id) > 0) {
+      if (const auto task = broker.tasks_.find(id); task != broker.tasks_.end()) {
         rows.rows.push_back(row_of(id));
+        if (query.with_params) rows.rows.back().params = task->second.params;
       } else {
         rows.unknown.push_back(id);
       }

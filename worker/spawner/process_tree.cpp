@@ -173,9 +173,9 @@ std::size_t signal_descendants(int signal, const std::vector<pid_t>& spared) {
   auto members = list_descendants(spared);
   // Children first: the parent by which they are known cannot die before their turn.
   std::reverse(members.begin(), members.end());
-  const auto signalled = std::count_if(
-      members.begin(), members.end(),
-      [&](const TreeMember& member) { return signal_member(member, signal); });
+  const auto signalled =
+      std::count_if(members.begin(), members.end(),
+                    [&](const TreeMember& member) { return signal_member(member, signal); });
   // Only now may they act on it: nobody can start a process that has not heard the signal.
   if (signal != SIGKILL) {
     for (const TreeMember& member : members) signal_member(member, SIGCONT);

@@ -20,11 +20,13 @@ std::string still_going(const TaskRow& row) {
 }
 
 ExitCode print_result(Invocation& call, const TaskResult& result, const TaskRow& row) {
-  if (call.json()) {
-    call.print(result_document(result, row.tool, row.script, nullptr));
-  } else {
+  if (!call.json()) {
     call.out() << result_text(result, row, call.console().style());
+    return exit_code_of({&result, 1});
   }
+  const auto params = call.client().params(result.id, call.asking());
+  if (!params) return call.fail(params.error());
+  call.print(result_document(result, row.tool, row.script, *params));
   return exit_code_of({&result, 1});
 }
 

@@ -82,7 +82,7 @@ ExitCode run_submit(Invocation& call) {
     if (!accepted) return report_partly_refused(call, accepted.error());
     ids = std::move(*accepted);
   }
-  const Followed followed{ids, {}, &request->params};
+  const Followed followed{ids, {}};
   if (plan.follow) return follow(call, followed, Millis::zero());
   if (plan.wait) return wait_for(call, followed, Millis::zero());
   print_ids(call, ids);

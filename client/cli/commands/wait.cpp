@@ -25,10 +25,10 @@ ExitCode run_wait(Invocation& call) {
   if (const auto end = call.parse({0, kAnyNumber})) return *end;
   const auto ids = find_tasks(call, call.arguments(), workflow);
   if (!ids) return ids.error();
-  if (!any) return wait_for(call, {*ids, {}, nullptr}, timeout);
+  if (!any) return wait_for(call, {*ids, {}}, timeout);
   const auto first = call.client().wait_any(*ids, call.waiting(timeout));
   if (!first) return call.fail_waiting(first.error(), ids_text(*ids));
-  return print_results(call, {*first}, nullptr);
+  return print_results(call, {*first});
 }
 
 ExitCode run_monitor(Invocation& call) {
@@ -39,7 +39,7 @@ ExitCode run_monitor(Invocation& call) {
   if (const auto end = call.parse({0, kAnyNumber})) return *end;
   const auto ids = find_tasks(call, call.arguments(), workflow);
   if (!ids) return ids.error();
-  return follow(call, {*ids, {}, nullptr}, timeout);
+  return follow(call, {*ids, {}}, timeout);
 }
 
 }  // namespace taskpipe::cli

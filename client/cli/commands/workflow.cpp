@@ -60,7 +60,7 @@ ExitCode run_workflow_submit(Invocation& call) {
 
   const auto receipt = call.client().submit_workflow(file->request, call.asking());
   if (!receipt) return call.fail(receipt.error());
-  const Followed followed{receipt->tasks, labels_of(*file), nullptr};
+  const Followed followed{receipt->tasks, labels_of(*file)};
   if (follows) return follow(call, followed, Millis::zero());
   if (wait) return wait_for(call, followed, Millis::zero());
   print_receipt(call, *receipt);

@@ -313,6 +313,8 @@ class Client {
   [[nodiscard]] CallResult<TaskRow> status(const TaskId& id, const CallOptions& options = {});
   [[nodiscard]] CallResult<TaskStatuses> status(std::span<const TaskId> ids,
                                                 const CallOptions& options = {});
+  // What the task was submitted with.
+  [[nodiscard]] CallResult<ValueMap> params(const TaskId& id, const CallOptions& options = {});
   // The tasks that meet every condition of `filter`. Asks nothing before the first `next`.
   [[nodiscard]] TaskListing list(QueryFilter filter = {}, const CallOptions& options = {});
 

@@ -183,6 +183,7 @@ class Looking(CliTest):
         for key in ("status", "tool", "script", "params", "returncode", "stdout", "stderr",
                     "artifacts", "artifact_details", "resource_usage", "duration_seconds"):
             self.assertIn(key, result)
+        self.assertEqual(result["params"], {})
         self.assertNotIn("error", result)
         self.assertGreater(result["duration_seconds"], 0)
         self.assertGreater(result["resource_usage"]["max_rss_bytes"], 0)

@@ -71,6 +71,52 @@ TEST_F(BrokerCoreTest, AnUnknownTaskIsUnknownNotPending) {
   EXPECT_EQ(cluster_.take_all<CancelAck>(kClient).at(0).items.at(0).code, ErrorCode::unknown_task);
 }
 
+TEST_F(BrokerCoreTest, ParamsComeOnlyWhereAskedForAlsoFromTheHistory) {
+  connect();
+  cluster_.auto_history = false;
+  Submit submit = submit_of(spec_of("tool"), {id(0)});
+  const Payload params = submit.items[0].params = Payload(std::string("encoded params"));
+  cluster_.say(kClient, client_, std::move(submit));
+  Query query{{{id(0)}, {}, {}, ""}, "", 1};
+  for (int i = 0; i < 3; ++i) {  // live, ended, in the history
+    query.with_params = true;
+    cluster_.say(kClient, client_, query);
+    EXPECT_EQ(cluster_.take_all<Rows>(kClient).at(0).rows.at(0).params, params) << i;
+    query.with_params = false;
+    cluster_.say(kClient, client_, query);
+    EXPECT_EQ(cluster_.take_all<Rows>(kClient).at(0).rows.at(0).params, std::nullopt) << i;
+    if (i == 0) finish(given().at(0));
+    if (i == 1) cluster_.commit_history();
+  }
+  EXPECT_EQ(cluster_.core().tasks_held(), 0U);
+}
+
+TEST_F(BrokerCoreTest, ACancelOfALargeWorkflowSaysWhichAcknowledgementIsTheLast) {
+  connect();
+  constexpr std::uint32_t kTasks = 2 * limits::kMaxBatchItems + 1;
+  for (std::uint32_t first = 0; first < kTasks; first += limits::kMaxBatchItems) {
+    SubmitWorkflow part;
+    part.id = WorkflowId(7, 7);
+    part.first_index = first;
+    part.total = kTasks;
+    part.specs = {spec_of("tool")};
+    for (std::uint32_t i = first;
+         i < std::min<std::uint32_t>(kTasks, first + limits::kMaxBatchItems); ++i) {
+      part.items.push_back({id(i), 0, {}, {}});
+      part.dependencies.emplace_back();
+    }
+    cluster_.say(kClient, client_, std::move(part));
+  }
+  cluster_.take(kClient);
+  cluster_.say(kClient, client_, Cancel{{}, {WorkflowId(7, 7)}, 0});
+  const auto acks = cluster_.take_all<CancelAck>(kClient);
+  ASSERT_EQ(acks.size(), 3U);
+  EXPECT_TRUE(acks[0].more);
+  EXPECT_TRUE(acks[1].more);
+  EXPECT_FALSE(acks[2].more);
+  EXPECT_EQ(acks[2].items.size(), 1U);
+}
+
 TEST_F(BrokerCoreTest, AnotherOwnersTaskIsUnknown) {
   connect();
   submit(spec_of("tool"), {id(0)});

@@ -36,7 +36,7 @@ TaskResult successful() {
 
 TEST(ResultDocument, HasTheKeysOfTheContract) {
   const ValueMap params = {{"steps", Value(1000)}};
-  const json document = parsed(result_document(successful(), "lammps", "in.melt", &params));
+  const json document = parsed(result_document(successful(), "lammps", "in.melt", params));
   EXPECT_EQ(document["status"], "success");
   EXPECT_EQ(document["tool"], "lammps");
   EXPECT_EQ(document["script"], "in.melt");
@@ -61,7 +61,7 @@ TEST(ResultDocument, TellsWhyItFailed) {
   result.outcome.state = TaskState::failure;
   result.outcome.failure = FailureClass::exit;
   result.outcome.exit_code = 3;
-  const json document = parsed(result_document(result, "lammps", "in.melt", nullptr));
+  const json document = parsed(result_document(result, "lammps", "in.melt", {}));
   EXPECT_EQ(document["status"], "failed");
   EXPECT_EQ(document["state"], "FAILURE");
   EXPECT_EQ(document["successful"], false);
@@ -76,7 +76,7 @@ TEST(ResultDocument, ASignalIsANegativeReturnCode) {
   result.outcome.state = TaskState::failure;
   result.outcome.failure = FailureClass::signal;
   result.outcome.signal = 11;
-  EXPECT_EQ(parsed(result_document(result, "a", "b", nullptr))["returncode"], -11);
+  EXPECT_EQ(parsed(result_document(result, "a", "b", {}))["returncode"], -11);
   EXPECT_EQ(reason_of(result), "killed by signal 11");
 }
 
@@ -84,7 +84,7 @@ TEST(ResultDocument, WhatNeverRanHasNoReturnCode) {
   TaskResult result;
   result.outcome.state = TaskState::cancelled;
   result.outcome.failure = FailureClass::cancelled;
-  const json document = parsed(result_document(result, "a", "b", nullptr));
+  const json document = parsed(result_document(result, "a", "b", {}));
   EXPECT_TRUE(document["returncode"].is_null());
   EXPECT_EQ(document["status"], "cancelled");
   EXPECT_EQ(document["state"], "REVOKED");
@@ -98,7 +98,7 @@ TEST(ResultDocument, AnyOutputOfAToolIsValidJson) {
   TaskResult result = successful();
   result.report.stdout_tail = "\xff\xfe\x01\"\\\n";
   result.report.metrics["residual"] = std::nan("");
-  const json document = parsed(result_document(result, "a\xff", "b", nullptr));
+  const json document = parsed(result_document(result, "a\xff", "b", {}));
   EXPECT_EQ(document["stdout"], "\xef\xbf\xbd\xef\xbf\xbd\x01\"\\\n");
   EXPECT_TRUE(document["metrics"]["residual"].is_null());
 }

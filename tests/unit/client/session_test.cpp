@@ -261,6 +261,25 @@ TEST_F(SessionTest, AnswerOfAnotherKindFailsItsRequest) {
   EXPECT_TRUE(failed[0].second.error.is(ErrorCode::malformed));
 }
 
+TEST_F(SessionTest, AcknowledgementsThatAnnounceAnotherOneAreOneAnswer) {
+  connect();
+  begin(command::Ask{Cancel{}});
+  const Correlation asked = sent<Cancel>(turn()).at(0).correlation;
+  receive(CancelAck{{{task_id(1), ErrorCode::ok, true}}, true}, asked);
+  EXPECT_TRUE(delivered<delivery::Answered>(turn()).empty());
+  // Lost with the session: the next one begins anew.
+  establish();
+  const Correlation again = sent<Cancel>(turn()).at(0).correlation;
+  receive(CancelAck{{{task_id(1), ErrorCode::ok, false}}, true}, again);
+  receive(CancelAck{{{task_id(2), ErrorCode::ok, true}}, false}, again);
+  const auto answers = delivered<delivery::Answered>(turn());
+  ASSERT_EQ(answers.size(), 1U);
+  const auto& items = std::get<CancelAck>(answers[0].second.reply).items;
+  ASSERT_EQ(items.size(), 2U);
+  EXPECT_EQ(items[0].id, task_id(1));
+  EXPECT_EQ(items[1].id, task_id(2));
+}
+
 TEST_F(SessionTest, TooMuchGarbageEndsTheConnection) {
   connect();
   for (std::size_t i = 0; i < limits::kMaxMalformedPerSession; ++i) {

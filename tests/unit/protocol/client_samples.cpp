@@ -66,7 +66,8 @@ std::vector<Sample> client() {
       {"CANCEL full", Cancel{{task_id(0)}, {workflow_id()}, 2500}},
       {"CANCEL minimal", Cancel{}},
       {"CANCEL_ACK full", CancelAck{{{task_id(0), ErrorCode::ok, true},
-                                     {task_id(9), ErrorCode::unknown_task, false}}}},
+                                     {task_id(9), ErrorCode::unknown_task, false}},
+                                    true}},
       {"CANCEL_ACK minimal", CancelAck{}}};
 }
 

@@ -54,7 +54,7 @@ INSTANTIATE_TEST_SUITE_P(Codec, EverySample, testing::ValuesIn(samples::all()), 
 TEST(Codec, SamplesCoverEveryMessageTwice) {
   std::map<std::size_t, int> counts;
   for (const auto& sample : samples::all()) ++counts[sample.message.index()];
-  EXPECT_EQ(counts.size(), std::variant_size_v<Message>);
+  EXPECT_EQ(counts.size(), std::variant_size_v<MessageVariant>);
   for (const auto& [index, count] : counts) EXPECT_EQ(count, 2) << index;
 }
 

@@ -73,7 +73,7 @@ TEST(Envelope, TypesAndNamesAreUniqueAndMatchTheSamples) {
     types.insert(type);
     EXPECT_EQ(name_of(type), sample.name.substr(0, sample.name.find(' ')));
   }
-  EXPECT_EQ(types.size(), std::variant_size_v<Message>);
+  EXPECT_EQ(types.size(), std::variant_size_v<MessageVariant>);
 }
 
 TEST(Envelope, UnusedNumbersHaveNoName) {

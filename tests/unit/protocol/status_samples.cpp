@@ -21,6 +21,7 @@ TaskRow full_row() {
   row.submitted = WallTime{1'732'000'000'000};
   row.started = WallTime{1'732'000'001'500};
   row.finished = WallTime{1'732'000'009'250};
+  row.params = Payload(std::string("encoded params"));
   return row;
 }
 
@@ -85,6 +86,7 @@ std::vector<Sample> status() {
   query.filter = {{task_id(0)}, workflow_id(), TaskState::running, "lammps"};
   query.cursor = "0193a5b6c7d8";
   query.limit = 1000;
+  query.with_params = true;
   return {{"QUERY full", query},
           {"QUERY minimal", Query{}},
           {"ROWS full", Rows{{full_row(), empty_row}, {task_id(9)}, "0193a5b6c7d8"}},

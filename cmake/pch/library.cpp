@@ -1,0 +1,1 @@
+// The source without which a target would have nothing to precompile for.
