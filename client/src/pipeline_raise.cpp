@@ -51,8 +51,8 @@ void raise(const BatchError& error, std::size_t first_index,
   // Nothing is known to have been accepted, and at most one task may have been: the plain cause
   // says it all.
   if (accepted_before.empty() && unsure <= 1) raise(error.first());
-  throw BatchSubmitError(refused_error(error.first(), refusals.front().task_id),
-                         std::move(accepted_before), std::move(refusals));
+  const RefusedError first = refused_error(error.first(), refusals.front().task_id);
+  throw BatchSubmitError(first, std::move(accepted_before), std::move(refusals));
 }
 
 TaskId task_id_of(const std::string& text) {
