@@ -25,7 +25,8 @@
 
 namespace taskpipe {
 
-// Thrown before anything is sent, but for what only the broker can judge.
+// Thrown before anything is sent, but for what only the broker can judge: a script that no worker
+// has, an item that is larger than it accepts.
 class InvalidArgumentError : public std::invalid_argument {
  public:
   // `field` is the place at fault: "tool", "tasks[3].params.grid[2]", "timeout", …

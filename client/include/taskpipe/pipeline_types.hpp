@@ -27,7 +27,7 @@ struct TaskStatus {
   static constexpr std::string_view SUCCESS = "SUCCESS";
   static constexpr std::string_view FAILURE = "FAILURE";    // the tool's doing: exit code, signal
   static constexpr std::string_view TIMEOUT = "timeout";    // ran longer than it may
-  static constexpr std::string_view ERROR = "error";        // ours: no such script, cannot start
+  static constexpr std::string_view ERROR = "error";        // ours: cannot start, worker lost
   static constexpr std::string_view CANCELLED = "REVOKED";  // on request
 };
 
