@@ -186,10 +186,9 @@ std::vector<ValueMap> sweep_combinations(const ParamGrid& grid) {
     }
     if (values.empty()) total = 0;
     if (total > 0 && values.size() > kMaxSweepTasks / total) {
-      throw InvalidArgumentError("param_grid has more than " +
-                                     std::to_string(kMaxSweepTasks) +
-                                     " combinations; split it",
-                                 field);
+      throw InvalidArgumentError(
+          "param_grid has more than " + std::to_string(kMaxSweepTasks) + " combinations; split it",
+          field);
     }
     total *= values.size();
   }
