@@ -13,6 +13,9 @@ struct Followed {
   std::vector<TaskId> ids;
   std::vector<std::string> labels;   // empty = tool and script, asked of the broker
   const ValueMap* params = nullptr;  // of every task, for results as JSON; null = not known
+  // How the commands that hints suggest name them: "--workflow ID"; empty = by their ids.
+  std::string reference = {};
+  bool table = false;  // at the end also a table of the results, for people
 };
 
 // Shows the tasks until all have ended: live bars on a terminal, a line per change otherwise, with
@@ -23,8 +26,8 @@ ExitCode follow(Invocation& call, const Followed& followed, Millis timeout);
 // Waits and prints the results: a table, or {"tasks": [result…]} with --json.
 ExitCode wait_for(Invocation& call, const Followed& followed, Millis timeout);
 
-// Prints them that way.
+// Prints them that way. `labels` as in Followed.
 ExitCode print_results(Invocation& call, const std::vector<TaskResult>& results,
-                       const ValueMap* params);
+                       const ValueMap* params, const std::vector<std::string>& labels = {});
 
 }  // namespace taskpipe::cli

@@ -8,6 +8,10 @@ namespace taskpipe::cli {
 
 ExitCode run_submit(Invocation& call);
 ExitCode run_workflow_submit(Invocation& call);
+ExitCode run_workflow_run(Invocation& call);
+ExitCode run_workflow_status(Invocation& call);
+ExitCode run_help(Invocation& call);
+ExitCode run_version(Invocation& call);
 ExitCode run_wait(Invocation& call);
 ExitCode run_monitor(Invocation& call);
 ExitCode run_status(Invocation& call);

@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""`taskpipe workflow run` and `status`, `taskpipe sweep`, `taskpipe events`."""
+
+import json
+import re
+import signal
+import unittest
+
+from cli_harness import ID, LIMIT_S, UNKNOWN_ID, CliTest
+
+FLOW = """
+name = "airfoil"
+on_failure = "cancel_dependents"
+
+[[tasks]]
+name = "mesh"
+tool = "shell"
+script = "mesh.sh"
+inline_script = "echo meshed"
+
+[[tasks]]
+name = "flow"
+tool = "shell"
+script = "flow.sh"
+inline_script = "{flow}"
+after = ["mesh"]
+"""
+
+
+class Workflows(CliTest):
+    def write(self, text, name="flow.toml"):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def test_run_shows_progress_and_a_table_of_results(self):
+        done = self.run_cli("workflow", "run", self.write(FLOW.format(flow="echo flown")))
+        workflow = re.match(rf"workflow ({ID.pattern}), 2 tasks", done.stderr)[1]
+        self.assertRegex(done.stdout, r"(?m)^\d\d:\d\d:\d\d mesh SUCCESS")
+        self.assertRegex(done.stdout, r"(?m)^ID +TASK +STATE")
+        self.assertRegex(done.stdout, rf"(?m)^{ID.pattern}  flow  SUCCESS")
+        self.assertIn("2/2 done", self.cli("workflow", "status", workflow))
+
+    def test_run_of_a_failure_says_why_and_ends_with_1(self):
+        done = self.run_cli("workflow", "run", "-", expect=1,
+                            stdin=FLOW.format(flow="echo diverged >&2; exit 3"))
+        self.assertIn("| diverged", done.stdout)
+        self.assertIn("exited with code 3", done.stdout)
+
+    def test_run_as_json_lines(self):
+        lines = [json.loads(line) for line in
+                 self.cli("workflow", "run", self.write(FLOW.format(flow="true")),
+                          "--json").splitlines()]
+        self.assertEqual(lines[0]["type"], "workflow")
+        self.assertEqual([line["type"] for line in lines[-2:]], ["result", "result"])
+        self.assertEqual([line["task_id"] for line in lines[-2:]], lines[0]["task_ids"])
+
+    def test_bars_have_a_summary(self):
+        text = self.on_a_terminal("workflow", "run", self.write(FLOW.format(flow="true")),
+                                  columns=100)
+        self.assertIn("2/2 done", text)
+        self.assertIn("\x1b[", text)
+
+    def test_status_counts(self):
+        done = self.cli_json("workflow", "submit", self.write(FLOW.format(flow="exit 1")))
+        self.run_cli("wait", "--workflow", done["workflow_id"], expect=1)
+        status = self.cli_json("workflow", "status", done["workflow_id"])
+        self.assertEqual({key: status[key] for key in ("total", "completed", "failed", "running",
+                                                       "pending", "all_complete")},
+                         {"total": 2, "completed": 1, "failed": 1, "running": 0, "pending": 0,
+                          "all_complete": True})
+        self.assertEqual([task["task_id"] for task in status["tasks"]], done["task_ids"])
+        self.assertIn("UNKNOWN_TASK", self.refused("workflow", "status", UNKNOWN_ID, expect=1))
+
+    def test_mistakes_have_their_place(self):
+        said = self.refused("workflow", "run", self.write("[[tasks]]\ntool = shell\n"), expect=2)
+        self.assertIn("flow.toml: line 2, column 8: ", said)
+        said = self.refused("workflow", "run", self.write("[[tasks]]\ntool = 'shell'\ncpu = 2\n"),
+                            expect=2)
+        self.assertIn("line 3, column 7: tasks[0].cpu is no field; did you mean 'cpus'?", said)
+
+    def test_a_timeout_names_the_workflow(self):
+        done = self.run_cli("workflow", "run", "-", "--timeout", "300ms", expect=4,
+                            stdin=FLOW.format(flow="sleep 60"))
+        workflow = ID.search(done.stderr)[0]
+        self.assertIn(f"taskpipe cancel --workflow {workflow}", done.stderr)
+        self.cli("cancel", "--workflow", workflow, "--grace", "100ms")
+        self.run_cli("wait", "--workflow", workflow, expect=1)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
