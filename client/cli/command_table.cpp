@@ -30,6 +30,10 @@ const std::vector<Command>& all_commands() {
        "  taskpipe workflow submit flow.json --follow\n"
        "  taskpipe result --workflow \"$(taskpipe workflow submit flow.json)\"\n",
        &run_workflow_submit},
+      {kSubmit, "sweep", "TOOL [SCRIPT]", "Submit a task for every combination of parameters.",
+       "  taskpipe sweep lammps example.lammps -p temperature=0.7,0.8,0.9 -p seed=1..5 --follow\n"
+       "  taskpipe sweep fenicsx poisson.py -p mesh_size=16,32,64 --dry-run\n",
+       &run_sweep},
       {kWatch, "workflow status", "WORKFLOW", "Show how far a workflow is, and its tasks.",
        "  taskpipe workflow status 019a3f0c55d0b1a2c3d4e5f600000000\n", &run_workflow_status},
       {kWatch, "wait", "ID...", "Wait until tasks have ended, and print how.",

@@ -88,5 +88,49 @@ class Workflows(CliTest):
         self.run_cli("wait", "--workflow", workflow, expect=1)
 
 
+class Sweeps(CliTest):
+    def sweep(self, *arguments, **keywords):
+        return self.run_cli("sweep", "shell", "--script", self.script('echo "$SIM_A-$SIM_B"'),
+                            *arguments, **keywords)
+
+    def test_every_combination_runs(self):
+        done = self.sweep("-p", "a=1..3", "-p", "b=x,y", "--wait", "--json")
+        outputs = [task["stdout"] for task in json.loads(done.stdout)["tasks"]]
+        self.assertEqual(outputs, ["1-x\n", "1-y\n", "2-x\n", "2-y\n", "3-x\n", "3-y\n"])
+
+    def test_it_says_how_many_and_prints_the_workflow(self):
+        done = self.sweep("-p", "a=1,2", "-p", "b=x")
+        self.assertRegex(done.stdout, rf"\A{ID.pattern}\n\Z")
+        self.assertIn("2 tasks: a (2) × b (1)", done.stderr)
+        self.cli("wait", "--workflow", done.stdout.strip())
+        ids = self.sweep("-p", "a=1,2", "--task-ids").stdout.split()
+        self.assertEqual(len(ids), 2)
+        self.cli("wait", *ids)
+        document = json.loads(self.sweep("-p", "a=1,2", "--json").stdout)
+        self.assertEqual(document["params"], [{"a": 1}, {"a": 2}])
+        self.cli("wait", *document["task_ids"])
+
+    def test_a_dry_run_submits_nothing(self):
+        before = len(self.cli_json("list", "--limit", 100000)["tasks"])
+        done = self.sweep("-p", "a=1..3", "--dry-run")
+        self.assertEqual(done.stdout, "a=1\na=2\na=3\n")
+        document = json.loads(self.sweep("-p", "a=1..3", "--dry-run", "--json").stdout)
+        self.assertEqual((document["count"], document["params"][2]), (3, {"a": 3}))
+        self.assertEqual(len(self.cli_json("list", "--limit", 100000)["tasks"]), before)
+
+    def test_mistakes(self):
+        for assignment, text in (("a=1,,2", "empty"), ("a=1,1", "twice"), ("a=9..1", "upwards"),
+                                 ("a=1..1000000", "at most")):
+            said = self.refused("sweep", "shell", "x.sh", "-p", assignment, expect=2)
+            self.assertIn(text, said)
+
+    def test_many_do_not_flood_a_terminal(self):
+        text = self.on_a_terminal("sweep", "shell", "--script", self.script("true"),
+                                  "-p", "a=1..200", "--follow", columns=100)
+        last_frame = text[text.rindex("200/200 done"):]
+        self.assertLess(last_frame.count("\n"), 24)
+        self.assertNotRegex(text, r"a=\d+ +[^\n]*pending")
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
