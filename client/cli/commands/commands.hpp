@@ -11,6 +11,7 @@ ExitCode run_workflow_submit(Invocation& call);
 ExitCode run_workflow_run(Invocation& call);
 ExitCode run_workflow_status(Invocation& call);
 ExitCode run_sweep(Invocation& call);
+ExitCode run_events(Invocation& call);
 ExitCode run_help(Invocation& call);
 ExitCode run_version(Invocation& call);
 ExitCode run_wait(Invocation& call);

@@ -132,5 +132,57 @@ class Sweeps(CliTest):
         self.assertNotRegex(text, r"a=\d+ +[^\n]*pending")
 
 
+class Streams(CliTest):
+    def test_events_come_as_they_happen(self):
+        with self.background("events", "--topic", "heartbeat", "--topic", "task.shell",
+                             "--topic", "progress.shell", "--json") as child:
+            # Its first heartbeat shows that the subscription stands.
+            self.assertEqual(json.loads(child.stdout.readline())["type"], "heartbeat")
+            task = self.submit("echo taskpipe-progress 50 half; exit 3")
+            states = []
+            for line in child.stdout:
+                event = json.loads(line)
+                if event.get("task_id") != task:
+                    continue
+                self.assertIn(event["type"], ("task", "progress"))
+                states.append(event["state"])
+                if event["ready"]:
+                    break
+            self.assertEqual(states[-1], "FAILURE")
+            self.assertIn("RUNNING", states)
+            child.send_signal(signal.SIGINT)
+            child.communicate(timeout=LIMIT_S)
+            self.assertEqual(child.returncode, 130)
+
+    def test_count_and_timeout_end_it(self):
+        lines = self.cli("events", "--topic", "heartbeat", "--count", 2).splitlines()
+        self.assertEqual(len(lines), 2)
+        self.assertRegex(lines[0], r"^\d\d:\d\d:\d\d  heartbeat ")
+        self.run_cli("events", "--topic", "worker.", "--timeout", "100ms", expect=4)
+        self.refused("events", "--follow", "--count", 1, expect=2)
+
+    def test_a_restart_of_the_broker_is_a_gap(self):
+        self.cli("submit", "shell", "--script", self.script("true"), "--wait")
+        with self.background("events", "--topic", "heartbeat", "--topic", "task.",
+                             "--json") as child:
+            self.assertEqual(json.loads(child.stdout.readline())["type"], "heartbeat")
+            # Events of this topic must have come: a gap is between two of them.
+            self.cli("submit", "shell", "--script", self.script("true"), "--wait")
+            epoch = json.loads(next(line for line in child.stdout if '"task"' in line))["epoch"]
+            self.cluster.broker.stop()
+            self.cluster.start_broker()
+            self.next_line(child, lambda event: event["epoch"] > epoch)
+            self.cli("submit", "shell", "--script", self.script("true"), "--wait-for-capacity")
+            gap = self.next_line(child, lambda event: event["topic"] == "task.shell.")
+            self.assertEqual((gap["type"], gap["epoch"]), ("gap", epoch + 1))
+
+    def next_line(self, child, wanted):
+        for line in child.stdout:
+            event = json.loads(line)
+            if wanted(event):
+                return event
+        self.fail("the stream has ended")
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
