@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "client/cli/commands/commands.hpp"
+#include "client/cli/completion.hpp"
 #include "client/cli/display_text.hpp"
+#include "client/cli/manual.hpp"
 #include "common/process/suggestion.hpp"
 
 namespace taskpipe::cli {
@@ -97,6 +99,21 @@ ExitCode run_help(Invocation& call) {
   return help_about(call.console(), call.arguments());
 }
 
+ExitCode run_man(Invocation& call) {
+  if (const auto end = call.parse({0, 2})) return *end;
+  const auto& words = call.arguments();
+  if (words.empty()) {
+    call.out() << manual_page();
+    return ExitCode::success;
+  }
+  const FoundCommand found = find_command(words);
+  if (found.command == nullptr || found.words != words.size()) {
+    return unknown_command(call.console(), words);
+  }
+  call.out() << manual_page(*found.command);
+  return ExitCode::success;
+}
+
 ExitCode run_version(Invocation& call) {
   if (const auto end = call.parse({0, 0})) return *end;
   if (call.json()) {
@@ -109,6 +126,11 @@ ExitCode run_version(Invocation& call) {
 
 ExitCode run(const process::OptionSources& sources, Console& console) {
   const std::span<const std::string> words = sources.arguments;
+  if (!words.empty() && words.front() == kCompleteWord) {
+    process::OptionSources typed = sources;
+    typed.arguments.erase(typed.arguments.begin());
+    return answer_completion(typed, console);
+  }
   const std::size_t at = leading_options(words);
   const auto before = words.first(at);
   const auto rest = words.subspan(at);

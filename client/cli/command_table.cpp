@@ -57,6 +57,15 @@ const std::vector<Command>& all_commands() {
       {kCluster, "workers", "", "List the workers.", "", &run_workers},
       {kCluster, "health", "", "Tell whether the broker is well; exit code 1 if it is not.", "",
        &run_health},
+      {kProgram, "completion", "bash|zsh|fish", "Print the script that completes its commands.",
+       "  source <(taskpipe completion bash)\n"
+       "  taskpipe completion zsh > ~/.zfunc/_taskpipe\n"
+       "  taskpipe completion fish > ~/.config/fish/completions/taskpipe.fish\n",
+       &run_completion},
+      {kProgram, "man", "[COMMAND]", "Print a manual page, of a command or of all.",
+       "  taskpipe man submit | man -l -\n"
+       "  taskpipe man > taskpipe.1\n",
+       &run_man},
       {kProgram, "version", "", "Show the version.", "", &run_version},
       {kProgram, "help", "[COMMAND]", "Show an overview, or all about a command.",
        "  taskpipe help workflow run\n", &run_help}};

@@ -68,7 +68,7 @@ ExitCode run_list(Invocation& call) {
   std::uint32_t limit = kDefaultListed;
   call.options().text("state,s", state, "STATE",
                       "Only tasks in this state: " + state_words() + ".");
-  call.options().text("tool", filter.tool, "NAME", "Only tasks of this tool.");
+  call.options().text("tool", filter.tool, "TOOL", "Only tasks of this tool.");
   declare_workflow_option(call.options(), workflow);
   call.options().integer<std::uint32_t>("limit,n", limit, {1, kMostListed},
                                         "The most to list, newest first.");
