@@ -53,6 +53,8 @@ const std::vector<Command>& all_commands() {
        &run_events},
       {kWatch, "cancel", "ID...", "Cancel tasks; running ones are stopped.",
        "  taskpipe cancel --grace 10s 019a3f0c\n", &run_cancel},
+      {kCluster, "top", "", "Show queue, workers and tasks on the whole screen, live.",
+       "  taskpipe top --broker sim.example.org\n", &run_top},
       {kCluster, "tools", "", "List the tools that workers offer.", "", &run_tools},
       {kCluster, "workers", "", "List the workers.", "", &run_workers},
       {kCluster, "health", "", "Tell whether the broker is well; exit code 1 if it is not.", "",

@@ -12,6 +12,7 @@ ExitCode run_workflow_run(Invocation& call);
 ExitCode run_workflow_status(Invocation& call);
 ExitCode run_sweep(Invocation& call);
 ExitCode run_events(Invocation& call);
+ExitCode run_top(Invocation& call);
 ExitCode run_completion(Invocation& call);
 ExitCode run_man(Invocation& call);
 ExitCode run_help(Invocation& call);
