@@ -10,8 +10,9 @@ from cli_harness import BIN_DIR, LIMIT_S, CliTest
 class Completion(CliTest):
     def complete(self, *words, **more):
         """What bash would offer for the last of `words`."""
-        program = ('source <("$1" completion bash); shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
-                   'compopt() { :; }; _taskpipe; printf "%s\\n" "${COMPREPLY[@]}"')
+        program = ('source <("$1" completion bash); shift; '
+                   'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() { :; }; _taskpipe; '
+                   'printf "%s\\n" "${COMPREPLY[@]}"')
         taskpipe = str(BIN_DIR / "taskpipe")
         done = subprocess.run(["bash", "--norc", "-c", program, "bash", taskpipe, taskpipe, *words],
                               capture_output=True, text=True, timeout=LIMIT_S, check=True,
