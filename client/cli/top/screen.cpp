@@ -17,6 +17,8 @@
 
 #include <curses.h>
 
+#include "client/cli/interrupts.hpp"
+
 namespace taskpipe::cli::top {
 
 bool terminal_is_known();  // known_terminal.cpp
@@ -30,10 +32,14 @@ constexpr std::array<int, 7> kDeadly = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL
 std::array<struct ::sigaction, kDeadly.size()> actions_before;
 
 // Async-signal-safe alone: leaves the second screen, shows the cursor, ends colours.
-void restore_and_die(int signal) {
+void give_back() {
   constexpr std::string_view kLeave = "\x1b[?1049l\x1b[?25h\x1b[?1l\x1b>\x1b[0m\r\n";
   [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, kLeave.data(), kLeave.size());
   ::tcsetattr(STDIN_FILENO, TCSANOW, &cooked);
+}
+
+void restore_and_die(int signal) {
+  give_back();
   for (std::size_t i = 0; i < kDeadly.size(); ++i) {
     if (kDeadly[i] == signal) ::sigaction(signal, &actions_before[i], nullptr);
   }
@@ -129,6 +135,7 @@ Screen::Screen(bool colours) : colours_(colours) {
   curs_set(0);
   colours_ = colours_ && has_colors();
   if (colours_) define_colours();
+  before_forced_exit = &give_back;
   struct ::sigaction deadly {};
   deadly.sa_handler = &restore_and_die;
   for (std::size_t i = 0; i < kDeadly.size(); ++i) {
@@ -137,6 +144,7 @@ Screen::Screen(bool colours) : colours_(colours) {
 }
 
 Screen::~Screen() {
+  before_forced_exit = nullptr;
   endwin();
   delscreen(static_cast<SCREEN*>(screen_));
   for (std::size_t i = 0; i < kDeadly.size(); ++i) {

@@ -116,6 +116,13 @@ class Top(CliTest):
                 terminal.child.send_signal(sent)
                 terminal.end(code)
 
+    def test_a_second_signal_gives_it_back_as_well(self):
+        with self.top() as terminal:
+            terminal.text = b""
+            for sent in (signal.SIGINT, signal.SIGTERM):
+                terminal.child.send_signal(sent)
+            terminal.end(130)
+
     def test_it_needs_a_terminal(self):
         self.assertIn("needs a terminal", self.refused("top", expect=2))
         text = self.on_a_terminal("top", columns=80, expect=5, TERM="no-such-terminal")
