@@ -1,36 +1,36 @@
 #include "client/cli/app.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
+#include <span>
 #include <string_view>
 #include <utility>
 
 #include "client/cli/commands/commands.hpp"
+#include "client/cli/completion.hpp"
 #include "client/cli/display_text.hpp"
+#include "client/cli/manual.hpp"
 #include "common/process/suggestion.hpp"
 
 namespace taskpipe::cli {
 namespace {
 
-// Options of every command that take a value in the next word, for finding the command behind them.
-constexpr std::array<std::string_view, 8> kOptionsWithValue = {
-    "--broker",          "-b",      "--events", "--user", "--connect-timeout",
-    "--request-timeout", "--color", "--config"};
+constexpr std::size_t kUsageColumns = 28;
+
+std::string usage_of(const Command& command) {
+  return command.name + (command.arguments.empty() ? "" : " " + command.arguments);
+}
 
 std::string overview() {
   std::string text =
       "taskpipe submits simulation tasks to a broker, watches them and reads their results.\n\n"
-      "Usage: taskpipe COMMAND [arguments] [options]\n\nCommands:\n";
-  const auto line = [&text](const std::string& what, const std::string& summary) {
-    text += "  " + padded(what, 28) + summary + "\n";
-  };
+      "Usage: taskpipe COMMAND [arguments] [options]\n";
+  std::string_view group;
   for (const Command& command : all_commands()) {
-    line(command.name + (command.arguments.empty() ? "" : " " + command.arguments),
-         command.summary);
+    if (group != command.group) text += "\n" + command.group + ":\n";
+    group = command.group;
+    text += "  " + padded(usage_of(command), kUsageColumns) + command.summary + "\n";
   }
-  line("version", "Show the version.");
-  line("help [COMMAND]", "Show this, or all about a command.");
   text +=
       "\nEvery command takes --broker ADDRESS (or TASKPIPE_BROKER; else tcp://127.0.0.1:7610) and\n"
       "--json, which prints for programs. An ID may be cut to its first digits (8 or more) where\n"
@@ -43,134 +43,116 @@ std::string overview() {
   return text;
 }
 
-std::vector<std::string> command_words() {
-  std::vector<std::string> words = {"help", "version"};
-  for (const Command& command : all_commands()) {
-    words.push_back(command.name.substr(0, command.name.find(' ')));
+ExitCode unknown_command(Console& console, std::span<const std::string> words) {
+  const std::string& word = words.front();
+  if (const auto seconds = second_words(word); !seconds.empty()) {
+    const std::string near = words.size() > 1 ? process::nearest_name(words[1], seconds) : "";
+    std::string text = "taskpipe: '" + word + "' needs to know what to do";
+    if (words.size() > 1) text = "taskpipe: '" + word + "' has no '" + printable(words[1]) + "'";
+    if (!near.empty()) text += "; did you mean '" + near + "'?";
+    for (const Command& command : all_commands()) {
+      if (!command.name.starts_with(word + " ")) continue;
+      text += "\n  taskpipe " + padded(usage_of(command), kUsageColumns) + command.summary;
+    }
+    console.complain(text);
+    return ExitCode::usage;
   }
-  return words;
-}
-
-ExitCode unknown_command(Console& console, const std::string& word) {
-  const std::string near = process::nearest_name(word, command_words());
+  std::vector<std::string> names;
+  for (const Command& command : all_commands()) {
+    names.push_back(command.name.substr(0, command.name.find(' ')));
+  }
+  const std::string near = process::nearest_name(word, names);
   console.complain("taskpipe: there is no command '" + printable(word) + "'" +
                    (near.empty() ? "" : "; did you mean '" + near + "'?") +
                    "\n  'taskpipe help' lists the commands");
   return ExitCode::usage;
 }
 
-// The command that the words at `at` name, and how many words that takes; null when there is none.
-struct Found {
-  const Command* command = nullptr;
-  std::size_t words = 0;
-};
-Found find_command(const std::vector<std::string>& words, std::size_t at) {
-  for (const Command& command : all_commands()) {
-    const auto space = command.name.find(' ');
-    if (words[at] != command.name.substr(0, space)) continue;
-    if (space == std::string::npos) return {&command, 1};
-    if (at + 1 < words.size() && words[at + 1] == command.name.substr(space + 1)) {
-      return {&command, 2};
-    }
-  }
-  return {};
+ExitCode explain(Console& console, const Command& command) {
+  Invocation call(command, {{"--help"}, {}, {}}, console);
+  return command.run(call);
 }
 
-// Where the command stands: the first word that is neither an option nor an option's value.
-std::size_t find_command_word(const std::vector<std::string>& words) {
-  std::size_t at = 0;
-  while (at < words.size() && words[at].starts_with('-')) {
-    const bool takes_next = std::find(kOptionsWithValue.begin(), kOptionsWithValue.end(),
-                                      words[at]) != kOptionsWithValue.end();
-    at += takes_next ? 2 : 1;
-  }
-  return std::min(at, words.size());
-}
-
-ExitCode help_about(Console& console, const std::vector<std::string>& words, std::size_t at) {
-  if (at >= words.size()) {
+ExitCode help_about(Console& console, std::span<const std::string> words) {
+  if (words.empty()) {
     console.out << overview();
     return ExitCode::success;
   }
-  const Found found = find_command(words, at);
-  if (found.command == nullptr) {
-    // "help workflow" means its only sub-command.
-    for (const Command& command : all_commands()) {
-      if (!command.name.starts_with(words[at] + " ")) continue;
-      Invocation call(command, {{"--help"}, {}, {}}, console);
-      return command.run(call);
-    }
-    return unknown_command(console, words[at]);
+  if (const FoundCommand found = find_command(words); found.command != nullptr) {
+    return explain(console, *found.command);
   }
-  Invocation call(*found.command, {{"--help"}, {}, {}}, console);
-  return found.command->run(call);
+  const bool all_of_several = words.size() == 1 && !second_words(words.front()).empty();
+  if (!all_of_several) return unknown_command(console, words);
+  bool first = true;
+  for (const Command& command : all_commands()) {
+    if (!command.name.starts_with(words.front() + " ")) continue;
+    if (!std::exchange(first, false)) console.out << '\n';
+    explain(console, command);
+  }
+  return ExitCode::success;
 }
 
 }  // namespace
 
-const std::vector<Command>& all_commands() {
-  static const std::vector<Command> commands = {
-      {"submit", "TOOL [SCRIPT]", "Submit a task and print its id.",
-       "  taskpipe submit lammps example.lammps -p steps=1000\n"
-       "  taskpipe submit fenicsx poisson.py -p mesh_size=64 --cpus 2 --follow\n"
-       "  taskpipe submit fenicsx --script mine.py --params params.json --timeout 10m\n"
-       "  id=$(taskpipe submit lammps example.lammps) && taskpipe wait \"$id\"\n",
-       &run_submit},
-      {"workflow submit", "FILE", "Submit a workflow from a JSON file and print its id.",
-       "  taskpipe workflow submit flow.json --follow\n"
-       "  taskpipe result --workflow \"$(taskpipe workflow submit flow.json)\"\n",
-       &run_workflow_submit},
-      {"wait", "ID...", "Wait until tasks have ended, and print how.",
-       "  taskpipe wait --any 019a3f0c 019a3f0d --timeout 5m\n", &run_wait},
-      {"monitor", "ID...", "Show the progress of tasks until they have ended.",
-       "  taskpipe monitor --workflow 019a3f0c55d0b1a2c3d4e5f600000000\n", &run_monitor},
-      {"status", "ID...", "Show the state of tasks.", "", &run_status},
-      {"list", "", "List tasks, newest first.",
-       "  taskpipe list --state failed --tool lammps --limit 20\n", &run_list},
-      {"logs", "ID", "Print what a task writes.", "  taskpipe logs --follow --stderr 019a3f0c\n",
-       &run_logs},
-      {"result", "ID...", "Show how tasks ended: exit code, metrics, artifacts, output.",
-       "  taskpipe result --json 019a3f0c | jq -r '.artifacts[]'\n", &run_result},
-      {"cancel", "ID...", "Cancel tasks; running ones are stopped.",
-       "  taskpipe cancel --grace 10s 019a3f0c\n", &run_cancel},
-      {"tools", "", "List the tools that workers offer.", "", &run_tools},
-      {"workers", "", "List the workers.", "", &run_workers},
-      {"health", "", "Tell whether the broker is well; exit code 1 if it is not.", "",
-       &run_health}};
-  return commands;
+ExitCode run_help(Invocation& call) {
+  if (const auto end = call.parse({0, 2})) return *end;
+  return help_about(call.console(), call.arguments());
+}
+
+ExitCode run_man(Invocation& call) {
+  if (const auto end = call.parse({0, 2})) return *end;
+  const auto& words = call.arguments();
+  if (words.empty()) {
+    call.out() << manual_page();
+    return ExitCode::success;
+  }
+  const FoundCommand found = find_command(words);
+  if (found.command == nullptr || found.words != words.size()) {
+    return unknown_command(call.console(), words);
+  }
+  call.out() << manual_page(*found.command);
+  return ExitCode::success;
+}
+
+ExitCode run_version(Invocation& call) {
+  if (const auto end = call.parse({0, 0})) return *end;
+  if (call.json()) {
+    call.print(ValueMap{{"version", TASKPIPE_VERSION}});
+  } else {
+    call.out() << "taskpipe " << TASKPIPE_VERSION << '\n';
+  }
+  return ExitCode::success;
 }
 
 ExitCode run(const process::OptionSources& sources, Console& console) {
-  const std::vector<std::string>& words = sources.arguments;
-  const std::size_t at = find_command_word(words);
-  const auto before_command = [&](std::string_view option) {
-    return std::find(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(at), option) !=
-           words.begin() + static_cast<std::ptrdiff_t>(at);
+  const std::span<const std::string> words = sources.arguments;
+  if (!words.empty() && words.front() == kCompleteWord) {
+    process::OptionSources typed = sources;
+    typed.arguments.erase(typed.arguments.begin());
+    return answer_completion(typed, console);
+  }
+  const std::size_t at = leading_options(words);
+  const auto before = words.first(at);
+  const auto rest = words.subspan(at);
+  const auto asked = [&before](std::string_view option) {
+    return std::find(before.begin(), before.end(), option) != before.end();
   };
-  if (before_command("--version") || (at < words.size() && words[at] == "version")) {
+  if (asked("--version")) {
     console.out << "taskpipe " << TASKPIPE_VERSION << '\n';
     return ExitCode::success;
   }
-  if (before_command("--help") || before_command("-h")) return help_about(console, words, at);
-  if (at == words.size()) {
+  if (asked("--help") || asked("-h")) return help_about(console, rest);
+  if (rest.empty()) {
     console.complain(overview());
     return ExitCode::usage;
   }
-  if (words[at] == "help") return help_about(console, words, at + 1);
-  const Found found = find_command(words, at);
-  if (found.command == nullptr) {
-    if (words[at] == "workflow") {
-      console.complain(
-          "taskpipe: 'workflow' needs to know what to do: taskpipe workflow submit FILE");
-      return ExitCode::usage;
-    }
-    return unknown_command(console, words[at]);
-  }
-  process::OptionSources rest = sources;
-  rest.arguments.assign(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(at));
-  rest.arguments.insert(rest.arguments.end(),
-                        words.begin() + static_cast<std::ptrdiff_t>(at + found.words), words.end());
-  Invocation call(*found.command, std::move(rest), console);
+  const FoundCommand found = find_command(rest);
+  if (found.command == nullptr) return unknown_command(console, rest);
+  process::OptionSources others = sources;
+  others.arguments.assign(before.begin(), before.end());
+  others.arguments.insert(others.arguments.end(),
+                          rest.begin() + static_cast<std::ptrdiff_t>(found.words), rest.end());
+  Invocation call(*found.command, std::move(others), console);
   return found.command->run(call);
 }
 

@@ -4,13 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/command_table.hpp"
 #include "client/cli/console.hpp"
 #include "client/cli/invocation.hpp"
 #include "common/process/options.hpp"
 
 namespace taskpipe::cli {
-
-[[nodiscard]] const std::vector<Command>& all_commands();
 
 // Options may stand before the command as well ("taskpipe --broker HOST list"). Prints what is
 // wrong, with the nearest command that exists. Exceptions of the system (no threads, no memory)

@@ -13,6 +13,9 @@
 namespace taskpipe::cli {
 namespace {
 
+// A longer table would push everything else off a terminal; `taskpipe result` has it.
+constexpr std::size_t kMostTableRows = 50;
+
 using Results = CallResult<std::vector<TaskResult>>;
 
 Millis steady(const Now& now) {
@@ -24,6 +27,10 @@ struct OutputClosed {};
 
 void check(const std::ostream& out) {
   if (!out.good()) throw OutputClosed{};
+}
+
+std::string reference_of(const Followed& followed) {
+  return followed.reference.empty() ? ids_text(followed.ids) : followed.reference;
 }
 
 Results monitor_on_board(Invocation& call, const Followed& followed, Progress& progress,
@@ -70,7 +77,7 @@ ExitCode monitor_as_json(Invocation& call, const Followed& followed,
         check(call.out());
       },
       options);
-  if (!results) return call.fail_waiting(results.error(), ids_text(followed.ids));
+  if (!results) return call.fail_waiting(results.error(), reference_of(followed));
   for (std::size_t i = 0; i < results->size(); ++i) {
     const auto params = call.client().params(rows[i].id, call.asking());
     if (!params) return call.fail(params.error());
@@ -95,10 +102,15 @@ ExitCode follow_for_people(Invocation& call, const Followed& followed,
   }
   auto results = live ? monitor_on_board(call, followed, progress, options)
                       : monitor_as_lines(call, followed, progress, options);
-  if (!results) return call.fail_waiting(results.error(), ids_text(followed.ids));
-  call.out() << failures_text(*results, rows, call.console().style());
+  if (!results) return call.fail_waiting(results.error(), reference_of(followed));
+  const TextStyle style = call.console().style();
+  const bool fits = !live || results->size() <= kMostTableRows;
+  if (followed.table && fits) {
+    call.out() << results_table(*results, rows, style, followed.labels);
+  }
+  call.out() << failures_text(*results, rows, style, followed.labels);
   const std::string several = followed.ids.size() > 1 ? "results" : "the result";
-  call.console().hint("for " + several + ":  taskpipe result " + ids_text(followed.ids));
+  call.console().hint("for " + several + ":  taskpipe result " + reference_of(followed));
   return exit_code_of(*results);
 }
 
@@ -107,7 +119,7 @@ ExitCode follow_for_people(Invocation& call, const Followed& followed,
 ExitCode follow(Invocation& call, const Followed& followed, Millis timeout) {
   const CallOptions options = call.waiting(timeout);
   auto rows = rows_of(call, followed.ids);
-  if (!rows) return call.fail_waiting(rows.error(), ids_text(followed.ids));
+  if (!rows) return call.fail_waiting(rows.error(), reference_of(followed));
   try {
     return call.json() ? monitor_as_json(call, followed, *rows, options)
                        : follow_for_people(call, followed, *rows, options);
@@ -118,17 +130,18 @@ ExitCode follow(Invocation& call, const Followed& followed, Millis timeout) {
 
 ExitCode wait_for(Invocation& call, const Followed& followed, Millis timeout) {
   const auto results = call.client().wait_all(followed.ids, call.waiting(timeout));
-  if (!results) return call.fail_waiting(results.error(), ids_text(followed.ids));
-  return print_results(call, *results);
+  if (!results) return call.fail_waiting(results.error(), reference_of(followed));
+  return print_results(call, *results, followed.labels);
 }
 
-ExitCode print_results(Invocation& call, const std::vector<TaskResult>& results) {
+ExitCode print_results(Invocation& call, const std::vector<TaskResult>& results,
+                       const std::vector<std::string>& labels) {
   std::vector<TaskId> ids;
   for (const TaskResult& result : results) ids.push_back(result.id);
   const auto rows = rows_of(call, ids);
   if (!rows) return call.fail(rows.error());
   if (!call.json()) {
-    call.out() << results_table(results, *rows, call.console().style());
+    call.out() << results_table(results, *rows, call.console().style(), labels);
     return exit_code_of(results);
   }
   ValueList documents;

@@ -12,6 +12,9 @@ namespace taskpipe::cli {
 struct Followed {
   std::vector<TaskId> ids;
   std::vector<std::string> labels;  // empty = tool and script, asked of the broker
+  // How the commands that hints suggest name them: "--workflow ID"; empty = by their ids.
+  std::string reference = {};
+  bool table = false;  // at the end also a table of the results, for people
 };
 
 // Shows the tasks until all have ended: live bars on a terminal, a line per change otherwise, with
@@ -22,7 +25,8 @@ ExitCode follow(Invocation& call, const Followed& followed, Millis timeout);
 // Waits and prints the results: a table, or {"tasks": [result…]} with --json.
 ExitCode wait_for(Invocation& call, const Followed& followed, Millis timeout);
 
-// Prints them that way.
-ExitCode print_results(Invocation& call, const std::vector<TaskResult>& results);
+// Prints them that way. `labels` as in Followed.
+ExitCode print_results(Invocation& call, const std::vector<TaskResult>& results,
+                       const std::vector<std::string>& labels = {});
 
 }  // namespace taskpipe::cli

@@ -13,6 +13,9 @@
 #include "client/cli/exit_code.hpp"
 
 namespace taskpipe::cli {
+
+std::atomic<void (*)()> before_forced_exit = nullptr;
+
 namespace {
 
 bool is_ignored(int signal) {
@@ -46,7 +49,9 @@ void Interrupts::watch() {
     while (const auto signal = signals_.read()) {
       if (*signal == process::Signal::interrupt && ignore_interrupt_) continue;
       if (*signal == process::Signal::hangup && ignore_hangup_) continue;
-      if (!source_.request_stop()) ::_exit(as_int(ExitCode::interrupted));
+      if (source_.request_stop()) continue;
+      if (const auto last_act = before_forced_exit.load()) last_act();
+      ::_exit(as_int(ExitCode::interrupted));
     }
   }
 }

@@ -1,12 +1,17 @@
 // Ctrl-C, SIGTERM and SIGHUP as a request to stop, for as long as this lives.
 #pragma once
 
+#include <atomic>
 #include <stop_token>
 #include <thread>
 
 #include "common/process/signals.hpp"
 
 namespace taskpipe::cli {
+
+// Runs before the second signal ends the process, on the thread that heard it: for a terminal that
+// must be given back.
+extern std::atomic<void (*)()> before_forced_exit;
 
 // Make it before the first client call (its threads inherit the blocked signals), on the thread
 // that destroys it. The first signal requests the stop; a second one ends the process at once, with

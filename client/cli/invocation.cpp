@@ -1,5 +1,6 @@
 #include "client/cli/invocation.hpp"
 
+#include <sstream>
 #include <utility>
 
 #include "client/cli/display_text.hpp"
@@ -63,6 +64,10 @@ void Invocation::declare_common_options() {
 
 std::optional<ExitCode> Invocation::parse(ArgumentCount count) {
   declare_common_options();  // last, so that --help begins with what is particular
+  if (form_ != nullptr) {
+    *form_ = {table_.rows(), count};
+    return ExitCode::success;
+  }
   auto parsed = table_.parse(sources_);
   if (!parsed) return usage_error(parsed.error());
   if (parsed->print) {
@@ -79,6 +84,16 @@ std::optional<ExitCode> Invocation::parse(ArgumentCount count) {
     return usage_error("unexpected argument '" + arguments_[count.most] + "'");
   }
   return std::nullopt;
+}
+
+CommandForm form_of(const Command& command) {
+  std::ostringstream nowhere;
+  Console console{nowhere, nowhere};
+  Invocation call(command, {}, console);
+  CommandForm form;
+  call.form_ = &form;
+  command.run(call);
+  return form;
 }
 
 Client& Invocation::client() {

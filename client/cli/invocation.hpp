@@ -28,6 +28,7 @@ namespace taskpipe::cli {
 class Invocation;
 
 struct Command {
+  std::string group;      // title that the overview lists it under
   std::string name;       // "submit"; "workflow submit" has two words
   std::string arguments;  // "TOOL [SCRIPT]"
   std::string summary;    // one sentence
@@ -42,6 +43,14 @@ struct ArgumentCount {
   std::size_t most = 0;
 };
 
+// What a command takes, as it declares it itself: help, manual and completion all come from here.
+struct CommandForm {
+  std::vector<process::OptionRow> options;
+  ArgumentCount arguments;
+};
+// Runs the command as far as `parse`, which tells the form and ends it.
+[[nodiscard]] CommandForm form_of(const Command& command);
+
 // Where users set what every command has: --broker and the like. Name of the configuration file.
 inline constexpr std::string_view kConfigName = "client";
 
@@ -50,7 +59,8 @@ class Invocation {
   // `sources.arguments` is what follows the command's name.
   Invocation(const Command& command, process::OptionSources sources, Console& console);
 
-  // Declare the command's own options here, then parse, which adds those of every command.
+  // Declare the command's own options here, then parse, which adds those of every command. Nothing
+  // else may be done before.
   [[nodiscard]] process::OptionTable& options() { return table_; }
   // Nothing: go on. Else the code to end with: --help was shown, or what is wrong was reported.
   [[nodiscard]] std::optional<ExitCode> parse(ArgumentCount count);
@@ -77,6 +87,8 @@ class Invocation {
   void print(const Value& document);
 
  private:
+  friend CommandForm form_of(const Command& command);
+
   void declare_common_options();
   void report(const ClientError& error);
 
@@ -88,6 +100,7 @@ class Invocation {
   bool json_ = false;
   std::string color_ = "auto";
   std::vector<std::string> arguments_;
+  CommandForm* form_ = nullptr;  // to be told by `parse`
   // Destroyed in reverse: the client's threads end before signals take their course again.
   std::optional<Interrupts> interrupts_;
   std::optional<Client> client_;

@@ -85,7 +85,9 @@ void LiveBoard::draw() {
   const TerminalSize size = console_.terminal_size();
   // One column less than there are: in the last one terminals differ about wrapping.
   const TextStyle style{size.columns - 1, console_.colours, console_.unicode};
-  const auto lines = board_lines(progress_.tasks(), size.rows - 2, style, steady_now());
+  const Millis now = steady_now();
+  if (!pace_) pace_.emplace(tally_of(progress_.tasks()), now);
+  const auto lines = board_lines(progress_.tasks(), size.rows - 2, style, now, *pace_);
   console_.out << redraw_.frame(lines, size) << std::flush;
 }
 

@@ -9,12 +9,14 @@
 #include <cstddef>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "client/cli/console.hpp"
 #include "client/cli/progress.hpp"
+#include "client/cli/progress_summary.hpp"
 
 namespace taskpipe::cli {
 
@@ -48,6 +50,7 @@ class LiveBoard {
   Console& console_;
   Progress& progress_;
   Redraw redraw_;
+  std::optional<Pace> pace_;  // since the first frame
   std::mutex mutex_;
   std::condition_variable wake_;
   bool changed_ = true;

@@ -1,10 +1,10 @@
 #include "client/cli/progress_lines.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
 
+#include "client/cli/progress_summary.hpp"
 #include "client/cli/quantities.hpp"
 
 namespace taskpipe::cli {
@@ -15,6 +15,8 @@ constexpr std::size_t kGap = 2;
 constexpr std::size_t kPercentColumns = 4;    // "100%"
 constexpr std::size_t kElapsedColumns = 7;    // "1:02:05"
 constexpr std::size_t kRemainingColumns = 8;  // "ETA 0:20"
+constexpr std::size_t kRateColumns = 9;       // "12.5%/min"
+constexpr std::size_t kLeastColumnsForRate = 110;
 constexpr std::size_t kLeastLabelColumns = 10;
 constexpr std::size_t kLeastBarColumns = 8;  // holds every name of a state
 constexpr std::size_t kMostBarColumns = 24;
@@ -30,17 +32,20 @@ int whole_percent(double percent) {
 struct Layout {
   std::size_t label = 0;
   std::size_t bar = 0;
+  std::size_t rate = 0;
   std::size_t remaining = 0;
   std::size_t node = 0;
   std::size_t message = 0;
 };
 
-Layout layout_of(const std::vector<TrackedTask>& tasks, std::size_t columns) {
+Layout layout_of(const std::vector<TrackedTask>& tasks, const std::vector<bool>& shown,
+                 std::size_t columns) {
   std::size_t longest_label = 0;
   std::size_t longest_node = 0;
-  for (const TrackedTask& task : tasks) {
-    longest_label = std::max(longest_label, display_width(task.label));
-    longest_node = std::max(longest_node, display_width(task.worker));
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    if (!shown[i]) continue;
+    longest_label = std::max(longest_label, display_width(tasks[i].label));
+    longest_node = std::max(longest_node, display_width(tasks[i].worker));
   }
   Layout layout;
   layout.label = std::min(longest_label, std::max(kLeastLabelColumns, columns / 3));
@@ -52,6 +57,7 @@ Layout layout_of(const std::vector<TrackedTask>& tasks, std::size_t columns) {
     rest -= taken + kGap;
     return taken;
   };
+  if (columns >= kLeastColumnsForRate) layout.rate = take(kRateColumns, kRateColumns);
   layout.bar = take(kLeastBarColumns, std::clamp(columns / 5, kLeastBarColumns, kMostBarColumns));
   layout.remaining = take(kRemainingColumns, kRemainingColumns);
   layout.node =
@@ -73,6 +79,15 @@ std::string gauge(const TrackedTask& task, std::size_t columns, const TextStyle&
                  style.colours);
 }
 
+// "3.1%/s", the mean so far; nothing while that says little.
+std::string rate_of(const TrackedTask& task, Millis now) {
+  const auto elapsed = task.elapsed(now);
+  if (!elapsed || !task.remaining(now)) return "";
+  const std::string rate =
+      rate_text(task.percent / (static_cast<double>(elapsed->count()) / 1000.0));
+  return std::string(rate).insert(rate.find('/'), "%");
+}
+
 std::string task_line(const TrackedTask& task, const Layout& layout, const TextStyle& style,
                       Millis now) {
   std::string line = padded(cut_to(task.label, layout.label, style.unicode), layout.label);
@@ -85,6 +100,7 @@ std::string task_line(const TrackedTask& task, const Layout& layout, const TextS
   std::string time;
   if (elapsed) time = task.ended() ? duration_text(*elapsed) : stopwatch_text(*elapsed);
   line += gap + padded(time, kElapsedColumns, Align::right);
+  if (layout.rate > 0) line += gap + padded(rate_of(task, now), layout.rate, Align::right);
   if (layout.remaining > 0) {
     const auto remaining = task.remaining(now);
     const std::string text = remaining ? "ETA " + stopwatch_text(*remaining) : "";
@@ -103,40 +119,17 @@ std::string task_line(const TrackedTask& task, const Layout& layout, const TextS
   return line;
 }
 
-std::string summary_line(const std::vector<TrackedTask>& tasks, const std::vector<bool>& shown) {
-  std::array<std::size_t, std::size_t(kLastTaskState) + 1> counts{};
-  std::size_t hidden = 0;
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    if (shown[i]) continue;
-    ++hidden;
-    ++counts[static_cast<std::size_t>(tasks[i].state)];
-  }
-  std::string line = "and " + std::to_string(hidden) + " more:";
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i] == 0) continue;
-    if (line.back() != ':') line += ',';
-    line += " " + std::to_string(counts[i]) + " ";
-    line += name_of(static_cast<TaskState>(i));
-  }
-  return line;
-}
-
-// Running ones first, then those that wait, then those that have ended; a few of the first rows
-// would otherwise hide what happens.
+// All of them where they fit with the summary; else the running ones, as many as fit: a thousand
+// tasks must neither flood the terminal nor hide what happens now.
 std::vector<bool> choose_shown(const std::vector<TrackedTask>& tasks, std::size_t rows) {
-  std::vector<bool> shown(tasks.size(), tasks.size() <= rows);
-  if (tasks.size() <= rows) return shown;
-  std::size_t left = rows - 1;  // the last row counts the others
-  const auto take = [&](const auto& wanted) {
-    for (std::size_t i = 0; i < tasks.size() && left > 0; ++i) {
-      if (shown[i] || !wanted(tasks[i])) continue;
-      shown[i] = true;
-      --left;
-    }
-  };
-  take([](const TrackedTask& task) { return task.state == TaskState::running; });
-  take([](const TrackedTask& task) { return task.state == TaskState::pending; });
-  take([](const TrackedTask&) { return true; });
+  if (tasks.size() < rows || tasks.size() == 1) return std::vector<bool>(tasks.size(), true);
+  std::vector<bool> shown(tasks.size(), false);
+  std::size_t left = rows - 1;  // the last row is the summary
+  for (std::size_t i = 0; i < tasks.size() && left > 0; ++i) {
+    if (tasks[i].state != TaskState::running) continue;
+    shown[i] = true;
+    --left;
+  }
   return shown;
 }
 
@@ -177,16 +170,14 @@ std::string bar_text(double percent, std::size_t columns, Tone tone, const TextS
 }
 
 std::vector<std::string> board_lines(const std::vector<TrackedTask>& tasks, std::size_t rows,
-                                     const TextStyle& style, Millis now) {
+                                     const TextStyle& style, Millis now, const Pace& pace) {
   const std::vector<bool> shown = choose_shown(tasks, std::max<std::size_t>(rows, 2));
-  const Layout layout = layout_of(tasks, style.columns);
+  const Layout layout = layout_of(tasks, shown, style.columns);
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     if (shown[i]) lines.push_back(task_line(tasks[i], layout, style, now));
   }
-  if (lines.size() < tasks.size()) {
-    lines.push_back(cut_to(summary_line(tasks, shown), style.columns, style.unicode));
-  }
+  if (tasks.size() > 1) lines.push_back(summary_line(tally_of(tasks), pace, style, now));
   return lines;
 }
 

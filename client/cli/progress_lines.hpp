@@ -8,6 +8,7 @@
 
 #include "client/cli/display_text.hpp"
 #include "client/cli/progress.hpp"
+#include "client/cli/progress_summary.hpp"
 #include "client/cli/table.hpp"
 
 namespace taskpipe::cli {
@@ -24,10 +25,11 @@ namespace taskpipe::cli {
 //
 //   lammps example.lammps  ━━━━━━━━╸━━━━━━━━━━━━━   37%   0:12  ETA 0:20  node-a  step 370 of 1000
 //
-// Where the tasks do not fit, running ones stay and the last line counts the others.
+// From 110 columns on also the rate ("3.1%/s"). Of several tasks the last line is the summary;
+// where they do not fit, only running ones are shown above it.
 [[nodiscard]] std::vector<std::string> board_lines(const std::vector<TrackedTask>& tasks,
                                                    std::size_t rows, const TextStyle& style,
-                                                   Millis now);
+                                                   Millis now, const Pace& pace = {});
 
 // The log for pipes: one line per change worth a line.
 class ChangeLog {

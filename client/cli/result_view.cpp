@@ -18,6 +18,7 @@ constexpr std::size_t kTailLines = 10;
 constexpr std::size_t kFailureTailLines = 5;
 constexpr std::size_t kNameColumns = 12;
 constexpr std::size_t kMostArtifacts = 20;
+constexpr std::size_t kMostFailures = 10;
 
 void append_field(std::string& text, std::string_view name, const std::string& value,
                   const TextStyle& style) {
@@ -128,38 +129,57 @@ std::string result_text(const TaskResult& result, const TaskRow& row, const Text
 }
 
 std::string results_table(std::span<const TaskResult> results, std::span<const TaskRow> rows,
-                          const TextStyle& style) {
-  Table table({{"ID"},
-               {"TOOL", Align::left, 6},
-               {"SCRIPT", Align::left, 6},
-               {"STATE"},
-               {"DURATION", Align::right},
-               {"NODE", Align::left, 6},
-               {"REASON", Align::left, 10}});
+                          const TextStyle& style, std::span<const std::string> labels) {
+  std::vector<Column> columns = {{"ID"}};
+  if (labels.empty()) {
+    columns.push_back({"TOOL", Align::left, 6});
+    columns.push_back({"SCRIPT", Align::left, 6});
+  } else {
+    columns.push_back({"TASK", Align::left, 6});
+  }
+  for (Column column : std::vector<Column>{{"STATE"},
+                                           {"DURATION", Align::right},
+                                           {"NODE", Align::left, 6},
+                                           {"REASON", Align::left, 10}}) {
+    columns.push_back(std::move(column));
+  }
+  Table table(std::move(columns));
   for (std::size_t i = 0; i < results.size(); ++i) {
     const TaskResult& result = results[i];
     const TaskState state = result.outcome.state;
-    table.add({result.id.to_string(), rows[i].tool, rows[i].script,
-               Cell(std::string(name_of(state)), tone_of(state)),
-               result.attempt.value() == 0 ? "-" : duration_text(run_time_of(result)),
-               result.worker.empty() ? "-" : result.worker, reason_of(result)});
+    std::vector<Cell> cells = {result.id.to_string()};
+    if (labels.empty()) {
+      cells.emplace_back(rows[i].tool);
+      cells.emplace_back(rows[i].script);
+    } else {
+      cells.emplace_back(labels[i]);
+    }
+    cells.emplace_back(std::string(name_of(state)), tone_of(state));
+    cells.emplace_back(result.attempt.value() == 0 ? "-" : duration_text(run_time_of(result)));
+    cells.emplace_back(result.worker.empty() ? "-" : result.worker);
+    cells.emplace_back(reason_of(result));
+    table.add(std::move(cells));
   }
   return table.text(style);
 }
 
 std::string failures_text(std::span<const TaskResult> results, std::span<const TaskRow> rows,
-                          const TextStyle& style) {
+                          const TextStyle& style, std::span<const std::string> labels) {
   std::string text;
+  std::size_t failures = 0;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const TaskResult& result = results[i];
-    if (result.succeeded()) continue;
+    if (result.succeeded() || ++failures > kMostFailures) continue;
     const TaskState state = result.outcome.state;
     text += painted(name_of(state), tone_of(state), style.colours) + "  " +
-            printable(label_of(rows[i].tool, rows[i].script)) + "  " + result.id.to_string() +
-            "\n  " + printable(reason_of(result)) + "\n";
+            printable(labels.empty() ? label_of(rows[i].tool, rows[i].script) : labels[i]) + "  " +
+            result.id.to_string() + "\n  " + printable(reason_of(result)) + "\n";
     const std::string& tail =
         result.report.stderr_tail.empty() ? result.report.stdout_tail : result.report.stderr_tail;
     text += tail_lines(tail, kFailureTailLines, "  | ");
+  }
+  if (failures > kMostFailures) {
+    text += "and " + std::to_string(failures - kMostFailures) + " more that did not succeed\n";
   }
   return text;
 }

@@ -44,9 +44,17 @@ tl::expected<void, Error> attach_script(TaskRequest& request, const std::string&
 }  // namespace
 
 void declare(process::OptionTable& table, SubmitOptions& options) {
+  declare_params(table, options,
+                 "A parameter: JSON where it reads as JSON (64, 0.5, true, [1,2]), else a string.");
+  declare_task(table, options);
+}
+
+void declare_params(process::OptionTable& table, SubmitOptions& options, std::string help) {
   table.group("Task");
-  table.list("param,p", options.params, "KEY=VALUE",
-             "A parameter: JSON where it reads as JSON (64, 0.5, true, [1,2]), else a string.");
+  table.list("param,p", options.params, "KEY=VALUE", std::move(help));
+}
+
+void declare_task(process::OptionTable& table, SubmitOptions& options) {
   table.text("params", options.params_file, "FILE",
              "Parameters from a JSON file that holds a map; - reads standard input. --param "
              "overrides single ones.");

@@ -28,6 +28,9 @@ struct SubmitOptions {
 };
 
 void declare(process::OptionTable& table, SubmitOptions& options);
+// Its two parts: --param, which means something else to a sweep, and everything after it.
+void declare_params(process::OptionTable& table, SubmitOptions& options, std::string help);
+void declare_task(process::OptionTable& table, SubmitOptions& options);
 
 // Reads the files that the options name. `script` may be empty. INVALID or TOO_BIG naming the
 // option or field at fault.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "client/cli/json_reader.hpp"
+#include "client/cli/toml_reader.hpp"
 #include "common/process/suggestion.hpp"
 #include "common/process/units.hpp"
 
@@ -223,13 +224,9 @@ tl::expected<WorkflowFile, Error> read_tasks(const ValueList& tasks, const std::
   return file;
 }
 
-}  // namespace
-
-tl::expected<WorkflowFile, Error> read_workflow(std::string_view text) {
-  const auto value = read_json(text);
-  if (!value) return tl::unexpected(value.error().error);
-  if (const auto* list = value->as<ValueList>()) return read_tasks(*list, "tasks");
-  const auto* map = value->as<ValueMap>();
+tl::expected<WorkflowFile, Error> read_document(const Value& value) {
+  if (const auto* list = value.as<ValueList>()) return read_tasks(*list, "tasks");
+  const auto* map = value.as<ValueMap>();
   if (map == nullptr)
     return refused("the workflow", "must be a list of tasks, or a map with tasks");
   if (auto done = check_keys(*map, "", {"name", "on_failure", "tasks"}); !done) {
@@ -252,6 +249,40 @@ tl::expected<WorkflowFile, Error> read_workflow(std::string_view text) {
   if (!file) return file;
   file->request.name = std::move(name);
   if (on_failure == "cancel_dependents") file->request.on_failure = OnFailure::cancel_dependents;
+  return file;
+}
+
+std::size_t skip_space(std::string_view text, std::size_t from) {
+  return std::min(text.find_first_not_of(" \t\r\n", from), text.size());
+}
+
+}  // namespace
+
+WorkflowFormat format_of(std::string_view path, std::string_view text) {
+  if (path.ends_with(".json")) return WorkflowFormat::json;
+  if (path.ends_with(".toml")) return WorkflowFormat::toml;
+  const std::size_t first = skip_space(text, 0);
+  if (first == text.size() || text[first] == '{') return WorkflowFormat::json;
+  if (text[first] != '[') return WorkflowFormat::toml;
+  // A list of maps, or an empty one; TOML has "[name]" or "[[tasks]]" there.
+  const std::size_t second = skip_space(text, first + 1);
+  const bool is_list = second < text.size() && (text[second] == '{' || text[second] == ']');
+  return is_list ? WorkflowFormat::json : WorkflowFormat::toml;
+}
+
+tl::expected<WorkflowFile, Error> read_workflow(std::string_view text, WorkflowFormat format) {
+  if (format == WorkflowFormat::json) {
+    const auto value = read_json(text);
+    if (!value) return tl::unexpected(value.error().error);
+    return read_document(*value);
+  }
+  const auto document = read_toml(text);
+  if (!document) return tl::unexpected(document.error());
+  auto file = read_document(document->value);
+  if (!file) {
+    Error& error = file.error();
+    error.text = to_text(document->place_of(error.field)) + ": " + error.text;
+  }
   return file;
 }
 

@@ -17,17 +17,6 @@
 
 namespace taskpipe::process {
 
-struct OptionRow {
-  std::string group;
-  std::string name;        // as declared: "lease" or "lease,l"
-  std::string value_name;  // empty for a flag, whose value may only follow after '='
-  std::string help;
-  bool repeatable = false;
-  bool command_line_only = false;
-
-  [[nodiscard]] std::string long_name() const { return name.substr(0, name.find(',')); }
-};
-
 struct CommandLine {
   std::vector<Setting> settings;  // in the order given; a bare flag has the value "true"
   std::vector<std::string> positional;

@@ -296,6 +296,8 @@ tl::expected<ParsedOptions, Error> OptionTable::parse(const OptionSources& sourc
   return result;
 }
 
+const std::vector<OptionRow>& OptionTable::rows() const { return impl_->rows; }
+
 std::string OptionTable::help() const {
   std::string text = impl_->info.summary;
   text += "\n\nUsage: " + impl_->info.program + " " + impl_->info.usage + "\n";

@@ -84,6 +84,18 @@ struct ParsedOptions {
   std::vector<Setting> settings;        // what was set explicitly, for the log; later ones win
 };
 
+// An option as it was declared, for whoever describes a program: help, manuals, completion.
+struct OptionRow {
+  std::string group;
+  std::string name;        // as declared: "lease" or "lease,l"
+  std::string value_name;  // empty for a flag, whose value may only follow after '='
+  std::string help;
+  bool repeatable = false;
+  bool command_line_only = false;
+
+  [[nodiscard]] std::string long_name() const { return name.substr(0, name.find(',')); }
+};
+
 class OptionTable {
  public:
   explicit OptionTable(ProgramInfo info);
@@ -131,6 +143,8 @@ class OptionTable {
   [[nodiscard]] tl::expected<ParsedOptions, Error> parse(int argc, const char* const* argv) const;
 
   [[nodiscard]] std::string help() const;
+  // In the order of declaration, --help, --version and --config first.
+  [[nodiscard]] const std::vector<OptionRow>& rows() const;
 
  private:
   struct Impl;

@@ -1,5 +1,4 @@
 // taskpipe status ID…  ·  taskpipe list
-#include <cmath>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -7,11 +6,8 @@
 
 #include "client/cli/commands/commands.hpp"
 #include "client/cli/documents.hpp"
-#include "client/cli/progress_lines.hpp"
-#include "client/cli/quantities.hpp"
-#include "client/cli/table.hpp"
 #include "client/cli/task_ids.hpp"
-#include "common/process/clock.hpp"
+#include "client/cli/task_rows.hpp"
 #include "common/process/suggestion.hpp"
 
 namespace taskpipe::cli {
@@ -19,49 +15,6 @@ namespace {
 
 constexpr std::uint32_t kDefaultListed = 50;
 constexpr std::uint32_t kMostListed = 1'000'000;
-
-std::string progress_text(const TaskRow& row) {
-  if (row.state != TaskState::running || row.progress_percent < 0) return "";
-  return std::to_string(static_cast<int>(std::floor(row.progress_percent))) + "%";
-}
-
-// How long it ran, or has run so far.
-std::string run_time_text(const TaskRow& row, WallTime now) {
-  if (row.started.unix_ms == 0) return "-";
-  return duration_text(between(row.started, is_terminal(row.state) ? row.finished : now));
-}
-
-Table task_table() {
-  return Table({{"ID"},
-                {"TOOL", Align::left, 6},
-                {"SCRIPT", Align::left, 6},
-                {"STATE"},
-                {"PROGRESS", Align::right},
-                {"RAN", Align::right},
-                {"WORKER", Align::left, 6},
-                {"SUBMITTED"},
-                {"MESSAGE", Align::left, 10}});
-}
-
-void add_row(Table& table, const TaskRow& row, WallTime now) {
-  table.add({row.id.to_string(), row.tool, row.script,
-             Cell(std::string(name_of(row.state)), tone_of(row.state)), progress_text(row),
-             run_time_text(row, now), row.worker.empty() ? "-" : row.worker,
-             date_time_text(row.submitted), row.message});
-}
-
-void print_rows(Invocation& call, const std::vector<TaskRow>& rows) {
-  const WallTime now = process::read_clock().wall;
-  Table table = task_table();
-  for (const TaskRow& row : rows) add_row(table, row, now);
-  if (!table.empty()) call.out() << table.text(call.console().style());
-}
-
-ValueList documents_of(const std::vector<TaskRow>& rows) {
-  ValueList documents;
-  for (const TaskRow& row : rows) documents.push_back(row_document(row));
-  return documents;
-}
 
 // "running" as well as RUNNING.
 std::optional<TaskState> parse_state(const std::string& text) {
@@ -94,7 +47,7 @@ ExitCode run_status(Invocation& call) {
   if (call.json()) {
     ValueList unknown;
     for (const TaskId& id : statuses->unknown) unknown.emplace_back(id.to_string());
-    call.print(ValueMap{{"tasks", documents_of(statuses->rows)}, {"unknown", std::move(unknown)}});
+    call.print(ValueMap{{"tasks", row_documents(statuses->rows)}, {"unknown", std::move(unknown)}});
   } else {
     print_rows(call, statuses->rows);
   }
@@ -115,7 +68,7 @@ ExitCode run_list(Invocation& call) {
   std::uint32_t limit = kDefaultListed;
   call.options().text("state,s", state, "STATE",
                       "Only tasks in this state: " + state_words() + ".");
-  call.options().text("tool", filter.tool, "NAME", "Only tasks of this tool.");
+  call.options().text("tool", filter.tool, "TOOL", "Only tasks of this tool.");
   declare_workflow_option(call.options(), workflow);
   call.options().integer<std::uint32_t>("limit,n", limit, {1, kMostListed},
                                         "The most to list, newest first.");
@@ -139,7 +92,7 @@ ExitCode run_list(Invocation& call) {
   if (listing.error()) return call.fail(*listing.error());
   const bool more = row != nullptr;
   if (call.json()) {
-    call.print(ValueMap{{"tasks", documents_of(rows)}, {"more", more}});
+    call.print(ValueMap{{"tasks", row_documents(rows)}, {"more", more}});
     return ExitCode::success;
   }
   print_rows(call, rows);

@@ -5,12 +5,19 @@ from a named pipe, so that nothing depends on how long things take.
 """
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import pathlib
+import pty
 import re
+import selectors
+import struct
 import subprocess
 import sys
+import termios
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
@@ -78,6 +85,32 @@ class CliTest(unittest.TestCase):
                 child.communicate()
             child.stdout.close()
             child.stderr.close()
+
+    def on_a_terminal(self, *arguments, columns, expect=0, **more):
+        """All that `taskpipe` writes to a terminal of 24 rows, as it came."""
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        child = subprocess.Popen([BIN_DIR / "taskpipe", *map(str, arguments)], stdin=slave,
+                                 stdout=slave, stderr=slave, start_new_session=True,
+                                 env=self.environment(**{"TERM": "xterm", **more}))
+        os.close(slave)
+        text = b""
+        deadline = time.monotonic() + LIMIT_S
+        with selectors.DefaultSelector() as selector:
+            selector.register(master, selectors.EVENT_READ)
+            while selector.select(max(0.0, deadline - time.monotonic())):
+                try:
+                    text += os.read(master, 65536)
+                except OSError as problem:
+                    if problem.errno == errno.EIO:  # the other side is closed
+                        break
+                    raise
+            else:
+                child.kill()
+                self.fail(f"{arguments} does not end: {text!r}")
+        os.close(master)
+        self.assertEqual(child.wait(LIMIT_S), expect, text)
+        return text.decode()
 
     # --- Tasks ----------------------------------------------------------------------------------
 

@@ -2,18 +2,12 @@
 """`taskpipe` waiting, following, looking, and running workflows."""
 
 import contextlib
-import errno
-import fcntl
 import json
 import os
 import pathlib
-import pty
 import re
-import selectors
 import signal
-import struct
 import subprocess
-import termios
 import time
 import unittest
 
@@ -116,32 +110,6 @@ class Watching(CliTest):
         text = self.on_a_terminal("list", columns=120, NO_COLOR="1")
         for line in text.splitlines():
             self.assertLessEqual(len(line), 120, line)
-
-    def on_a_terminal(self, *arguments, columns, expect=0, **more):
-        master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        child = subprocess.Popen([BIN_DIR / "taskpipe", *map(str, arguments)], stdin=slave,
-                                 stdout=slave, stderr=slave, start_new_session=True,
-                                 env=self.environment(**{"TERM": "xterm", **more}))
-        os.close(slave)
-        text = b""
-        deadline = time.monotonic() + LIMIT_S
-        with selectors.DefaultSelector() as selector:
-            selector.register(master, selectors.EVENT_READ)
-            while selector.select(max(0.0, deadline - time.monotonic())):
-                try:
-                    text += os.read(master, 65536)
-                except OSError as problem:
-                    if problem.errno == errno.EIO:  # the other side is closed
-                        break
-                    raise
-            else:
-                child.kill()
-                self.fail(f"{arguments} does not end: {text!r}")
-        os.close(master)
-        self.assertEqual(child.wait(LIMIT_S), expect, text)
-        return text.decode()
-
 
 
 class Looking(CliTest):

@@ -61,7 +61,8 @@ TEST(BoardLines, StatesWhereThereIsNoProgress) {
   const auto lines = board_lines({task_of(TaskState::pending), task_of(TaskState::running),
                                   task_of(TaskState::success, 80.0), failed},
                                  20, {.columns = 100}, Millis(3000));
-  ASSERT_EQ(lines.size(), 4U);
+  ASSERT_EQ(lines.size(), 5U);
+  EXPECT_THAT(lines[4], HasSubstr("2/4 done, 1 running, 1 failed, 1 waiting"));
   EXPECT_THAT(lines[0], HasSubstr("  pending"));
   EXPECT_THAT(lines[1], HasSubstr("  running"));
   EXPECT_THAT(lines[1], HasSubstr("0:03"));
@@ -83,21 +84,31 @@ TEST(BoardLines, FitEveryWidth) {
   }
 }
 
-TEST(BoardLines, TooManyTasksLeaveTheRunningOnes) {
-  std::vector<TrackedTask> tasks(10, task_of(TaskState::success));
-  tasks[7] = task_of(TaskState::running, 10.0);
-  tasks[7].label = "the running one";
-  tasks[9] = task_of(TaskState::pending);
-  tasks[9].label = "the waiting one";
-  const auto lines = board_lines(tasks, 4, {.columns = 80}, Millis(1000));
-  ASSERT_EQ(lines.size(), 4U);
-  EXPECT_THAT(lines, ElementsAre(HasSubstr("SUCCESS"), StartsWith("the running one"),
-                                 StartsWith("the waiting one"), "and 7 more: 7 SUCCESS"));
+TEST(BoardLines, ShowsTheRateWhereThereIsRoom) {
+  const auto lines =
+      board_lines({task_of(TaskState::running, 37.0)}, 20, {.columns = 120}, Millis(12'000));
+  EXPECT_THAT(lines.at(0), HasSubstr("  0:12     3.1%/s  ETA 0:20"));
 }
 
-TEST(BoardLines, AsManyTasksAsRowsNeedNoSummary) {
-  const std::vector<TrackedTask> tasks(4, task_of(TaskState::success));
-  EXPECT_THAT(board_lines(tasks, 4, {.columns = 80}, Millis(0)).back(), HasSubstr("SUCCESS"));
+TEST(BoardLines, TooManyTasksLeaveTheRunningOnesAndTheSummary) {
+  std::vector<TrackedTask> tasks(1000, task_of(TaskState::success));
+  tasks[7] = task_of(TaskState::running, 10.0);
+  tasks[7].label = "the running one";
+  for (std::size_t i = 900; i < tasks.size(); ++i) tasks[i] = task_of(TaskState::pending);
+  const auto lines = board_lines(tasks, 20, {.columns = 80}, Millis(1000));
+  EXPECT_THAT(lines, ElementsAre(StartsWith("the running one"),
+                                 HasSubstr("899/1000 done, 1 running, 100 waiting")));
+}
+
+TEST(BoardLines, NeverMoreLinesThanRows) {
+  const std::vector<TrackedTask> running(1000, task_of(TaskState::running, 10.0));
+  for (std::size_t rows = 2; rows < 30; ++rows) {
+    EXPECT_EQ(board_lines(running, rows, {.columns = 80}, Millis(1000)).size(), rows);
+  }
+}
+
+TEST(BoardLines, OneTaskNeedsNoSummary) {
+  EXPECT_EQ(board_lines({task_of(TaskState::success)}, 2, {.columns = 80}, Millis(0)).size(), 1U);
 }
 
 TEST(ChangeLog, OneLinePerChange) {

@@ -121,5 +121,56 @@ TEST(MakeSequential, EachWaitsForTheOneBefore) {
   EXPECT_THAT(request.tasks[2].after, ElementsAre(0, 1));  // not twice
 }
 
+TEST(ReadWorkflow, TheSameInToml) {
+  const auto file = read_workflow(R"(
+name = "airfoil"
+on_failure = "cancel_dependents"
+
+[[tasks]]
+name = "mesh"
+tool = "openfoam"
+script = "mesh.py"
+params = {n = 20, cell = [1, 1, 2]}
+memory = "2G"
+
+[[tasks]]
+tool = "openfoam"
+script = "flow.py"
+after = ["mesh"]
+timeout = "5m"
+)",
+                                  WorkflowFormat::toml);
+  ASSERT_TRUE(file.has_value()) << file.error().text;
+  EXPECT_EQ(file->request.name, "airfoil");
+  EXPECT_EQ(file->request.on_failure, OnFailure::cancel_dependents);
+  ASSERT_EQ(file->request.tasks.size(), 2U);
+  EXPECT_EQ(file->request.tasks[0].task.params.at("n"), Value(20));
+  EXPECT_EQ(file->request.tasks[0].task.resources.memory_bytes, 2ULL << 30U);
+  EXPECT_THAT(file->request.tasks[1].after, ElementsAre(0));
+  EXPECT_EQ(file->request.tasks[1].task.limits.run_time_ms, 300'000U);
+}
+
+TEST(ReadWorkflow, MistakesInTomlHaveTheirPlace) {
+  const auto said = [](std::string_view text) {
+    const auto file = read_workflow(text, WorkflowFormat::toml);
+    return file ? "" : file.error().text;
+  };
+  EXPECT_THAT(said("[[tasks]]\ntool = 'a'\nafter = ['x']\n"),
+              HasSubstr("line 3, column 10: tasks[0].after[0] names no task: 'x'"));
+  EXPECT_THAT(said("[[tasks]]\ntool = 'a'\ncpus = 'two'\n"), HasSubstr("line 3, column 8: "));
+  EXPECT_THAT(said("[[tasks]]\nscript = 'a'\n"), HasSubstr("line 1, column 1: tasks[0].tool"));
+  EXPECT_THAT(said("[[tasks]\n"), HasSubstr("line 1, column "));
+}
+
+TEST(FormatOf, ByNameElseByTheText) {
+  EXPECT_EQ(format_of("a.json", "name = 1"), WorkflowFormat::json);
+  EXPECT_EQ(format_of("a.toml", "[]"), WorkflowFormat::toml);
+  EXPECT_EQ(format_of("-", "  {\"tasks\": []}"), WorkflowFormat::json);
+  EXPECT_EQ(format_of("-", "[ {\"tool\": 1}]"), WorkflowFormat::json);
+  EXPECT_EQ(format_of("-", "[]"), WorkflowFormat::json);
+  EXPECT_EQ(format_of("-", "[[tasks]]"), WorkflowFormat::toml);
+  EXPECT_EQ(format_of("-", "# mine\nname = 'x'"), WorkflowFormat::toml);
+}
+
 }  // namespace
 }  // namespace taskpipe::cli

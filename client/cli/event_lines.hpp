@@ -1,0 +1,24 @@
+// The event stream as text and as documents. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "client/cli/table.hpp"
+#include "taskpipe/client.hpp"
+
+namespace taskpipe::cli {
+
+// What one message of the stream says, an item each and in its order. Where messages were missed
+// before it, the first item says so.
+struct EventItem {
+  std::string line;    // "12:00:01  task      lammps in.melt  RUNNING  on node-a  019a…"
+  Value document;      // {"type": "task", "topic": …, …}
+  bool counts = true;  // false: about the stream itself
+};
+
+// `now` is the time of what carries none of its own.
+[[nodiscard]] std::vector<EventItem> event_items(const EventBatch& batch, const TextStyle& style,
+                                                 WallTime now);
+
+}  // namespace taskpipe::cli
