@@ -4,7 +4,6 @@ option(TASKPIPE_BUILD_TESTS "Build the tests" ON)
 option(TASKPIPE_FUZZ "Build the fuzzers (clang)" OFF)
 set(TASKPIPE_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize takes them (address,undefined or thread)")
 option(TASKPIPE_COVERAGE "Instrument for gcov" OFF)
-option(TASKPIPE_PCH "Precompile the headers that nearly every file includes" OFF)
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -29,7 +28,6 @@ add_library(taskpipe_flags INTERFACE)
 target_include_directories(taskpipe_flags INTERFACE "${PROJECT_SOURCE_DIR}")
 target_compile_definitions(taskpipe_flags INTERFACE TASKPIPE_VERSION="${PROJECT_VERSION}")
 target_compile_options(taskpipe_flags INTERFACE
-  -pthread  # some libraries bring it, and precompiled headers want the same flags everywhere
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast
   -Wcast-qual -Wconversion -Wno-sign-conversion -Werror
   # GCC 12 reports impossible overlaps of inlined string operations (GCC bug 105651).
@@ -39,9 +37,6 @@ if(TASKPIPE_SANITIZE)
   add_compile_options(-fsanitize=${TASKPIPE_SANITIZE} -fno-omit-frame-pointer
                       -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${TASKPIPE_SANITIZE})
-endif()
-if(TASKPIPE_PCH AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-  add_compile_options(-fpch-preprocess)  # lets ccache see what a precompiled header holds
 endif()
 if(TASKPIPE_COVERAGE)
   add_compile_options(--coverage)

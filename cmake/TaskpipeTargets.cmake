@@ -7,33 +7,11 @@
 # DEPS of a library are what its headers show; everything else is PRIVATE_DEPS, so that the build
 # itself proves the direction of dependencies.
 
-# Precompiled headers are shared by all targets of a kind: libraries and executables differ in how
-# they are positioned. `taskpipe_pch(NAME library|test)` makes NAME use its kind's.
-function(taskpipe_pch name kind)
-  if(NOT TASKPIPE_PCH)
-    return()
-  endif()
-  set(owner taskpipe_${kind}_pch)
-  set(folder "${PROJECT_SOURCE_DIR}/cmake/pch")
-  if(NOT TARGET ${owner})
-    if(kind STREQUAL test)
-      add_executable(${owner} "${folder}/test.cpp")
-      target_link_libraries(${owner} PRIVATE GTest::gmock GTest::gtest)
-    else()
-      add_library(${owner} STATIC "${folder}/library.cpp")
-    endif()
-    target_link_libraries(${owner} PRIVATE taskpipe_flags tl::expected)
-    target_precompile_headers(${owner} PRIVATE "${folder}/${kind}.hpp")
-  endif()
-  target_precompile_headers(${name} REUSE_FROM ${owner})
-endfunction()
-
 function(taskpipe_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
   add_library(${name} STATIC ${arg_SOURCES})
   target_link_libraries(${name} PUBLIC ${arg_DEPS} PRIVATE taskpipe_flags ${arg_PRIVATE_DEPS})
   target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
-  taskpipe_pch(${name} library)
 endfunction()
 
 function(taskpipe_executable name)
@@ -49,7 +27,6 @@ function(taskpipe_test name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE taskpipe_flags ${arg_DEPS} GTest::gmock GTest::gtest_main)
-  taskpipe_pch(${name} test)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
     PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} ${arg_PROPERTIES})
 endfunction()

@@ -45,7 +45,7 @@ PipelineStatus status_of(const TaskRow& row) { return status_from(row, row.progr
 PipelineStatus status_of(const TaskEvent& event) { return status_from(event, event.percent); }
 
 PipelineResult pipeline_result(TaskResult&& result, std::string tool, std::string script,
-                               std::optional<ValueMap> params) {
+                               ValueMap params) {
   PipelineResult shown;
   shown.state = result.outcome.state;
   shown.tool = std::move(tool);

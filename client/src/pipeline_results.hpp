@@ -12,9 +12,9 @@ namespace taskpipe::client {
 [[nodiscard]] PipelineStatus status_of(const TaskRow& row);
 [[nodiscard]] PipelineStatus status_of(const TaskEvent& event);
 
-// `task` names tool, script and, where known, params.
+// `task` names tool, script and params.
 [[nodiscard]] PipelineResult pipeline_result(TaskResult&& result, std::string tool,
-                                             std::string script, std::optional<ValueMap> params);
+                                             std::string script, ValueMap params);
 
 // Why it did not succeed, as a sentence; empty on success only.
 [[nodiscard]] std::string reason_of(const Outcome& outcome);

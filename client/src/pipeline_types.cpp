@@ -53,7 +53,7 @@ ValueMap PipelineResult::to_dict() const {
   ValueMap dict{{"status", status()},
                 {"tool", tool},
                 {"script", script},
-                {"params", params ? Value(*params) : Value()},
+                {"params", params},
                 {"returncode", returncode ? Value(*returncode) : Value()},
                 {"stdout", stdout_tail},
                 {"stderr", stderr_tail},

@@ -121,7 +121,7 @@ PipelineResult TaskPipeline::wait_for_task(const std::string& task_id, Timeout t
   }
   TaskRow row = value_or_raise(client_.status(id), task_id);
   return client::pipeline_result(std::move(result), std::move(row.tool), std::move(row.script),
-                                 std::nullopt);
+                                 value_or_raise(client_.params(id), task_id));
 }
 
 bool TaskPipeline::cancel_task(const std::string& task_id) {
@@ -136,8 +136,9 @@ PipelineStatus TaskPipeline::ended_status(TaskResult&& result, PipelineStatus&& 
   status.error = client::reason_of(result.outcome);
   if (status.state == TaskState::success) status.progress_percent = 100.0;
   if (status.state == TaskState::cancelled) return status;
-  std::optional<ValueMap> params;
-  if (auto task = tracked(status.task_id)) params = std::move(task->params);
+  auto task = tracked(status.task_id);
+  ValueMap params = task ? std::move(task->params)
+                         : value_or_raise(client_.params(result.id), status.task_id);
   status.result =
       client::pipeline_result(std::move(result), status.tool, status.script, std::move(params));
   return status;

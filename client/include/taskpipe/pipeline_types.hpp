@@ -44,7 +44,7 @@ struct PipelineResult {
   TaskState state = TaskState::error;  // success, failure, timeout or error
   std::string tool;
   std::string script;
-  std::optional<ValueMap> params{};          // unknown of tasks that this object did not submit
+  ValueMap params{};
   std::optional<std::int32_t> returncode{};  // exit code, or minus the signal; none: never ran
   std::string stdout_tail;                   // last limits::kTailBytes
   std::string stderr_tail;
@@ -56,7 +56,7 @@ struct PipelineResult {
 
   // 'success', 'failed', 'timeout' or 'error'.
   [[nodiscard]] std::string_view status() const;
-  // status, tool, script, params (null when unknown), returncode (null when it never ran), stdout,
+  // status, tool, script, params, returncode (null when it never ran), stdout,
   // stderr, artifacts (paths), artifact_details (name, path, size in bytes, sha256), resource_usage
   // (wall_seconds, user_seconds, system_seconds, max_rss_bytes), duration_seconds; error where
   // there is one; value where a handler returned one.

@@ -111,14 +111,12 @@ TEST(PipelineResultDict, HasTheKeysOfTheContract) {
   result.state = TaskState::failure;
   result.error = "exit code 3";
   result.returncode.reset();
-  result.params.reset();
   result.value = 7;
   dict = result.to_dict();
   EXPECT_EQ(dict.at("status"), Value("failed"));
   EXPECT_EQ(dict.at("error"), Value("exit code 3"));
   EXPECT_EQ(dict.at("value"), Value(7));
   EXPECT_TRUE(dict.at("returncode").is_null());
-  EXPECT_TRUE(dict.at("params").is_null());
   result.state = TaskState::timeout;
   EXPECT_EQ(result.status(), "timeout");
   result.state = TaskState::error;

@@ -48,7 +48,7 @@ TEST_F(PipelineTest, SubmitsAndTracksUntilCleanup) {
   EXPECT_EQ(result.stdout_tail, "out");
   EXPECT_EQ(result.tool, "shell");
   EXPECT_EQ(result.script, "script");
-  EXPECT_FALSE(result.params);
+  EXPECT_EQ(result.params, (ValueMap{{"n", 7}}));
 }
 
 TEST_F(PipelineTest, AStatusHasWhatItsStateAllows) {

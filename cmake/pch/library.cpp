@@ -1,1 +1,0 @@
-// The source without which a target would have nothing to precompile for.

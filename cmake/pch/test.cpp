@@ -1,1 +1,0 @@
-int main() { return 0; }  // the source without which a target would have nothing to precompile for
