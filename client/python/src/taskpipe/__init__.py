@@ -1,0 +1,86 @@
+"""Submit simulations to a taskpipe broker, wait for them, watch them, cancel them.
+
+``TaskPipeline`` is the interface for agents, with plain dicts; ``Client`` is what stands below it,
+with typed values and every option; ``AsyncClient`` is the same for asyncio.
+
+    from taskpipe import TaskPipeline
+
+    pipeline = TaskPipeline()
+    task_id = pipeline.submit_task("fenicsx", "poisson.py", {"mesh_size": 64})
+    result = pipeline.wait_for_task(task_id, timeout=300)
+"""
+
+from taskpipe._async_client import AsyncClient
+from taskpipe._client import DEFAULT_BROKER, Client
+from taskpipe._errors import (
+    BatchRefused,
+    BrokerUnreachable,
+    CallStopped,
+    CallTimeout,
+    ClientClosed,
+    HealthCheckFailed,
+    InvalidArgument,
+    Refused,
+    TaskCancelled,
+    TaskpipeError,
+    UnknownTask,
+)
+from taskpipe._native import __version__
+from taskpipe._pipeline import TaskPipeline
+from taskpipe._types import (
+    Artifact,
+    Connection,
+    EventBatch,
+    Health,
+    LogChunk,
+    Resources,
+    Task,
+    TaskEvent,
+    TaskInfo,
+    TaskResult,
+    TaskStatus,
+    Tool,
+    Usage,
+    Worker,
+    WorkerEvent,
+    WorkflowEnd,
+    WorkflowEvent,
+    WorkflowReceipt,
+)
+
+__all__ = [
+    "DEFAULT_BROKER",
+    "Artifact",
+    "AsyncClient",
+    "BatchRefused",
+    "BrokerUnreachable",
+    "CallStopped",
+    "CallTimeout",
+    "Client",
+    "ClientClosed",
+    "Connection",
+    "EventBatch",
+    "Health",
+    "HealthCheckFailed",
+    "InvalidArgument",
+    "LogChunk",
+    "Refused",
+    "Resources",
+    "Task",
+    "TaskCancelled",
+    "TaskEvent",
+    "TaskInfo",
+    "TaskPipeline",
+    "TaskResult",
+    "TaskStatus",
+    "TaskpipeError",
+    "Tool",
+    "UnknownTask",
+    "Usage",
+    "Worker",
+    "WorkerEvent",
+    "WorkflowEnd",
+    "WorkflowEvent",
+    "WorkflowReceipt",
+    "__version__",
+]
