@@ -74,6 +74,7 @@ class Gate:
     def __init__(self, path):
         """Makes the pipe."""
         self.path = path
+        self._opened = False
         os.mkfifo(path)
 
     def task(self, **options):
@@ -87,8 +88,10 @@ class Gate:
         }
 
     def open(self):
-        """Lets every task through that waits, or will."""
-        # Held open for reading and writing: neither side blocks, and later readers see the end.
+        """Lets the task through, once it is there. Twice is harmless."""
+        if self._opened:
+            return
+        self._opened = True
         with open(self.path, "w"):
             pass
 
