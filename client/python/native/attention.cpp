@@ -1,5 +1,10 @@
 #include "client/python/native/attention.hpp"
 
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
 namespace taskpipe::python {
 namespace nb = nanobind;
 namespace {
@@ -9,7 +14,32 @@ bool is_main_thread() {
   return nb::cast<unsigned long>(main) == PyThread_get_thread_ident();
 }
 
+// Both are used with the GIL only.
+int calls_in_progress = 0;
+pid_t counting_process = 0;  // a forked child inherits the count, but not the threads
+
 }  // namespace
+
+InProgress::InProgress() {
+  if (counting_process != ::getpid()) {
+    counting_process = ::getpid();
+    calls_in_progress = 0;
+  }
+  ++calls_in_progress;
+}
+
+InProgress::~InProgress() {
+  if (counting_process == ::getpid() && calls_in_progress > 0) --calls_in_progress;
+}
+
+void await_calls(std::int64_t limit_ms) {
+  const auto deadline = std::chrono::steady_clock::now() + Millis(limit_ms);
+  while (counting_process == ::getpid() && calls_in_progress > 0 &&
+         std::chrono::steady_clock::now() < deadline) {
+    const nb::gil_scoped_release released;
+    std::this_thread::sleep_for(Millis(1));
+  }
+}
 
 Attention::Attention(std::optional<std::int64_t> timeout_ms, const Stop* stop) {
   if (timeout_ms) options_.timeout = Millis(*timeout_ms);

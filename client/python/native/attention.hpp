@@ -32,6 +32,19 @@ class Stop {
   std::stop_source source_;
 };
 
+// Counts the calls of this process that are without the GIL. Holding the GIL.
+class InProgress {
+ public:
+  InProgress();
+  InProgress(const InProgress&) = delete;
+  InProgress& operator=(const InProgress&) = delete;
+  ~InProgress();
+};
+
+// Waits, at most so long, until no call is in progress: a thread that came back to an interpreter
+// that is being taken down would be ended amid its C++ frames, which ends the process.
+void await_calls(std::int64_t limit_ms);
+
 class Attention {
  public:
   // Holding the GIL. Signal handlers run in the main thread, so others need not look for them.
@@ -44,6 +57,7 @@ class Attention {
 
   template <class Call>
   [[nodiscard]] auto wait_for(const Call& call) {
+    const InProgress counted;
     auto result = [&] {
       const nanobind::gil_scoped_release released;
       return call(options_);

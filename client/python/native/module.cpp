@@ -115,7 +115,7 @@ void bind_client(nb::module_& module) {
       .def("statuses", &Method<&statuses>::call, "ids"_a, timeout,
            nb::sig("def statuses(self, ids: collections.abc.Sequence[str], timeout_ms: int | None "
                    "= None) -> tuple[list[dict[str, typing.Any]], list[str]]"))
-      .def("list", &list_tasks, "workflow_id"_a, "state"_a, "tool"_a, timeout)
+      .def("list_tasks", &list_tasks, "workflow_id"_a, "state"_a, "tool"_a, timeout)
       .def("cancel", &Method<&cancel>::call, "ids"_a, "grace_ms"_a, timeout,
            nb::sig("def cancel(self, ids: collections.abc.Sequence[str], grace_ms: int, "
                    "timeout_ms: int | None = None) -> list[tuple[str, str, bool]]"))
@@ -155,7 +155,8 @@ NB_MODULE(_native, module) {
   // Clients that still exist when the interpreter ends have been closed by then; what they refer to
   // is no leak.
   nb::set_leak_warnings(false);
-  module.attr("__version__") = TASKPIPE_VERSION;
+  module.attr("VERSION") = TASKPIPE_VERSION;
+  module.def("await_calls", &await_calls, nb::arg("limit_ms"));
   nb::class_<Stop>(module, "Stop")
       .def(nb::init<>())
       .def("request", &Stop::request)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 import taskpipe
-from taskpipe import TaskPipeline, TaskStatus
+from taskpipe import TaskPipeline, TaskStatus, _shapes
 
 CONTRACT = (
     "submit_task", "get_task_status", "monitor_task", "wait_for_task", "cancel_task",
@@ -220,3 +220,28 @@ def test_stats_of_nothing(offline):
     assert offline.get_workflow_status([])["all_complete"] is True
     stats = offline.get_parallel_execution_stats([])
     assert (stats["speedup"], stats["efficiency"], stats["total_tasks"]) == (1.0, 0.0, 0)
+
+
+@pytest.mark.parametrize(("state", "word"), [("error", "error"), ("timeout", "timeout"),
+                                             ("FAILURE", "failed")])
+def test_shapes_of_what_did_not_succeed(state, word):
+    result = taskpipe.TaskResult(
+        "id", state, "spawn", None, "cannot be started", 1, "w", "n", None, "", "", 0, 0,
+        (taskpipe.Artifact("a", "/d/a", 1, None),), {}, None, taskpipe.Usage(2.0, 1.0, 0.5, 9),
+        1.0, 2.0, 4.0,
+    )
+    info = taskpipe.TaskInfo("id", state, None, "me", "t", "s", "spawn", 0, 1, "w", None, "m",
+                             1.0, 2.0, 4.0)
+    shape = _shapes.result_dict(result, "t", "s", {"a": 1})
+    assert shape == {
+        "status": word, "tool": "t", "script": "s", "params": {"a": 1}, "returncode": None,
+        "stdout": "", "stderr": "", "artifacts": ["/d/a"],
+        "artifact_details": [{"name": "a", "path": "/d/a", "size": 1, "sha256": None}],
+        "resource_usage": {"wall_seconds": 2.0, "user_seconds": 1.0, "system_seconds": 0.5,
+                           "max_rss_bytes": 9},
+        "duration_seconds": 2.0, "error": "cannot be started",
+    }
+    assert _shapes.ended_status(info, shape) == {
+        "task_id": "id", "state": state, "ready": True, "successful": False, "failed": True,
+        "result": shape, "error": "cannot be started",
+    }

@@ -10,6 +10,7 @@ with typed values and every option; ``AsyncClient`` is the same for asyncio.
     result = pipeline.wait_for_task(task_id, timeout=300)
 """
 
+from taskpipe import _native
 from taskpipe._async_client import AsyncClient
 from taskpipe._client import DEFAULT_BROKER, Client
 from taskpipe._errors import (
@@ -25,7 +26,6 @@ from taskpipe._errors import (
     TaskpipeError,
     UnknownTask,
 )
-from taskpipe._native import __version__
 from taskpipe._pipeline import TaskPipeline
 from taskpipe._types import (
     Artifact,
@@ -47,6 +47,8 @@ from taskpipe._types import (
     WorkflowEvent,
     WorkflowReceipt,
 )
+
+__version__ = _native.VERSION
 
 __all__ = [
     "DEFAULT_BROKER",

@@ -94,9 +94,7 @@ def request(task: Task, prefix: str = "") -> _native.Request:
     """
     options = _limits(task, prefix)
     if task.priority:
-        options["priority"] = count(
-            prefix + "priority", task.priority, _MAX_INT32, -_MAX_INT32 - 1
-        )
+        options["priority"] = count(prefix + "priority", task.priority, _MAX_INT32, -_MAX_INT32 - 1)
     for name, largest in (("cpus", _MAX_UINT32), ("gpus", _MAX_UINT32)):
         if getattr(task, name):
             options[name] = count(prefix + name, getattr(task, name), largest)
@@ -144,5 +142,7 @@ def requests(tasks: Iterable[Task]) -> list[_native.Request]:
             field = getattr(error, "field", None) or ""
             if field.startswith("tasks["):
                 raise
-            raise invalid(f"tasks[{index}].{field}", str(error).removeprefix(field).lstrip()) from None
+            raise invalid(
+                f"tasks[{index}].{field}", str(error).removeprefix(field).lstrip()
+            ) from None
     return made

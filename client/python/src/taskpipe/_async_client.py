@@ -93,9 +93,7 @@ class AsyncClient:
         """As ``Client.submit_batch``."""
         return await self._in_executor(self._client.submit_batch, list(tasks), timeout=timeout)
 
-    async def submit_workflow(
-        self, tasks: Iterable[Task], **options: Any
-    ) -> WorkflowReceipt:
+    async def submit_workflow(self, tasks: Iterable[Task], **options: Any) -> WorkflowReceipt:
         """As ``Client.submit_workflow``."""
         return await self._in_executor(self._client.submit_workflow, list(tasks), **options)
 
@@ -143,7 +141,9 @@ class AsyncClient:
                 try:
                     record, error = await asyncio.wait_for(ended.get(), limit_s)
                 except asyncio.TimeoutError:
-                    raise CallTimeout(f"{left} tasks did not end within {timeout} seconds") from None
+                    raise CallTimeout(
+                        f"{left} tasks did not end within {timeout} seconds"
+                    ) from None
                 if error is not None:
                     raise error
                 if record is not None:
@@ -160,7 +160,7 @@ class AsyncClient:
         limit_ms = _arguments.timeout_ms(timeout)
         loop = asyncio.get_running_loop()
         arrived: asyncio.Queue[TaskEvent | BaseException | None] = asyncio.Queue()
-        wake = _waker(loop, lambda item: arrived.put_nowait(item))
+        wake = _waker(loop, arrived.put_nowait)
         native = self._client._native
 
         def run(_: Callable[[TaskEvent], None], stop: Any) -> None:
@@ -189,12 +189,6 @@ class AsyncClient:
     ) -> list[TaskInfo]:
         """As ``Client.statuses``."""
         return await self._in_executor(self._client.statuses, list(task_ids), timeout=timeout)
-
-    async def list(self, **conditions: Any) -> AsyncIterator[TaskInfo]:
-        """As ``Client.list``, for ``async for``."""
-        rows = self._client.list(**conditions)
-        while (row := await self._in_executor(next, rows, None)) is not None:
-            yield row
 
     async def cancel(self, task_id: str, **options: Any) -> bool:
         """As ``Client.cancel``."""
@@ -262,6 +256,12 @@ class AsyncClient:
     ) -> Returned:
         call = functools.partial(function, *arguments, **options)
         return await asyncio.get_running_loop().run_in_executor(None, call)
+
+    async def list(self, **conditions: Any) -> AsyncIterator[TaskInfo]:
+        """As ``Client.list``, for ``async for``."""
+        rows = self._client.list(**conditions)
+        while (row := await self._in_executor(next, rows, None)) is not None:
+            yield row
 
 
 def _settle(end: asyncio.Future[dict[str, Any]], ended: Ended) -> None:

@@ -29,6 +29,7 @@ from taskpipe._types import (
 
 DEFAULT_BROKER = "tcp://127.0.0.1:7610"
 _ON_FAILURE = ("run_dependents", "cancel_dependents")
+_EXIT_LIMIT_MS = 5000
 _clients: weakref.WeakSet[Client] = weakref.WeakSet()
 
 
@@ -211,10 +212,7 @@ class Client:
             raise invalid("tasks", "is empty; a workflow has at least one task")
         made = _arguments.requests(listed)
         after = [
-            [
-                _arguments.count(f"tasks[{i}].after", index, len(listed) - 1)
-                for index in task.after
-            ]
+            [_arguments.count(f"tasks[{i}].after", index, len(listed) - 1) for index in task.after]
             for i, task in enumerate(listed)
         ]
         return WorkflowReceipt(
@@ -241,9 +239,7 @@ class Client:
             CallTimeout: It has not ended in time; it goes on.
         """
         ids = [_arguments.text("task_id", task_id)]
-        return _records.task_result(
-            self._native.wait_all(ids, _arguments.timeout_ms(timeout))[0]
-        )
+        return _records.task_result(self._native.wait_all(ids, _arguments.timeout_ms(timeout))[0])
 
     def wait_all(
         self, task_ids: Iterable[str], *, timeout: float | None = None
@@ -329,7 +325,9 @@ class Client:
                 try:
                     record, error = ended.get(timeout=limit_s)
                 except queue.Empty:
-                    raise CallTimeout(f"{left} tasks did not end within {timeout} seconds") from None
+                    raise CallTimeout(
+                        f"{left} tasks did not end within {timeout} seconds"
+                    ) from None
                 if error is not None:
                     raise error
                 if record is not None:
@@ -436,9 +434,7 @@ class Client:
         """
         return self.statuses([task_id], timeout=timeout)[0]
 
-    def statuses(
-        self, task_ids: Iterable[str], *, timeout: float | None = None
-    ) -> list[TaskInfo]:
+    def statuses(self, task_ids: Iterable[str], *, timeout: float | None = None) -> list[TaskInfo]:
         """The same of many, in their order.
 
         Args:
@@ -477,7 +473,7 @@ class Client:
         Raises:
             InvalidArgument: The state or the id is none.
         """
-        listing = self._native.list(
+        listing = self._native.list_tasks(
             _arguments.text("workflow_id", workflow_id),
             _arguments.text("state", state),
             _arguments.text("tool", tool),
@@ -485,9 +481,7 @@ class Client:
         )
         return _pages(listing)
 
-    def cancel(
-        self, task_id: str, *, grace: float = 0.0, timeout: float | None = None
-    ) -> bool:
+    def cancel(self, task_id: str, *, grace: float = 0.0, timeout: float | None = None) -> bool:
         """Cancels a task that waits or runs; the whole process group ends.
 
         Args:
@@ -665,3 +659,4 @@ def _close_all() -> None:
     _feed.close_all()
     for client in list(_clients):
         client.close()
+    _native.await_calls(_EXIT_LIMIT_MS)

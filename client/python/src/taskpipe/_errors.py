@@ -21,7 +21,7 @@ class TaskpipeError(Exception):
 
 
 class InvalidArgument(TaskpipeError, ValueError):
-    """An argument has an unacceptable value; ``field`` names it. Nothing was sent."""
+    """An argument has an unacceptable value; ``field`` names it. Nothing was accepted."""
 
 
 class UnknownTask(TaskpipeError, LookupError):

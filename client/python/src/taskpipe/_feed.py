@@ -11,7 +11,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from taskpipe import _native
 from taskpipe._errors import CallTimeout
@@ -20,7 +20,8 @@ MOST_WAITING = 10_000
 _JOIN_LIMIT_S = 5.0
 
 Item = TypeVar("Item")
-_open: weakref.WeakSet[Feed[object]] = weakref.WeakSet()
+# Also of feeds that were dropped, until their threads have ended.
+_running: set[tuple[_State[Any], _native.Stop, threading.Thread]] = set()
 
 
 class Feed(Generic[Item]):
@@ -41,8 +42,9 @@ class Feed(Generic[Item]):
         )
         self._finalizer = weakref.finalize(self, _end, state, self._stop)
         self._finalizer.atexit = False
+        state.entry = (state, self._stop, self._thread)
+        _running.add(state.entry)
         self._thread.start()
-        _open.add(self)
 
     def __iter__(self) -> Iterator[Item]:
         """The feed itself."""
@@ -92,6 +94,7 @@ class _State(Generic[Item]):
         self._ended = False
         self._closed = False
         self._error: BaseException | None = None
+        self.entry: tuple[_State[Any], _native.Stop, threading.Thread] | None = None
 
     def carry_out(
         self, run: Callable[[Callable[[Item], None], _native.Stop], object], stop: _native.Stop
@@ -105,6 +108,9 @@ class _State(Generic[Item]):
             self._error = error
             self._ended = True
             self._changed.notify_all()
+        if self.entry is not None:
+            _running.discard(self.entry)
+            self.entry = None
 
     def _put(self, item: Item) -> None:
         with self._changed:
@@ -149,6 +155,7 @@ def _end(state: _State[Item], stop: _native.Stop) -> None:
 
 
 def close_all() -> None:
-    """Ends every feed of this process. For the end of the interpreter."""
-    for feed in list(_open):
-        feed.close()
+    """Ends every feed of this process and waits for the threads. For the interpreter's end."""
+    for state, stop, thread in list(_running):
+        _end(state, stop)
+        thread.join(_JOIN_LIMIT_S)

@@ -196,7 +196,9 @@ class TaskPipeline:
                 raise CallTimeout("not yet")
             result = self._client.wait(task_id, timeout=timeout or None)
         except CallTimeout as error:
-            raise CallTimeout(f"Task {task_id} did not complete within {timeout} seconds") from error
+            raise CallTimeout(
+                f"Task {task_id} did not complete within {timeout} seconds"
+            ) from error
         if result.state == TaskStatus.CANCELLED:
             raise TaskCancelled(f"Task {task_id} was cancelled: {result.reason}")
         return self._result_of(result, None)
@@ -250,8 +252,9 @@ class TaskPipeline:
         if sequential:
             for result in self._client.as_completed(task_ids):
                 if not result.succeeded:
-                    _log.warning("task %s ended in %s: %s", result.task_id, result.state,
-                                 result.reason)
+                    _log.warning(
+                        "task %s ended in %s: %s", result.task_id, result.state, result.reason
+                    )
         return task_ids
 
     def get_workflow_status(self, task_ids: Iterable[str]) -> dict[str, Any]:
@@ -389,9 +392,7 @@ class TaskPipeline:
         ]
         return self.submit_batch_workflow(tasks, callback=callback)
 
-    def wait_for_any(
-        self, task_ids: Iterable[str], timeout: float | None = None
-    ) -> dict[str, Any]:
+    def wait_for_any(self, task_ids: Iterable[str], timeout: float | None = None) -> dict[str, Any]:
         """Waits for the first task that has ended or ends.
 
         Args:
