@@ -139,11 +139,17 @@ def test_ids_of_children_differ(client):
     assert len(ids) == 5
 
 
-def test_iterators_stay_with_the_parent(client):
-    listed = client.list()
-    next(listed)
-    rest = in_child(lambda: len(list(client.list(tool="echo"))) > 0)
-    assert rest == "True"
+def test_iterators_stay_with_the_parent(client, gate):
+    client.wait(client.submit("echo"), timeout=LIMIT_S)
+    listed = client._native.list_tasks("", "", "")
+    assert listed.next_page()
+    events = client.events(client.submit(**gate.task()))
+    next(events)
+    assert "ClientClosed" in in_child(listed.next_page)
+    assert "ClientClosed" in in_child(lambda: next(events))
+    assert in_child(lambda: len(list(client.list(tool="echo"))) > 0) == "True"
+    gate.open()
+    assert list(events)[-1].ready
 
 
 def test_multiprocessing_with_fork(client):

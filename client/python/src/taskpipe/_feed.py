@@ -6,6 +6,7 @@ callback blocks while ``MOST_WAITING`` items wait to be taken.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 from taskpipe import _native
-from taskpipe._errors import CallTimeout
+from taskpipe._errors import CallTimeout, ClientClosed
 
 MOST_WAITING = 10_000
 _JOIN_LIMIT_S = 5.0
@@ -94,6 +95,7 @@ class _State(Generic[Item]):
         self._ended = False
         self._closed = False
         self._error: BaseException | None = None
+        self.process = os.getpid()
         self.entry: tuple[_State[Any], _native.Stop, threading.Thread] | None = None
 
     def carry_out(
@@ -120,6 +122,8 @@ class _State(Generic[Item]):
                 self._changed.notify_all()
 
     def take(self, timeout_s: float | None) -> Item:
+        if self.process != os.getpid():
+            raise ClientClosed("the iterator belongs to the process before the fork")
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with self._changed:
             while not self._items:
@@ -150,6 +154,8 @@ class _State(Generic[Item]):
 
 
 def _end(state: _State[Item], stop: _native.Stop) -> None:
+    if state.process != os.getpid():
+        return  # in a forked child, where neither the thread nor its locks are ours
     stop.request()
     state.close()
 
