@@ -1,6 +1,6 @@
 """Submit one simulation, watch it, and use its result.
 
-    python basic_task.py            # a broker and a worker with FEniCSx must be running
+python basic_task.py            # a broker and a worker with FEniCSx must be running
 """
 
 from typing import Any

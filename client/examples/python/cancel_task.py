@@ -1,6 +1,6 @@
 """Cancel a simulation that runs, and see what is left of it.
 
-    python cancel_task.py           # a broker and a worker with Python must be running
+python cancel_task.py           # a broker and a worker with Python must be running
 """
 
 from taskpipe import TaskCancelled, TaskPipeline, TaskStatus

@@ -1,6 +1,6 @@
 """Run several simulations side by side, and see how much that saved.
 
-    python parallel_workflow.py     # a broker and a worker with FEniCSx and LAMMPS must be running
+python parallel_workflow.py     # a broker and a worker with FEniCSx and LAMMPS must be running
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """Ask for a task's status by hand. Waiting and monitoring are pushed; this is for other loops.
 
-    python poll_status.py           # a broker and a worker with Python must be running
+python poll_status.py           # a broker and a worker with Python must be running
 """
 
 import time

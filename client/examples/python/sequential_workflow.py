@@ -1,6 +1,6 @@
 """Run simulations one after the other, ordered by the broker: coarse mesh first.
 
-    python sequential_workflow.py   # a broker and a worker with FEniCSx must be running
+python sequential_workflow.py   # a broker and a worker with FEniCSx must be running
 """
 
 from taskpipe import TaskPipeline
