@@ -10,8 +10,11 @@ with typed values and every option; ``AsyncClient`` is the same for asyncio.
     result = pipeline.wait_for_task(task_id, timeout=300)
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from taskpipe import _native
-from taskpipe._async_client import AsyncClient
 from taskpipe._client import DEFAULT_BROKER, Client
 from taskpipe._errors import (
     BatchRefused,
@@ -48,7 +51,21 @@ from taskpipe._types import (
     WorkflowReceipt,
 )
 
+if TYPE_CHECKING:
+    from taskpipe._async_client import AsyncClient
+
 __version__ = _native.VERSION
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """AsyncClient on first use: asyncio is most of the time that an import would take."""
+        if name == "AsyncClient":
+            from taskpipe._async_client import AsyncClient  # noqa: PLC0415
+
+            return AsyncClient
+        raise AttributeError(f"module 'taskpipe' has no attribute {name!r}")
+
 
 __all__ = [
     "DEFAULT_BROKER",
