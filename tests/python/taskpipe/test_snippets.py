@@ -98,7 +98,7 @@ def test_the_documents_name_every_public_thing():
         if name != "__version__":
             assert f"`{name}" in text, name
     for owner in (taskpipe.TaskPipeline, taskpipe.Client):
-        for name in vars(owner):
+        for name in dir(owner):
             if not name.startswith("_"):
                 assert f"`{name}" in text, f"{owner.__name__}.{name}"
                 assert getattr(owner, name).__doc__

@@ -15,7 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from taskpipe import _native
-from taskpipe._client import DEFAULT_BROKER, Client
+from taskpipe._client import Client
+from taskpipe._connection import DEFAULT_BROKER
 from taskpipe._errors import (
     BatchRefused,
     BrokerUnreachable,
