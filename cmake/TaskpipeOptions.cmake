@@ -1,6 +1,8 @@
 # Options, language level, warnings, sanitizers. Presets in CMakePresets.json set these.
 
 option(TASKPIPE_BUILD_TESTS "Build the tests" ON)
+option(TASKPIPE_BUILD_PROGRAMS "Build broker, worker and command line" ON)
+option(TASKPIPE_BUILD_PYTHON "Build the Python package's extension module" OFF)
 option(TASKPIPE_FUZZ "Build the fuzzers (clang)" OFF)
 set(TASKPIPE_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize takes them (address,undefined or thread)")
 option(TASKPIPE_COVERAGE "Instrument for gcov" OFF)

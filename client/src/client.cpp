@@ -27,7 +27,7 @@ CallResult<ConnectionInfo> Client::connect(const CallOptions& options) {
     return true;
   };
   const Millis timeout = options.timeout.value_or(impl_->options().connect_timeout);
-  auto done = impl_->run(client::command::Connect{}, timeout, options.stop, on_delivery);
+  auto done = impl_->run(client::command::Connect{}, timeout, options, on_delivery);
   if (!done) return tl::unexpected(std::move(done.error()));
   return info;
 }

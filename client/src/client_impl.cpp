@@ -177,7 +177,7 @@ void Client::Impl::log_consumed(client::CallId call, std::size_t bytes) {
 }
 
 CallResult<void> Client::Impl::run(client::CallCommand command, std::optional<Millis> timeout,
-                                   const std::stop_token& stop, const OnDelivery& on_delivery,
+                                   const CallOptions& options, const OnDelivery& on_delivery,
                                    bool renewed_by_answers) {
   const client::CallId call = new_call();
   const auto inbox = std::make_shared<client::Inbox>();
@@ -193,12 +193,12 @@ CallResult<void> Client::Impl::run(client::CallCommand command, std::optional<Mi
     }
   } guard{*this, call};
   std::vector<client::Inbox::Item> items;
-  std::stop_token until = stop;
+  CallOptions until = options;
   for (;;) {
-    if (!inbox->take(items, until)) {
+    if (!inbox->take(items, until.stop, until.keep_waiting)) {
       // The core ends the call, and tells what may have happened to it.
       abort(call, client::stopped());
-      until = std::stop_token{};
+      until = {};
       continue;
     }
     for (auto& item : items) {

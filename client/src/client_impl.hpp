@@ -66,18 +66,18 @@ class Client::Impl {
 
   // Begins a call and hands each delivery but a failure to `on_delivery`, on this thread, until the
   // last one, or until `on_delivery` returns false. Exceptions of `on_delivery` end the call and
-  // pass through.
+  // pass through. `options` end it early; its timeout is not looked at.
   using OnDelivery = std::function<bool(client::CallId, client::Delivery&&)>;
   [[nodiscard]] CallResult<void> run(client::CallCommand command, std::optional<Millis> timeout,
-                                     const std::stop_token& stop, const OnDelivery& on_delivery,
+                                     const CallOptions& options, const OnDelivery& on_delivery,
                                      bool renewed_by_answers = false);
 
   // A request with one reply.
   template <class Reply>
   [[nodiscard]] CallResult<Reply> ask(Message request, const CallOptions& options) {
     Reply reply;
-    auto done = run(client::command::Ask{std::move(request)}, request_timeout(options),
-                    options.stop, [&reply](client::CallId, client::Delivery&& what) {
+    auto done = run(client::command::Ask{std::move(request)}, request_timeout(options), options,
+                    [&reply](client::CallId, client::Delivery&& what) {
                       auto* answered = std::get_if<client::delivery::Answered>(&what);
                       if (answered != nullptr) reply = std::move(std::get<Reply>(answered->reply));
                       return true;

@@ -23,8 +23,8 @@ CallResult<LogEnd> Client::fetch_log(const TaskId& id, LogStream stream, std::ui
   std::optional<Millis> timeout = options.timeout;
   const bool stepwise = !follow && !timeout;
   if (stepwise) timeout = impl_->options().request_timeout;
-  auto done = impl_->run(client::command::ReadLog{id, stream, offset, follow}, timeout,
-                         options.stop, on_delivery, stepwise);
+  auto done = impl_->run(client::command::ReadLog{id, stream, offset, follow}, timeout, options,
+                         on_delivery, stepwise);
   if (!done) return tl::unexpected(std::move(done.error()));
   return end;
 }

@@ -96,7 +96,7 @@ tl::expected<std::vector<TaskId>, BatchError> Client::submit_batch(
   }
   if (!submit.tasks.empty()) {
     auto done = impl_->run(
-        std::move(submit), impl_->request_timeout(options), options.stop,
+        std::move(submit), impl_->request_timeout(options), options,
         [&](client::CallId, client::Delivery&& what) {
           auto* refused = std::get_if<client::delivery::TaskRefused>(&what);
           if (refused != nullptr) {
@@ -179,7 +179,7 @@ CallResult<WorkflowReceipt> Client::submit_workflow(const WorkflowRequest& workf
   if (auto error = check_size(upload)) {
     return tl::unexpected(client::refused(std::move(*error)));
   }
-  auto done = impl_->run(std::move(upload), impl_->request_timeout(options), options.stop,
+  auto done = impl_->run(std::move(upload), impl_->request_timeout(options), options,
                          [](client::CallId, client::Delivery&&) { return true; });
   if (!done) return tl::unexpected(std::move(done.error()));
   return receipt;

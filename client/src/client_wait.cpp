@@ -53,7 +53,7 @@ CallResult<std::vector<TaskResult>> Client::wait_all(std::span<const TaskId> ids
   std::vector<TaskResult> results;
   if (ids.empty()) return results;
   auto done = impl_->run(client::command::AwaitTasks{client::distinct(ids)}, options.timeout,
-                         options.stop, [&](client::CallId, client::Delivery&& what) {
+                         options, [&](client::CallId, client::Delivery&& what) {
                            auto* ended = std::get_if<client::delivery::TasksEnded>(&what);
                            if (ended == nullptr) return true;
                            for (auto& task : ended->tasks) {
@@ -72,7 +72,7 @@ CallResult<TaskResult> Client::wait_any(std::span<const TaskId> ids, const CallO
   }
   TaskResult first;
   auto done = impl_->run(client::command::AwaitTasks{client::distinct(ids)}, options.timeout,
-                         options.stop, [&first](client::CallId, client::Delivery&& what) {
+                         options, [&first](client::CallId, client::Delivery&& what) {
                            auto& ended = std::get<client::delivery::TasksEnded>(what);
                            first = client::result_of(std::move(ended.tasks.front()));
                            return false;
@@ -83,7 +83,7 @@ CallResult<TaskResult> Client::wait_any(std::span<const TaskId> ids, const CallO
 
 CallResult<DoneWorkflow> Client::wait_workflow(const WorkflowId& id, const CallOptions& options) {
   DoneWorkflow result;
-  auto done = impl_->run(client::command::AwaitWorkflow{id}, options.timeout, options.stop,
+  auto done = impl_->run(client::command::AwaitWorkflow{id}, options.timeout, options,
                          [&](client::CallId, client::Delivery&& what) {
                            auto* ended = std::get_if<client::delivery::WorkflowEnded>(&what);
                            if (ended != nullptr) result = ended->workflow;

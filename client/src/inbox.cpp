@@ -3,6 +3,8 @@
 #include <utility>
 #include <variant>
 
+#include "common/model/time.hpp"
+
 namespace taskpipe::client {
 
 void Inbox::deliver(CallId call, Delivery&& what, bool last) noexcept {
@@ -20,11 +22,26 @@ void Inbox::deliver(CallId call, Delivery&& what, bool last) noexcept {
   arrived_.notify_one();
 }
 
-bool Inbox::take(std::vector<Item>& out, const std::stop_token& stop) {
+bool Inbox::wait(std::unique_lock<std::mutex>& lock, const std::stop_token& stop,
+                 const std::function<bool()>& keep_waiting) {
+  const auto something = [this] { return !items_.empty(); };
+  if (!keep_waiting) return arrived_.wait(lock, stop, something);
+  for (;;) {
+    if (arrived_.wait_for(lock, stop, Millis(limits::kAttentionMs), something)) return true;
+    if (stop.stop_requested()) return false;
+    // Unlocked: it may take its time, and deliveries must not wait for it.
+    lock.unlock();
+    const bool go_on = keep_waiting();
+    lock.lock();
+    if (!go_on) return something();
+  }
+}
+
+bool Inbox::take(std::vector<Item>& out, const std::stop_token& stop,
+                 const std::function<bool()>& keep_waiting) {
   out.clear();
   std::unique_lock lock(mutex_);
-  const auto something = [this] { return !items_.empty(); };
-  if (!arrived_.wait(lock, stop, something)) return false;
+  if (!wait(lock, stop, keep_waiting)) return false;
   std::swap(out, items_);
   queued_events_ = 0;
   return true;

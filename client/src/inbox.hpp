@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <functional>
 #include <mutex>
 #include <stop_token>
 #include <vector>
@@ -23,13 +24,17 @@ class Inbox final : public CallSink {
   void deliver(CallId call, Delivery&& what, bool last) noexcept override;
 
   // Waits until something was delivered and moves all of it to `out`. False when `stop` was
-  // requested first: nothing was moved then.
-  [[nodiscard]] bool take(std::vector<Item>& out, const std::stop_token& stop);
+  // requested, or `keep_waiting` (which may be empty) said no, first: nothing was moved then.
+  [[nodiscard]] bool take(std::vector<Item>& out, const std::stop_token& stop,
+                          const std::function<bool()>& keep_waiting = {});
   // Whether event messages were dropped since the last question, because more than
   // limits::kMaxQueuedEvents were waiting. Nothing else is ever dropped.
   [[nodiscard]] bool lost_events();
 
  private:
+  [[nodiscard]] bool wait(std::unique_lock<std::mutex>& lock, const std::stop_token& stop,
+                          const std::function<bool()>& keep_waiting);
+
   std::mutex mutex_;
   std::condition_variable_any arrived_;
   std::vector<Item> items_;

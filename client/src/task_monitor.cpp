@@ -40,11 +40,11 @@ CallResult<std::vector<TaskResult>> TaskMonitor::run(const CallOptions& options)
   ask_for(ids_);
 
   std::vector<Inbox::Item> items;
-  std::stop_token until = options.stop;
+  CallOptions until = options;
   while (wait_ || !follower_.all_told()) {
-    if (!inbox_->take(items, until)) {
+    if (!inbox_->take(items, until.stop, until.keep_waiting)) {
       impl_.abort(wait, stopped());
-      until = std::stop_token{};
+      until = {};
       continue;
     }
     for (auto& item : items) {

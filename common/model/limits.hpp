@@ -135,6 +135,7 @@ inline constexpr std::size_t kMaxControlDictBytes = 256U << 10U;
 inline constexpr std::uint32_t kConnectTimeoutMs = 5000;
 inline constexpr std::uint32_t kResendFirstMs = 2000;
 inline constexpr std::uint32_t kResendMaxMs = 30'000;
+inline constexpr std::uint32_t kAttentionMs = 50;    // between two CallOptions::keep_waiting
 inline constexpr std::size_t kMaxFollowedById = 64;  // beyond that a client follows whole tools
 inline constexpr std::uint32_t kRequestTimeoutMs = 30'000;  // default of submits, queries, cancels
 inline constexpr std::int64_t kMaxCallTimeoutMs = 315'360'000'000;  // ten years

@@ -101,6 +101,10 @@ using CallResult = tl::expected<T, ClientError>;
 struct CallOptions {
   std::optional<Millis> timeout{};
   std::stop_token stop{};  // ends a blocking call early, with CallFailure::stopped
+  // Asked on the calling thread, every limits::kAttentionMs while a blocking call waits; false ends
+  // the call as `stop` does. For programs that must handle signals on that very thread. Must not
+  // throw.
+  std::function<bool()> keep_waiting{};
 };
 
 // --- What is submitted --------------------------------------------------------------------------

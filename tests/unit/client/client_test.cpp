@@ -1,6 +1,7 @@
 // The client against a broker that behaves: every call once, and bad input.
 #include <algorithm>
 #include <limits>
+#include <thread>
 
 #include "tests/unit/client/client_fixture.hpp"
 
@@ -227,6 +228,25 @@ TEST_F(ClientTest, ACallCanBeStopped) {
   EXPECT_EQ(watching.get().error().failure, CallFailure::stopped);
   EXPECT_EQ(client_.health(stoppable).error().failure, CallFailure::stopped);
   EXPECT_TRUE(client_.health());
+}
+
+TEST_F(ClientTest, ACallerIsAskedWhileItWaits) {
+  const TaskId id = submitted();
+  const auto caller = std::this_thread::get_id();
+  int asked = 0;
+  CallOptions options{kPatience};
+  options.keep_waiting = [&] {
+    EXPECT_EQ(std::this_thread::get_id(), caller);
+    return ++asked < 3;
+  };
+  EXPECT_EQ(client_.wait(id, options).error().failure, CallFailure::stopped);
+  EXPECT_GE(asked, 3);
+  asked = 0;
+  EXPECT_EQ(client_.monitor(std::span(&id, 1), nullptr, options).error().failure,
+            CallFailure::stopped);
+  EXPECT_GE(asked, 3);
+  asked = 0;
+  EXPECT_TRUE(client_.health(options));
 }
 
 TEST_F(ClientTest, AStoppedSubmitSaysThatItMayHaveBeenAccepted) {

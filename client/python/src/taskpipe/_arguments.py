@@ -1,0 +1,148 @@
+"""Checks of arguments, all before anything is sent. Each names the argument that is wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from taskpipe import _native
+from taskpipe._errors import invalid
+from taskpipe._types import Task
+
+_MAX_INT32 = 2**31 - 1
+_MAX_UINT32 = 2**32 - 1
+_MAX_UINT64 = 2**64 - 1
+_MAX_TIMEOUT_S = 315_360_000  # ten years
+
+
+def text(field: str, value: object) -> str:
+    """A str that has a UTF-8 form."""
+    if not isinstance(value, str):
+        raise invalid(field, f"must be a str, not {type(value).__name__}")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise invalid(field, "has lone surrogates, which have no UTF-8 form") from None
+    return value
+
+
+def count(field: str, value: object, largest: int, smallest: int = 0) -> int:
+    """A whole number within its range."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise invalid(field, f"must be an int, not {type(value).__name__}")
+    if not smallest <= value <= largest:
+        raise invalid(field, f"is {value}; it must be between {smallest} and {largest}")
+    return value
+
+
+def seconds(field: str, value: object) -> float:
+    """A duration that is finite and not negative."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise invalid(field, f"must be a number of seconds, not {type(value).__name__}")
+    if math.isnan(value) or value < 0:
+        raise invalid(field, f"is {value}; it must not be negative")
+    if value > _MAX_TIMEOUT_S:
+        raise invalid(field, f"is {value}; it must be at most ten years")
+    return float(value)
+
+
+def timeout_ms(value: object, field: str = "timeout") -> int | None:
+    """Milliseconds, rounded up; None for no limit, as is infinity."""
+    if value is None or value == math.inf:
+        return None
+    return math.ceil(seconds(field, value) * 1000)
+
+
+def task_ids(values: object, field: str = "task_ids") -> list[str]:
+    """Ids as a list. A str alone is refused: it would count as a list of characters."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise invalid(field, f"must be an iterable of ids, not {type(values).__name__}")
+    return [text(f"{field}[{index}]", value) for index, value in enumerate(values)]
+
+
+def _mapping(field: str, value: object) -> Mapping[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise invalid(field, f"must be a dict, not {type(value).__name__}")
+    return value
+
+
+def _limits(task: Task, prefix: str) -> dict[str, object]:
+    options: dict[str, object] = {}
+    if task.run_time_s is not None:
+        field = prefix + "run_time_s"
+        options["run_time_ms"] = math.ceil(seconds(field, task.run_time_s) * 1000)
+        if options["run_time_ms"] == 0:
+            raise invalid(field, "is 0; leave it out for the tool's own limit")
+    if task.grace_s is not None:
+        field = prefix + "grace_s"
+        options["grace_ms"] = math.ceil(seconds(field, task.grace_s) * 1000)
+        count(field, options["grace_ms"], _MAX_UINT32)
+    return options
+
+
+def request(task: Task, prefix: str = "") -> _native.Request:
+    """The request for a task.
+
+    Args:
+        task: What to submit.
+        prefix: What the names of its fields start with in errors, such as ``"tasks[3]."``.
+
+    Raises:
+        InvalidArgument: A field has an unacceptable value.
+    """
+    options = _limits(task, prefix)
+    if task.priority:
+        options["priority"] = count(prefix + "priority", task.priority, _MAX_INT32, -_MAX_INT32 - 1)
+    for name, largest in (("cpus", _MAX_UINT32), ("gpus", _MAX_UINT32)):
+        if getattr(task, name):
+            options[name] = count(prefix + name, getattr(task, name), largest)
+    if task.memory_bytes:
+        options["memory_bytes"] = count(prefix + "memory_bytes", task.memory_bytes, _MAX_UINT64)
+    if task.resources:
+        options["named"] = {
+            text(prefix + "resources", name): count(
+                f"{prefix}resources[{name!r}]", amount, _MAX_UINT64
+            )
+            for name, amount in _mapping(prefix + "resources", task.resources).items()
+        }
+    if task.labels:
+        options["labels"] = {
+            text(prefix + "labels", key): text(f"{prefix}labels[{key!r}]", value)
+            for key, value in _mapping(prefix + "labels", task.labels).items()
+        }
+    if task.inline_script:
+        options["inline_script"] = text(prefix + "inline_script", task.inline_script)
+    if task.wait_for_capacity:
+        options["wait_for_capacity"] = True
+    if task.task_id is not None:
+        options["task_id"] = text(prefix + "task_id", task.task_id)
+    params = task.params
+    if params is not None and not isinstance(params, dict):
+        params = dict(_mapping(prefix + "params", params))
+    return _native.Request(
+        text(prefix + "tool", task.tool), text(prefix + "script", task.script), params, **options
+    )
+
+
+def requests(tasks: Iterable[Task]) -> list[_native.Request]:
+    """The requests of a batch.
+
+    Raises:
+        InvalidArgument: A field has an unacceptable value; it is named with the task's index.
+    """
+    made = []
+    for index, task in enumerate(tasks):
+        if not isinstance(task, Task):
+            raise invalid(f"tasks[{index}]", f"must be a Task, not {type(task).__name__}")
+        try:
+            made.append(request(task, f"tasks[{index}]."))
+        except ValueError as error:
+            field = getattr(error, "field", None) or ""
+            if field.startswith("tasks["):
+                raise
+            raise invalid(
+                f"tasks[{index}].{field}", str(error).removeprefix(field).lstrip()
+            ) from None
+    return made

@@ -1,0 +1,291 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any, NoReturn, TypeVar
+
+from taskpipe import _arguments, _feed, _records
+from taskpipe._client import Client
+from taskpipe._errors import CallTimeout, invalid
+from taskpipe._types import (
+    Health,
+    Task,
+    TaskEvent,
+    TaskInfo,
+    TaskResult,
+    Tool,
+    Worker,
+    WorkflowReceipt,
+)
+
+Returned = TypeVar("Returned")
+Ended = tuple[dict[str, Any] | None, BaseException | None]
+
+
+class AsyncClient:
+    """``Client`` with coroutines.
+
+    Submits and waits are callbacks of the client's one thread that wake the event loop: ten
+    thousand waits cost no thread and no polling. Questions (status, tools, …) run in the loop's
+    default executor, each for at most ``request_timeout``. Cancelling a coroutine gives up its
+    wait, never the task. An object may be used from several loops.
+
+    Example:
+        >>> async with AsyncClient() as client:
+        ...     task_id = await client.submit("fenicsx", "poisson.py", {"mesh_size": 64})
+        ...     result = await client.wait(task_id)
+    """
+
+    def __init__(self, broker: str | Client | None = None, **options: Any) -> None:
+        """Makes a client; connects to nothing.
+
+        Args:
+            broker: The broker's address, or a ``Client`` whose connection to share; None as of
+                ``Client``.
+            **options: As of ``Client``, with an address only.
+
+        Raises:
+            InvalidArgument: An argument has the wrong type or range.
+        """
+        if isinstance(broker, Client) and options:
+            raise invalid("options", "belong to the Client that is passed")
+        self._owns_client = not isinstance(broker, Client)
+        self._client = broker if isinstance(broker, Client) else Client(broker, **options)
+
+    def __reduce__(self) -> NoReturn:
+        """Refuses: a connection cannot be pickled."""
+        raise TypeError("an AsyncClient holds a connection and cannot be pickled")
+
+    async def __aenter__(self) -> AsyncClient:
+        """The client itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Closes it."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connection, unless it is a shared one."""
+        if self._owns_client:
+            await self._in_executor(self._client.close)
+
+    async def submit(
+        self,
+        tool: str,
+        script: str = "",
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        **options: Any,
+    ) -> str:
+        """As ``Client.submit``."""
+        return await self._submit(
+            _arguments.request(Task(tool, script, params, **options)),
+            _arguments.timeout_ms(timeout),
+        )
+
+    async def submit_batch(
+        self, tasks: Iterable[Task], *, timeout: float | None = None
+    ) -> list[str]:
+        """As ``Client.submit_batch``."""
+        return await self._in_executor(self._client.submit_batch, list(tasks), timeout=timeout)
+
+    async def submit_workflow(self, tasks: Iterable[Task], **options: Any) -> WorkflowReceipt:
+        """As ``Client.submit_workflow``."""
+        return await self._in_executor(self._client.submit_workflow, list(tasks), **options)
+
+    async def wait(self, task_id: str, *, timeout: float | None = None) -> TaskResult:
+        """As ``Client.wait``."""
+        ids = [_arguments.text("task_id", task_id)]
+        return (await self._ends(ids, _arguments.timeout_ms(timeout)))[0]
+
+    async def wait_all(
+        self, task_ids: Iterable[str], *, timeout: float | None = None
+    ) -> list[TaskResult]:
+        """As ``Client.wait_all``."""
+        ids = _arguments.task_ids(task_ids)
+        return await self._ends(ids, _arguments.timeout_ms(timeout))
+
+    async def wait_any(
+        self, task_ids: Iterable[str], *, timeout: float | None = None
+    ) -> TaskResult:
+        """As ``Client.wait_any``."""
+        ids = _arguments.task_ids(task_ids)
+        if not ids:
+            raise invalid("task_ids", "is empty; there is nothing to wait for")
+        results = self.as_completed(ids, timeout=timeout)
+        try:
+            return await results.__anext__()
+        finally:
+            await results.aclose()  # type: ignore[attr-defined]
+
+    async def as_completed(
+        self, task_ids: Iterable[str], *, timeout: float | None = None
+    ) -> AsyncIterator[TaskResult]:
+        """As ``Client.as_completed``, for ``async for``."""
+        ids = list(dict.fromkeys(_arguments.task_ids(task_ids)))
+        limit_ms = _arguments.timeout_ms(timeout)
+        loop = asyncio.get_running_loop()
+        deadline = None if limit_ms is None else loop.time() + limit_ms / 1000
+        ended: asyncio.Queue[Ended] = asyncio.Queue()
+        native = self._client._native
+        calls: list[int] = []
+        try:
+            for task_id in ids:
+                calls.append(native.wait_async(task_id, _waker(loop, ended.put_nowait)))
+            for left in range(len(ids), 0, -1):
+                limit_s = None if deadline is None else max(0.0, deadline - loop.time())
+                try:
+                    record, error = await asyncio.wait_for(ended.get(), limit_s)
+                except asyncio.TimeoutError:
+                    raise CallTimeout(
+                        f"{left} tasks did not end within {timeout} seconds"
+                    ) from None
+                if error is not None:
+                    raise error
+                if record is not None:
+                    yield _records.task_result(record)
+        finally:
+            for call in calls:
+                native.forget(call)
+
+    async def events(
+        self, task_ids: str | Iterable[str], *, timeout: float | None = None
+    ) -> AsyncIterator[TaskEvent]:
+        """As ``Client.events``, for ``async for``."""
+        ids = [task_ids] if isinstance(task_ids, str) else _arguments.task_ids(task_ids)
+        limit_ms = _arguments.timeout_ms(timeout)
+        loop = asyncio.get_running_loop()
+        arrived: asyncio.Queue[TaskEvent | BaseException | None] = asyncio.Queue()
+        wake = _waker(loop, arrived.put_nowait)
+        native = self._client._native
+
+        def run(_: Callable[[TaskEvent], None], stop: Any) -> None:
+            end: BaseException | None = None
+            try:
+                native.monitor(ids, lambda record: wake(TaskEvent(**record)), limit_ms, stop)
+            except BaseException as error:
+                end = error
+            wake(end)
+
+        feed: _feed.Feed[TaskEvent] = _feed.Feed(run)
+        try:
+            while (item := await arrived.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            await self._in_executor(feed.close)
+
+    async def status(self, task_id: str, *, timeout: float | None = None) -> TaskInfo:
+        """As ``Client.status``."""
+        return await self._in_executor(self._client.status, task_id, timeout=timeout)
+
+    async def statuses(
+        self, task_ids: Iterable[str], *, timeout: float | None = None
+    ) -> list[TaskInfo]:
+        """As ``Client.statuses``."""
+        return await self._in_executor(self._client.statuses, list(task_ids), timeout=timeout)
+
+    async def cancel(self, task_id: str, **options: Any) -> bool:
+        """As ``Client.cancel``."""
+        return await self._in_executor(self._client.cancel, task_id, **options)
+
+    async def cancel_workflow(self, workflow_id: str, **options: Any) -> int:
+        """As ``Client.cancel_workflow``."""
+        return await self._in_executor(self._client.cancel_workflow, workflow_id, **options)
+
+    async def tools(self, *, timeout: float | None = None) -> tuple[Tool, ...]:
+        """As ``Client.tools``."""
+        return await self._in_executor(self._client.tools, timeout=timeout)
+
+    async def workers(self, *, timeout: float | None = None) -> tuple[Worker, ...]:
+        """As ``Client.workers``."""
+        return await self._in_executor(self._client.workers, timeout=timeout)
+
+    async def health(self, *, timeout: float | None = None) -> Health:
+        """As ``Client.health``."""
+        return await self._in_executor(self._client.health, timeout=timeout)
+
+    async def log(self, task_id: str, stream: str = "stdout", **options: Any) -> bytes:
+        """As ``Client.log``."""
+        return await self._in_executor(self._client.log, task_id, stream, **options)
+
+    # --- How
+
+    async def _submit(self, request: Any, timeout_ms: int | None) -> str:
+        loop = asyncio.get_running_loop()
+        accepted: asyncio.Future[None] = loop.create_future()
+
+        def settle(error: BaseException | None) -> None:
+            if accepted.done():
+                return
+            if error is None:
+                accepted.set_result(None)
+            else:
+                accepted.set_exception(error)
+
+        task_id = self._client._native.submit_async(request, _waker(loop, settle), timeout_ms)
+        await accepted
+        return task_id
+
+    async def _ends(self, ids: list[str], timeout_ms: int | None) -> list[TaskResult]:
+        loop = asyncio.get_running_loop()
+        native = self._client._native
+        calls: list[int] = []
+        ends: list[asyncio.Future[dict[str, Any]]] = []
+        try:
+            for task_id in ids:
+                end: asyncio.Future[dict[str, Any]] = loop.create_future()
+                ends.append(end)
+                settle = functools.partial(_settle, end)
+                calls.append(native.wait_async(task_id, _waker(loop, settle), timeout_ms))
+            return [_records.task_result(record) for record in await asyncio.gather(*ends)]
+        finally:
+            for call in calls:
+                native.forget(call)
+            for end in ends:
+                end.cancel()
+
+    @staticmethod
+    async def _in_executor(
+        function: Callable[..., Returned], *arguments: Any, **options: Any
+    ) -> Returned:
+        call = functools.partial(function, *arguments, **options)
+        return await asyncio.get_running_loop().run_in_executor(None, call)
+
+    async def list(self, **conditions: Any) -> AsyncIterator[TaskInfo]:
+        """As ``Client.list``, for ``async for``."""
+        rows = self._client.list(**conditions)
+        while (row := await self._in_executor(next, rows, None)) is not None:
+            yield row
+
+
+def _settle(end: asyncio.Future[dict[str, Any]], ended: Ended) -> None:
+    record, error = ended
+    if end.done():
+        return
+    if error is not None:
+        end.set_exception(error)
+    elif record is not None:
+        end.set_result(record)
+
+
+def _waker(loop: asyncio.AbstractEventLoop, then: Callable[[Any], None]) -> Callable[..., None]:
+    """A callback for the client's thread that calls ``then`` in the loop.
+
+    Several arguments arrive as one tuple.
+    """
+
+    def wake(*arguments: Any) -> None:
+        argument = arguments[0] if len(arguments) == 1 else arguments
+        try:
+            loop.call_soon_threadsafe(then, argument)
+        except RuntimeError:
+            if not loop.is_closed():  # a closed loop has nobody left who waits
+                raise
+
+    return wake

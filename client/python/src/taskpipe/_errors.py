@@ -1,0 +1,115 @@
+"""What can go wrong, as exceptions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+class TaskpipeError(Exception):
+    """Base of everything that this package raises.
+
+    Attributes:
+        code: The broker's code for it, such as ``"UNSATISFIABLE"``; None where none applies.
+        field: The argument or field at fault, such as ``"params['grid'][2]"``; None if none is.
+        maybe_accepted: Of a submit that was sent and never acknowledged: the id under which the
+            task may have been accepted. Submitting again with this ``task_id`` cannot run it twice.
+    """
+
+    code: str | None = None
+    field: str | None = None
+    maybe_accepted: str | None = None
+
+
+class InvalidArgument(TaskpipeError, ValueError):
+    """An argument has an unacceptable value; ``field`` names it. Nothing was accepted."""
+
+
+class UnknownTask(TaskpipeError, LookupError):
+    """No task has this id, or it belongs to another user."""
+
+
+class TaskCancelled(TaskpipeError):
+    """The task was cancelled, so that there is no result to return."""
+
+
+class CallTimeout(TaskpipeError, TimeoutError):
+    """The call's own time has passed. The task, if any, goes on."""
+
+
+class BrokerUnreachable(TaskpipeError, ConnectionError):
+    """No broker has answered at the address within the connect timeout."""
+
+
+class ClientClosed(TaskpipeError):
+    """The client was closed, or replaced at the broker by another one."""
+
+
+class CallStopped(TaskpipeError):
+    """The call was ended on request of another thread."""
+
+
+class Refused(TaskpipeError):
+    """The broker said no; ``code`` says why: UNSATISFIABLE, DENIED, ID_CONFLICT, STORAGE, …."""
+
+
+class HealthCheckFailed(TaskpipeError):
+    """No worker answers, or the broker cannot accept tasks."""
+
+
+class BatchRefused(TaskpipeError):
+    """Some tasks of a batch were not accepted. The others were, and are durable.
+
+    Attributes:
+        task_ids: The ids of the whole batch in its order, those of the refused ones included.
+        errors: Why, by index into the batch.
+    """
+
+    def __init__(self, task_ids: Sequence[str], errors: Mapping[int, TaskpipeError]) -> None:
+        """Takes the ids of the batch and the errors by index; ``errors`` is not empty."""
+        self.task_ids = list(task_ids)
+        self.errors = dict(errors)
+        first = min(self.errors)
+        super().__init__(
+            f"{len(self.errors)} of {len(self.task_ids)} tasks were not accepted; "
+            f"tasks[{first}]: {self.errors[first]}"
+        )
+        self.code = self.errors[first].code
+        self.field = self.errors[first].field
+
+    def __reduce__(self) -> tuple[type[BatchRefused], tuple[list[str], dict[int, TaskpipeError]]]:
+        """Pickles by what it was made of, not by its text."""
+        return type(self), (self.task_ids, self.errors)
+
+
+_BY_FAILURE: dict[str, type[TaskpipeError]] = {
+    "timed out": CallTimeout,
+    "unreachable": BrokerUnreachable,
+    "stopped": CallStopped,
+    "closed": ClientClosed,
+}
+_BY_CODE: dict[str, type[TaskpipeError]] = {
+    "INVALID": InvalidArgument,
+    "TOO_BIG": InvalidArgument,
+    "CYCLE": InvalidArgument,
+    "UNKNOWN_TASK": UnknownTask,
+}
+
+
+def from_native(
+    failure: str, code: str | None, text: str, field: str | None, maybe_accepted: str | None
+) -> TaskpipeError:
+    """The exception for an error of the C++ client. Called by the extension module."""
+    kind = _BY_FAILURE.get(failure) or _BY_CODE.get(code or "", Refused)
+    error = kind(text)
+    error.code = code
+    error.field = field
+    error.maybe_accepted = maybe_accepted
+    return error
+
+
+def invalid(field: str, text: str) -> InvalidArgument:
+    """An InvalidArgument about ``field``; the text goes on after the field's name."""
+    error = InvalidArgument(f"{field} {text}")
+    error.code = "INVALID"
+    error.field = field
+    return error

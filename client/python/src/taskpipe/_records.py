@@ -1,0 +1,59 @@
+"""From the dicts of the extension module to the classes of ``_types``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from taskpipe._types import (
+    Artifact,
+    EventBatch,
+    Health,
+    Resources,
+    TaskEvent,
+    TaskResult,
+    Tool,
+    Usage,
+    Worker,
+    WorkerEvent,
+    WorkflowEvent,
+)
+
+Record = dict[str, Any]
+
+
+def task_result(record: Record) -> TaskResult:
+    """A TaskResult. The record is used up."""
+    record["artifacts"] = tuple(Artifact(**artifact) for artifact in record["artifacts"])
+    record["usage"] = Usage(**record["usage"])
+    return TaskResult(**record)
+
+
+def event_batch(record: Record) -> EventBatch:
+    """An EventBatch."""
+    return EventBatch(
+        topic=record["topic"],
+        gap=record["gap"],
+        tasks=tuple(TaskEvent(**event) for event in record["tasks"]),
+        workflows=tuple(WorkflowEvent(**event) for event in record["workflows"]),
+        workers=tuple(WorkerEvent(**event) for event in record["workers"]),
+    )
+
+
+def tool(record: Record) -> Tool:
+    """A Tool. The record is used up."""
+    record["scripts"] = tuple(record["scripts"])
+    return Tool(**record)
+
+
+def worker(record: Record) -> Worker:
+    """A Worker. The record is used up."""
+    record["total"] = Resources(**record["total"])
+    record["free"] = Resources(**record["free"])
+    record["tools"] = tuple(record["tools"])
+    return Worker(**record)
+
+
+def health(record: Record) -> Health:
+    """A Health. The record is used up."""
+    record["warnings"] = tuple(record["warnings"])
+    return Health(**record)

@@ -1,0 +1,320 @@
+"""What goes in and what comes out. Plain immutable values: they compare, print and pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+TERMINAL_STATES: Final = frozenset({"SUCCESS", "FAILURE", "timeout", "error", "REVOKED"})
+
+
+class TaskStatus:
+    """The states of a task, as constants; ``state`` is one of these everywhere."""
+
+    PENDING: Final = "PENDING"
+    RUNNING: Final = "RUNNING"
+    SUCCESS: Final = "SUCCESS"
+    FAILURE: Final = "FAILURE"
+    TIMEOUT: Final = "timeout"
+    ERROR: Final = "error"
+    CANCELLED: Final = "REVOKED"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of a batch or a workflow. ``Client.submit`` has the same options.
+
+    Attributes:
+        tool: What runs it; see ``Client.tools``.
+        script: A name in the tool's script folders, or the inline script's name.
+        params: Reach the tool as ``SIM_<KEY>``; None, bool, int of 64 bits, finite float, str,
+            bytes, list, tuple and dict with str keys.
+        priority: Larger runs earlier.
+        cpus: CPUs it needs; 0 means 1.
+        gpus: GPUs it needs.
+        memory_bytes: Memory it needs, in bytes; also its limit.
+        resources: Amounts of named resources, such as ``{"license.abaqus": 1}``.
+        run_time_s: Longest run, in seconds; then it ends in state "timeout". None: the tool's own.
+        grace_s: Seconds between SIGTERM and SIGKILL when it must stop. None: five.
+        labels: For people and listings.
+        inline_script: The script's text, which travels with the task. Empty: the worker's file.
+        wait_for_capacity: Wait, rather than be refused, while no worker could run it.
+        task_id: Only to repeat a submit. None: a new id.
+        after: Of a workflow: indices of the tasks that must have ended before.
+    """
+
+    tool: str
+    script: str = ""
+    params: Mapping[str, Any] | None = None
+    priority: int = 0
+    cpus: int = 0
+    gpus: int = 0
+    memory_bytes: int = 0
+    resources: Mapping[str, int] = field(default_factory=dict)
+    run_time_s: float | None = None
+    grace_s: float | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    inline_script: str = ""
+    wait_for_capacity: bool = False
+    task_id: str | None = None
+    after: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class WorkflowReceipt:
+    """An accepted workflow: its id, and those of its tasks in the order of the request."""
+
+    workflow_id: str
+    task_ids: list[str]
+
+
+@dataclass(frozen=True)
+class WorkflowEnd:
+    """How many tasks an ended workflow had, and how many of them succeeded."""
+
+    workflow_id: str
+    total: int
+    succeeded: int
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file that a task left on its worker's node.
+
+    Attributes:
+        name: Relative to the task's directory.
+        path: Absolute, on the worker's node.
+        size_bytes: Its size.
+        sha256: 64 hex digits; None when it was too large to hash in time.
+    """
+
+    name: str
+    path: str
+    size_bytes: int
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the kernel counted for a task and all its descendants: seconds and bytes."""
+
+    wall_s: float
+    user_s: float
+    system_s: float
+    max_rss_bytes: int
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """How a task ended. A task that ended badly has a result as well.
+
+    Attributes:
+        task_id: Its id.
+        state: A terminal state of ``TaskStatus``.
+        failure: Why it did not succeed: exit, signal, oom, timeout, worker_lost, spawn, cancelled,
+            rejected; None on success.
+        returncode: The exit code; -N when signal N ended it; None when no process has exited.
+        reason: A sentence for people; empty on success.
+        attempt: The attempt that decided, from 1; 0 when it never ran.
+        worker: Name of the worker that ran it, or None.
+        node: Host name of that worker, or None.
+        directory: The attempt's directory on that node, or None.
+        stdout: The end of its output (16 KiB); ``Client.log`` has all of it.
+        stderr: The end of its error output.
+        stdout_bytes: Length of the whole output.
+        stderr_bytes: Length of the whole error output.
+        artifacts: The files that it left.
+        metrics: Last value of each number that was read from its output.
+        value: What a handler returned; None for programs.
+        usage: Time and memory used.
+        submitted: Seconds since 1970, as the next two.
+        started: None when it never ran.
+        finished: When it ended.
+    """
+
+    task_id: str
+    state: str
+    failure: str | None
+    returncode: int | None
+    reason: str
+    attempt: int
+    worker: str | None
+    node: str | None
+    directory: str | None
+    stdout: str
+    stderr: str
+    stdout_bytes: int
+    stderr_bytes: int
+    artifacts: tuple[Artifact, ...]
+    metrics: dict[str, float]
+    value: Any
+    usage: Usage
+    submitted: float | None
+    started: float | None
+    finished: float | None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the state is SUCCESS."""
+        return self.state == TaskStatus.SUCCESS
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """What the broker knows of a task at a moment. Times are seconds since 1970.
+
+    ``progress`` is 0 to 100, or None when nothing was reported; ``message`` is the last progress
+    message, or the reason it ended.
+    """
+
+    task_id: str
+    state: str
+    workflow_id: str | None
+    owner: str
+    tool: str
+    script: str
+    failure: str | None
+    priority: int
+    attempt: int
+    worker: str | None
+    progress: float | None
+    message: str
+    submitted: float | None
+    started: float | None
+    finished: float | None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has ended."""
+        return self.state in TERMINAL_STATES
+
+
+@dataclass(frozen=True)
+class TaskEvent:
+    """A change of a task, or progress. ``at`` is in seconds since 1970."""
+
+    task_id: str
+    state: str
+    failure: str | None
+    attempt: int
+    tool: str
+    script: str
+    worker: str | None
+    progress: float | None
+    message: str
+    metrics: dict[str, float]
+    at: float | None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it says that the task has ended; the last event of each task does."""
+        return self.state in TERMINAL_STATES
+
+
+@dataclass(frozen=True)
+class WorkflowEvent:
+    """How far a workflow has come: numbers of tasks."""
+
+    workflow_id: str
+    total: int
+    ended: int
+    succeeded: int
+
+
+@dataclass(frozen=True)
+class WorkerEvent:
+    """A worker that came, went silent, drains or was lost."""
+
+    uuid: str
+    name: str
+    state: str
+
+
+@dataclass(frozen=True)
+class EventBatch:
+    """One message of the event stream; ``gap``: some of its topic were missed before it."""
+
+    topic: str
+    gap: bool
+    tasks: tuple[TaskEvent, ...]
+    workflows: tuple[WorkflowEvent, ...]
+    workers: tuple[WorkerEvent, ...]
+
+
+@dataclass(frozen=True)
+class LogChunk:
+    """A piece of a task's output; ``offset`` is that of its first byte in the stream."""
+
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool as the workers offer it; ``workers`` of those connected do, 0: none at present."""
+
+    name: str
+    version: str
+    description: str
+    scripts: tuple[str, ...]
+    inline_scripts: bool
+    requires_script: bool
+    workers: int
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Amounts of one node."""
+
+    cpus: int
+    gpus: int
+    memory_bytes: int
+    named: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker that is or was connected; ``state`` is ready, suspect, draining or lost."""
+
+    uuid: str
+    name: str
+    host: str
+    pid: int
+    state: str
+    total: Resources
+    free: Resources
+    running: int
+    last_heard_s: float
+    tools: tuple[str, ...]
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Health:
+    """The state of the service; ``healthy``: a worker is ready and tasks are accepted."""
+
+    healthy: bool
+    warnings: tuple[str, ...]
+    version: str
+    epoch: int
+    uptime_s: float
+    workers_ready: int
+    tasks_pending: int
+    tasks_running: int
+    tasks_finished: int
+    journal_bytes: int
+    history_lag_tasks: int
+
+
+@dataclass(frozen=True)
+class Connection:
+    """The session in use. ``epoch`` counts the broker's starts."""
+
+    broker: str
+    events: str
+    broker_uuid: str
+    epoch: int
+    session: int
+    heartbeat_s: float
+    lease_s: float

@@ -1,0 +1,121 @@
+"""AsyncClient against a real broker and real workers."""
+
+import asyncio
+
+import pytest
+import taskpipe
+from conftest import LIMIT_S, UNKNOWN_ID, until_running
+from taskpipe import AsyncClient, Task
+
+
+def run(coroutine):
+    """Runs it to its end, within a bound."""
+    return asyncio.run(asyncio.wait_for(coroutine, LIMIT_S))
+
+
+def test_submit_and_wait(cluster):
+    async def go():
+        async with AsyncClient(cluster.client_endpoint) as client:
+            task_id = await client.submit("echo", "", {"a": 1})
+            result = await client.wait(task_id)
+            assert result.value == {"a": 1}
+            assert (await client.status(task_id)).ready
+
+    run(go())
+
+
+def test_a_thousand_at_once_need_no_threads(cluster):
+    import threading
+
+    async def go():
+        async with AsyncClient(cluster.client_endpoint) as client:
+            await client.wait(await client.submit("echo"))
+            before = threading.active_count()
+            ids = await asyncio.gather(*(client.submit("noop") for _ in range(1000)))
+            results = await asyncio.gather(*(client.wait(task_id) for task_id in ids))
+            assert threading.active_count() == before
+            assert [result.task_id for result in results] == ids
+
+    run(go())
+
+
+def test_the_loop_goes_on_while_a_task_runs(cluster, gate):
+    async def go():
+        async with AsyncClient(cluster.client_endpoint) as client:
+            waiting = asyncio.create_task(client.wait(await client.submit(**gate.task())))
+            await client.wait(await client.submit("echo"))
+            assert not waiting.done()
+            gate.open()
+            assert (await waiting).succeeded
+
+    run(go())
+
+
+def test_giving_up_a_wait_leaves_the_task(cluster, client, gate):
+    async def go():
+        async with AsyncClient(client) as shared:
+            task_id = await shared.submit(**gate.task())
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(shared.wait(task_id), 0.05)
+            with pytest.raises(taskpipe.CallTimeout):
+                await shared.wait(task_id, timeout=0.05)
+            with pytest.raises(taskpipe.CallTimeout):
+                await shared.wait_any([task_id], timeout=0.05)
+            return task_id
+
+    task_id = run(go())
+    until_running(client, task_id)  # the shared connection is still open
+    gate.open()
+    assert client.wait(task_id, timeout=LIMIT_S).succeeded
+
+
+def test_many_forms(cluster):
+    async def go():
+        async with AsyncClient(cluster.client_endpoint) as client:
+            ids = await client.submit_batch([Task("echo", params={"i": i}) for i in range(20)])
+            assert [r.value["i"] for r in await client.wait_all(ids)] == list(range(20))
+            assert {r.task_id async for r in client.as_completed(ids)} == set(ids)
+            assert (await client.wait_any(ids)).task_id in ids
+            receipt = await client.submit_workflow([Task("echo"), Task("echo", after=[0])])
+            assert all(r.succeeded for r in await client.wait_all(receipt.task_ids))
+            assert set(ids) <= {info.task_id async for info in client.list(tool="echo")}
+            assert (await client.health()).healthy
+            assert any(tool.name == "echo" for tool in await client.tools())
+            assert len(await client.workers()) == 2
+            assert await client.cancel(ids[0]) is False
+            assert len(await client.statuses(ids)) == 20
+
+    run(go())
+
+
+def test_events(cluster, gate):
+    async def go():
+        async with AsyncClient(cluster.client_endpoint) as client:
+            task_id = await client.submit(**gate.task())
+            seen = []
+            async for event in client.events(task_id):
+                seen.append(event.state)
+                if event.progress == 25:
+                    gate.open()
+            assert seen[-1] == "SUCCESS"
+            assert b"went on" in await client.log(task_id)
+
+    run(go())
+
+
+def test_errors_arrive(cluster):
+    async def go():
+        async with AsyncClient(cluster.client_endpoint) as client:
+            with pytest.raises(taskpipe.UnknownTask):
+                await client.wait(UNKNOWN_ID)
+            with pytest.raises(taskpipe.UnknownTask):
+                await client.wait_all([UNKNOWN_ID])
+            with pytest.raises(taskpipe.UnknownTask):
+                async for _ in client.events(UNKNOWN_ID):
+                    pass
+            with pytest.raises(taskpipe.Refused):
+                await client.submit("no-such-tool")
+            with pytest.raises(taskpipe.InvalidArgument):
+                await client.submit("echo", "", {"x": {1}})
+
+    run(go())

@@ -1,0 +1,247 @@
+"""What needs no service: constructors, checks of arguments, exceptions, replaced methods."""
+
+import copy
+import math
+import pickle
+import socket
+import time
+
+import pytest
+import taskpipe
+from taskpipe import TaskPipeline, TaskStatus, _shapes
+
+CONTRACT = (
+    "submit_task", "get_task_status", "monitor_task", "wait_for_task", "cancel_task",
+    "submit_workflow", "get_workflow_status", "wait_for_workflow", "submit_batch_workflow",
+    "parameter_sweep", "wait_for_any", "get_parallel_execution_stats", "health_check",
+    "list_available_simulations", "cleanup",
+)
+
+
+@pytest.fixture
+def nowhere():
+    """An address that nobody listens at."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"tcp://127.0.0.1:{held.getsockname()[1]}"
+
+
+@pytest.fixture
+def offline(nowhere):
+    """A pipeline without a broker, that would fail at once if it asked one."""
+    with TaskPipeline(nowhere, connect_timeout=0.05) as made:
+        yield made
+
+
+def test_every_method_of_the_contract_is_there(offline):
+    for name in CONTRACT:
+        assert callable(getattr(offline, name)), name
+        assert getattr(TaskPipeline, name).__doc__, name
+    assert offline._active_tasks == {}
+    assert not hasattr(offline, "celery_app")
+
+
+def test_states():
+    assert (TaskStatus.PENDING, TaskStatus.RUNNING) == ("PENDING", "RUNNING")
+    assert (TaskStatus.SUCCESS, TaskStatus.FAILURE) == ("SUCCESS", "FAILURE")
+    assert (TaskStatus.TIMEOUT, TaskStatus.ERROR) == ("timeout", "error")
+    assert TaskStatus.CANCELLED == "REVOKED"
+
+
+def test_constructors_connect_to_nothing(nowhere):
+    begun = time.monotonic()
+    TaskPipeline(nowhere, connect_timeout=60)
+    taskpipe.AsyncClient(nowhere, connect_timeout=60)
+    assert time.monotonic() - begun < 5
+
+
+def test_without_a_broker_calls_fail_and_say_where(offline, nowhere):
+    with pytest.raises(taskpipe.BrokerUnreachable, match=nowhere) as caught:
+        offline.submit_task("fenicsx", "poisson.py")
+    assert isinstance(caught.value, ConnectionError)
+    with pytest.raises(taskpipe.BrokerUnreachable):
+        offline.wait_for_task("0" * 31 + "1")
+    with pytest.raises(taskpipe.HealthCheckFailed, match="Health check failed: no broker answers"):
+        offline.health_check()
+
+
+@pytest.mark.parametrize(
+    ("call", "field"),
+    [
+        (lambda p: p.submit_task(1, "s"), "tool"),
+        (lambda p: p.submit_task("t", None), "script"),
+        (lambda p: p.submit_task("t", "s", [1]), "params"),
+        (lambda p: p.submit_task("t", "s", {"x": math.nan}), "params['x']"),
+        (lambda p: p.submit_task("t", "s", priority=2**31), "priority"),
+        (lambda p: p.submit_task("t", "s", cpus=-1), "cpus"),
+        (lambda p: p.submit_task("t", "s", run_time_s=0), "run_time_s"),
+        (lambda p: p.submit_task("t", "s", task_id="x"), "task_id"),
+        (lambda p: p.submit_task("t", "s", labels={"a": 1}), "labels['a']"),
+        (lambda p: p.submit_workflow([{"tool": "t"}]), "tasks[0]"),
+        (lambda p: p.submit_workflow([{"script": "s"}]), "tasks[0]"),
+        (lambda p: p.submit_workflow([7]), "tasks[0]"),
+        (lambda p: p.submit_workflow({"tool": "t", "script": "s"}), "tasks"),
+        (lambda p: p.submit_workflow([{"tool": "t", "script": "s", "parms": {}}]),
+         "tasks[0]['parms']"),
+        (lambda p: p.submit_workflow([{"tool": "t", "script": "s", "params": {"g": [math.nan]}}]),
+         "tasks[0].params['g'][0]"),
+        (lambda p: p.submit_batch_workflow([], batch_size=0), "batch_size"),
+        (lambda p: p.parameter_sweep("t", "s", [1]), "param_grid"),
+        (lambda p: p.parameter_sweep("t", "s", {"a": []}), "param_grid['a']"),
+        (lambda p: p.parameter_sweep("t", "s", {"a": "abc"}), "param_grid['a']"),
+        (lambda p: p.wait_for_any([]), "task_ids"),
+        (lambda p: p.get_workflow_status("abc"), "task_ids"),
+        (lambda p: p.get_task_status("no id"), "task_id"),
+        (lambda p: p.get_task_status(7), "task_ids[0]"),
+        (lambda p: p.wait_for_task("0" * 32, timeout=-1), "timeout"),
+        (lambda p: p.wait_for_task("0" * 32, timeout=math.nan), "timeout"),
+        (lambda p: p.wait_for_task("0" * 32, timeout="5"), "timeout"),
+        (lambda p: p.monitor_task("0" * 32, poll_interval=0), "poll_interval"),
+        (lambda p: TaskPipeline(7), "broker"),
+        (lambda p: TaskPipeline(connect_timeout=-1), "connect_timeout"),
+        (lambda p: p.client.list(state="DONE"), "state"),
+        (lambda p: p.client.log("0" * 32, "stdin"), "stream"),
+        (lambda p: p.client.submit_workflow([]), "tasks"),
+        (lambda p: p.client.submit_workflow([taskpipe.Task("t", after=[1])]), "tasks[0].after"),
+        (lambda p: p.client.submit("t", after=[0]), "after"),
+    ],
+)
+def test_bad_arguments_are_named_before_any_connection(offline, call, field):
+    with pytest.raises(ValueError) as caught:
+        call(offline)
+    assert isinstance(caught.value, taskpipe.InvalidArgument)
+    assert caught.value.field == field
+    assert field in str(caught.value)
+
+
+def test_a_workflow_task_without_a_field_names_both(offline):
+    with pytest.raises(ValueError, match="'tool' and 'script'"):
+        offline.submit_workflow([{"tool": "fenicsx", "params": {}}])
+
+
+@pytest.mark.parametrize("copier", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_pickling_is_refused_and_says_what_to_do(offline, copier):
+    for held in (offline, offline.client):
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            copier(held)
+
+
+def test_exceptions():
+    for name in ("InvalidArgument", "UnknownTask", "TaskCancelled", "CallTimeout", "Refused",
+                 "BrokerUnreachable", "ClientClosed", "BatchRefused", "HealthCheckFailed"):
+        assert issubclass(getattr(taskpipe, name), taskpipe.TaskpipeError)
+    assert issubclass(taskpipe.CallTimeout, TimeoutError)
+    refused = taskpipe.BatchRefused(["a", "b"], {1: taskpipe.Refused("no")})
+    again = pickle.loads(pickle.dumps(refused))
+    assert (again.task_ids, str(again)) == (["a", "b"], str(refused))
+
+
+def test_a_closed_client_says_so(offline):
+    offline.close()
+    offline.close()
+    with pytest.raises(taskpipe.ClientClosed):
+        offline.submit_task("t", "s")
+
+
+def test_cleanup_forgets(offline):
+    offline._active_tasks["anything"] = object()
+    offline.cleanup()
+    assert offline._active_tasks == {}
+
+
+class Scripted(TaskPipeline):
+    """Answers from a list instead of a broker, as a test of a caller would."""
+
+    def __init__(self, address):
+        """Tasks succeed when they are asked about for the second time."""
+        super().__init__(address, connect_timeout=0.05)
+        self.submitted = []
+        self.asked = []
+        self.waited = []
+
+    def submit_task(self, tool, script, params=None):
+        self.submitted.append((tool, script, params))
+        return f"task-{len(self.submitted)}"
+
+    def wait_for_task(self, task_id, timeout=None):
+        self.waited.append(task_id)
+        if task_id == "task-2":
+            raise taskpipe.TaskCancelled("on purpose")
+        return {"status": "success"}
+
+    def get_task_status(self, task_id):
+        ready = task_id in self.asked
+        self.asked.append(task_id)
+        return {
+            "task_id": task_id, "state": "SUCCESS" if ready else "RUNNING", "ready": ready,
+            "successful": True if ready else None, "failed": False if ready else None,
+            "result": {"duration_seconds": 2.0},
+        }
+
+
+def test_a_subclass_is_honoured(nowhere, caplog):
+    scripted = Scripted(nowhere)
+    task = {"tool": "t", "script": "s", "params": {"a": 1}}
+    assert scripted.submit_workflow([task] * 3) == ["task-1", "task-2", "task-3"]
+    assert scripted.waited == ["task-1", "task-2", "task-3"]
+    assert "on purpose" in caplog.text
+    assert scripted.submitted == [("t", "s", {"a": 1})] * 3
+    assert scripted.submit_batch_workflow([task], batch_size=1) == ["task-4"]
+    assert len(scripted.parameter_sweep("t", "s", {"a": [1, 2]})) == 2
+    seen = []
+    assert scripted.monitor_task("m", seen.append, poll_interval=0.001)["ready"]
+    assert [status["state"] for status in seen] == ["RUNNING", "SUCCESS"]
+    assert scripted.wait_for_any(["x", "y"], timeout=30)["task_id"] == "x"
+    assert scripted.wait_for_workflow(["u", "v"], poll_interval=0.001)["completed"] == 2
+    stats = scripted.get_parallel_execution_stats(["u", "v"])
+    assert (stats["total_duration"], stats["speedup"], stats["efficiency"]) == (4.0, 2.0, 1.0)
+
+
+def test_replacements_on_the_object_and_on_the_class_are_honoured(offline, monkeypatch):
+    offline.submit_task = lambda tool, script, params=None: f"{tool}/{script}"
+    task = {"tool": "t", "script": "s"}
+    assert offline.submit_workflow([task], sequential=False) == ["t/s"]
+    assert offline.submit_batch_workflow([task]) == ["t/s"]
+    del offline.submit_task
+    monkeypatch.setattr(TaskPipeline, "submit_task", lambda self, **_: "of the class")
+    assert offline.submit_workflow([task], sequential=False) == ["of the class"]
+
+
+def test_a_replaced_status_that_never_ends_times_out(offline):
+    offline.get_task_status = lambda task_id: {"task_id": task_id, "state": "PENDING",
+                                               "ready": False, "successful": None, "failed": None}
+    with pytest.raises(TimeoutError, match="No task completed within 0.05 seconds"):
+        offline.wait_for_any(["a"], timeout=0.05)
+    with pytest.raises(TimeoutError, match="within 0.05 seconds"):
+        offline.wait_for_workflow(["a"], timeout=0.05, poll_interval=0.01)
+
+
+def test_stats_of_nothing(offline):
+    assert offline.get_workflow_status([])["all_complete"] is True
+    stats = offline.get_parallel_execution_stats([])
+    assert (stats["speedup"], stats["efficiency"], stats["total_tasks"]) == (1.0, 0.0, 0)
+
+
+@pytest.mark.parametrize(("state", "word"), [("error", "error"), ("timeout", "timeout"),
+                                             ("FAILURE", "failed")])
+def test_shapes_of_what_did_not_succeed(state, word):
+    result = taskpipe.TaskResult(
+        "id", state, "spawn", None, "cannot be started", 1, "w", "n", None, "", "", 0, 0,
+        (taskpipe.Artifact("a", "/d/a", 1, None),), {}, None, taskpipe.Usage(2.0, 1.0, 0.5, 9),
+        1.0, 2.0, 4.0,
+    )
+    info = taskpipe.TaskInfo("id", state, None, "me", "t", "s", "spawn", 0, 1, "w", None, "m",
+                             1.0, 2.0, 4.0)
+    shape = _shapes.result_dict(result, "t", "s", {"a": 1})
+    assert shape == {
+        "status": word, "tool": "t", "script": "s", "params": {"a": 1}, "returncode": None,
+        "stdout": "", "stderr": "", "artifacts": ["/d/a"],
+        "artifact_details": [{"name": "a", "path": "/d/a", "size": 1, "sha256": None}],
+        "resource_usage": {"wall_seconds": 2.0, "user_seconds": 1.0, "system_seconds": 0.5,
+                           "max_rss_bytes": 9},
+        "duration_seconds": 2.0, "error": "cannot be started",
+    }
+    assert _shapes.ended_status(info, shape) == {
+        "task_id": "id", "state": state, "ready": True, "successful": False, "failed": True,
+        "result": shape, "error": "cannot be started",
+    }
