@@ -59,7 +59,8 @@ struct AwaitTasks {
 struct AwaitWorkflow {
   WorkflowId id;
 };
-// A request with one reply (in several messages, where it lists more than one holds): Query, Cancel, ToolsRequest, WorkersRequest, HealthRequest.
+// A request with one reply, which may come in several messages: Query, Cancel, ToolsRequest,
+// WorkersRequest, HealthRequest.
 struct Ask {
   Message request;
 };

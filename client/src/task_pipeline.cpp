@@ -137,8 +137,8 @@ PipelineStatus TaskPipeline::ended_status(TaskResult&& result, PipelineStatus&& 
   if (status.state == TaskState::success) status.progress_percent = 100.0;
   if (status.state == TaskState::cancelled) return status;
   auto task = tracked(status.task_id);
-  ValueMap params = task ? std::move(task->params)
-                         : value_or_raise(client_.params(result.id), status.task_id);
+  ValueMap params =
+      task ? std::move(task->params) : value_or_raise(client_.params(result.id), status.task_id);
   status.result =
       client::pipeline_result(std::move(result), status.tool, status.script, std::move(params));
   return status;

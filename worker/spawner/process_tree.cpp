@@ -8,16 +8,19 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "worker/spawner/descriptor.hpp"
 
 namespace taskpipe::worker {
 namespace {
 
-constexpr std::size_t kMaxFreezeRounds = 64;
+constexpr std::chrono::milliseconds kFreezeLimit{500};
+constexpr std::chrono::microseconds kFreezePause{200};
 constexpr std::size_t kQuietRounds = 2;
 constexpr std::size_t kMaxChildrenFileBytes = 1U << 20U;
 
@@ -94,20 +97,33 @@ bool signal_member(const TreeMember& member, int signal) {
   return send_signal(process, member.pid, signal);
 }
 
-// Stops every descendant. A process that a signal waits for cannot complete a fork, so once a walk
-// finds nobody new, nobody new can come, but for the children of those that were ending just then.
-// The kernel's list of children may leave some out while their siblings end, hence one walk more.
+bool stands_still(pid_t pid) {
+  const auto stat = read_process_stat(pid);
+  return !stat || stat->state == 'T' || stat->state == 't' || stat->state == 'Z' ||
+         stat->state == 'X';
+}
+
+// Stops every descendant, and sees them stand still: one that is in the middle of a fork finishes
+// it first, however long ago the signal was sent. The kernel's list of children may leave some out
+// while their siblings end, hence one walk more. One that cannot stop (it sleeps uninterruptibly)
+// is not waited for beyond kFreezeLimit.
 void freeze_descendants(const std::vector<pid_t>& spared) {
+  const auto deadline = std::chrono::steady_clock::now() + kFreezeLimit;
   std::set<TreeMember> seen;
   std::size_t quiet_rounds = 0;
-  for (std::size_t i = 0; i < kMaxFreezeRounds && quiet_rounds < kQuietRounds; ++i) {
+  while (quiet_rounds < kQuietRounds && std::chrono::steady_clock::now() < deadline) {
     bool grew = false;
+    bool moves = false;
     for (const TreeMember& member : list_descendants(spared)) {
-      if (!seen.insert(member).second) continue;
-      grew = true;  // also when it is gone by now: it may have forked before
-      signal_member(member, SIGSTOP);
+      if (seen.insert(member).second) {
+        grew = true;  // also when it is gone by now: it may have forked before
+        signal_member(member, SIGSTOP);
+      } else if (!stands_still(member.pid)) {
+        moves = true;
+      }
     }
-    quiet_rounds = grew ? 0 : quiet_rounds + 1;
+    quiet_rounds = grew || moves ? 0 : quiet_rounds + 1;
+    if (moves && !grew) std::this_thread::sleep_for(kFreezePause);
   }
 }
 

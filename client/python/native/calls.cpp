@@ -52,6 +52,13 @@ std::pair<nb::list, Texts> statuses(BoundClient& bound, const Texts& ids, Timeou
   return {to_list(found.rows), to_texts(found.unknown)};
 }
 
+nb::object params(BoundClient& bound, const std::string& id, TimeoutMs timeout) {
+  const auto task = to_task_ids({id}).front();
+  const auto client = bound.client();
+  return to_python(
+      Value(ask(timeout, [&](const CallOptions& o) { return client->params(task, o); })));
+}
+
 nb::list cancel(BoundClient& bound, const Texts& ids, std::int64_t grace_ms, TimeoutMs timeout) {
   const auto tasks = to_task_ids(ids);
   const auto client = bound.client();

@@ -268,7 +268,7 @@ def test_tracking_and_cleanup(pipeline):
     pipeline.cleanup()
     assert pipeline._active_tasks == {}
     result = pipeline.wait_for_task(task_id, timeout=LIMIT_S)
-    assert (result["status"], result["tool"], result["params"]) == ("success", "echo", {})
+    assert (result["status"], result["tool"], result["params"]) == ("success", "echo", {"a": 1})
 
 
 def test_two_pipelines_at_once(pipeline, cluster):

@@ -268,8 +268,7 @@ TEST_F(SessionTest, AcknowledgementsThatAnnounceAnotherOneAreOneAnswer) {
   receive(CancelAck{{{task_id(1), ErrorCode::ok, true}}, true}, asked);
   EXPECT_TRUE(delivered<delivery::Answered>(turn()).empty());
   // Lost with the session: the next one begins anew.
-  establish();
-  const Correlation again = sent<Cancel>(turn()).at(0).correlation;
+  const Correlation again = sent<Cancel>(establish()).at(0).correlation;
   receive(CancelAck{{{task_id(1), ErrorCode::ok, false}}, true}, again);
   receive(CancelAck{{{task_id(2), ErrorCode::ok, true}}, false}, again);
   const auto answers = delivered<delivery::Answered>(turn());

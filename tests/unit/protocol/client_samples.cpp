@@ -65,9 +65,9 @@ std::vector<Sample> client() {
       {"DONE minimal", Done{}},
       {"CANCEL full", Cancel{{task_id(0)}, {workflow_id()}, 2500}},
       {"CANCEL minimal", Cancel{}},
-      {"CANCEL_ACK full", CancelAck{{{task_id(0), ErrorCode::ok, true},
-                                     {task_id(9), ErrorCode::unknown_task, false}},
-                                    true}},
+      {"CANCEL_ACK full",
+       CancelAck{{{task_id(0), ErrorCode::ok, true}, {task_id(9), ErrorCode::unknown_task, false}},
+                 true}},
       {"CANCEL_ACK minimal", CancelAck{}}};
 }
 

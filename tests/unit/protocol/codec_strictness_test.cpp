@@ -246,8 +246,8 @@ std::vector<Refusal> values() {
        ErrorCode::invalid, "specs[0].labels"},
       {"QueryLimit", MessageType::query, [](auto& o) { o.map(1), o.uint(6), o.uint(1001); },
        ErrorCode::invalid, "limit"},
-      {"QueryParamsOfAll", MessageType::query, [](auto& o) { o.map(1), o.uint(7), o.boolean(true); },
-       ErrorCode::invalid, "with_params"},
+      {"QueryParamsOfAll", MessageType::query,
+       [](auto& o) { o.map(1), o.uint(7), o.boolean(true); }, ErrorCode::invalid, "with_params"},
   };
 }
 

@@ -190,6 +190,10 @@ class AsyncClient:
         """As ``Client.statuses``."""
         return await self._in_executor(self._client.statuses, list(task_ids), timeout=timeout)
 
+    async def params(self, task_id: str, *, timeout: float | None = None) -> dict[str, Any]:
+        """As ``Client.params``."""
+        return await self._in_executor(self._client.params, task_id, timeout=timeout)
+
     async def cancel(self, task_id: str, **options: Any) -> bool:
         """As ``Client.cancel``."""
         return await self._in_executor(self._client.cancel, task_id, **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from taskpipe import _arguments, _feed, _native, _records
 from taskpipe._connection import Connected, milliseconds
@@ -44,6 +45,20 @@ class Questions(Connected):
             error.code = "UNKNOWN_TASK"
             raise error
         return [TaskInfo(**row) for row in rows]
+
+    def params(self, task_id: str, *, timeout: float | None = None) -> dict[str, Any]:
+        """What a task was submitted with.
+
+        Args:
+            task_id: Its id.
+            timeout: In seconds; None: ``request_timeout``.
+
+        Raises:
+            UnknownTask: There is no such task.
+        """
+        return self._native.params(
+            _arguments.text("task_id", task_id), _arguments.timeout_ms(timeout)
+        )
 
     def list(
         self,

@@ -29,7 +29,7 @@ def result_dict(
         result: How it ended.
         tool: What ran it.
         script: Which script.
-        params: What it was submitted with; empty where that is not known.
+        params: What it was submitted with.
     """
     shape: dict[str, Any] = {
         "status": _STATUS_WORDS[result.state],

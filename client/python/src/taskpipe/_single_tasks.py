@@ -247,9 +247,10 @@ class SingleTasks:
         entry = self._active_tasks.get(result.task_id)
         if isinstance(entry, Mapping) and "params" in entry:
             return _shapes.result_dict(result, entry["tool"], entry["script"], entry["params"])
-        # Another object's task. The broker does not give params back.
+        # Another object's task: the broker knows.
         info = info or self._client.status(result.task_id)
-        return _shapes.result_dict(result, info.tool, info.script, {})
+        params = self._client.params(result.task_id)
+        return _shapes.result_dict(result, info.tool, info.script, params)
 
     def _fetch_statuses(self, ids: Sequence[str]) -> list[StatusDict]:
         """Two questions for all, rather than two for each."""
