@@ -6,6 +6,7 @@ callback blocks while ``MOST_WAITING`` items wait to be taken.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -75,7 +76,7 @@ class Feed(Generic[Item]):
         """Ends the call, and waits for its thread."""
         self._finalizer()
         if self._thread is not threading.current_thread():
-            self._thread.join(_JOIN_LIMIT_S)
+            _join(self._thread)
 
     def __enter__(self) -> Feed[Item]:
         """The feed itself."""
@@ -160,8 +161,15 @@ def _end(state: _State[Item], stop: _native.Stop) -> None:
     state.close()
 
 
+def _join(thread: threading.Thread) -> None:
+    # An interrupt may have come while it was being started: then it has not begun, or is about to
+    # find its call stopped, and the client waits for its calls anyway.
+    with contextlib.suppress(RuntimeError):
+        thread.join(_JOIN_LIMIT_S)
+
+
 def close_all() -> None:
     """Ends every feed of this process and waits for the threads. For the interpreter's end."""
     for state, stop, thread in list(_running):
         _end(state, stop)
-        thread.join(_JOIN_LIMIT_S)
+        _join(thread)
