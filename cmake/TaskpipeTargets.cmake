@@ -6,7 +6,7 @@
 #
 #   taskpipe_apart(a.cpp …)
 #
-# The presets dev and tsan compile up to eight files of a target as one, which takes a third of the
+# The presets dev and tsan compile up to eight files of a target as one, which takes about half the
 # time; `taskpipe_apart` names those that cannot share (macros of a header, specialisations that
 # must come first, names that mean other things elsewhere). Builds for release join nothing, which
 # proves that each file includes what it uses.

@@ -26,11 +26,11 @@ TaskResult successful() {
   result.outcome.state = TaskState::success;
   result.outcome.usage = {1'620'000, 1'500'000, 100'000, 35'000'000};
   result.report.node = "host1";
-  result.report.directory = "/work/a";
+  result.report.directory = "/node/a";
   result.report.stdout_tail = "done\n";
   result.report.stdout_bytes = 5;
   result.report.metrics = {{"temp", 0.71}};
-  result.report.artifacts = {{"log.lammps", "/work/a/log.lammps", 1234, std::string(64, 'a')}};
+  result.report.artifacts = {{"log.lammps", "/node/a/log.lammps", 1234, std::string(64, 'a')}};
   return result;
 }
 
@@ -44,7 +44,7 @@ TEST(ResultDocument, HasTheKeysOfTheContract) {
   EXPECT_EQ(document["returncode"], 0);
   EXPECT_EQ(document["stdout"], "done\n");
   EXPECT_EQ(document["stderr"], "");
-  EXPECT_EQ(document["artifacts"], json::array({"/work/a/log.lammps"}));
+  EXPECT_EQ(document["artifacts"], json::array({"/node/a/log.lammps"}));
   EXPECT_EQ(document["artifact_details"][0]["size"], 1234);
   EXPECT_EQ(document["artifact_details"][0]["sha256"], std::string(64, 'a'));
   EXPECT_DOUBLE_EQ(document["resource_usage"]["user_seconds"].get<double>(), 1.5);

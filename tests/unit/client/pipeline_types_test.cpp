@@ -91,8 +91,8 @@ TEST(PipelineResultDict, HasTheKeysOfTheContract) {
   result.tool = "python";
   result.params = ValueMap{{"n", 1}};
   result.returncode = 0;
-  result.artifacts = {{"result.json", "/work/a/result.json", 12, std::string(64, 'a')},
-                      {"big.bin", "/work/a/big.bin", 13, ""}};
+  result.artifacts = {{"result.json", "/node/a/result.json", 12, std::string(64, 'a')},
+                      {"big.bin", "/node/a/big.bin", 13, ""}};
   result.usage.user_us = 1'500'000;
   result.duration_seconds = 2.5;
   ValueMap dict = result.to_dict();
@@ -101,7 +101,7 @@ TEST(PipelineResultDict, HasTheKeysOfTheContract) {
                                          "status", "stderr", "stdout", "tool"));
   EXPECT_EQ(dict.at("status"), Value("success"));
   EXPECT_EQ(dict.at("params"), Value(ValueMap{{"n", 1}}));
-  EXPECT_EQ(dict.at("artifacts"), Value(ValueList{"/work/a/result.json", "/work/a/big.bin"}));
+  EXPECT_EQ(dict.at("artifacts"), Value(ValueList{"/node/a/result.json", "/node/a/big.bin"}));
   const auto& details = *dict.at("artifact_details").as<ValueList>();
   EXPECT_EQ(*details[0].find("size"), Value(12));
   EXPECT_EQ(*details[0].find("sha256"), Value(std::string(64, 'a')));
