@@ -17,6 +17,22 @@ namespace {
 // into the high-water mark, where a DEALER refuses.
 constexpr int kSendHighWater = 100'000;
 
+// libzmq draws each pause between these, doubling. Callers wait behind a client, and their patience
+// (limits::kConnectTimeoutMs by default) must hold several attempts: a broker that came back a
+// second ago is found, whatever moment it came back at. Workers, of which there are thousands, take
+// the slower defaults.
+constexpr int kReconnectFirstMs = 250;
+constexpr int kReconnectMaxMs = 1'000;
+
+net::SocketTuning tuning_of(const IoConfig& config) {
+  net::SocketTuning tuning;
+  tuning.send_high_water = kSendHighWater;
+  tuning.linger_ms = static_cast<int>(config.linger.count());
+  tuning.reconnect_first_ms = kReconnectFirstMs;
+  tuning.reconnect_max_ms = kReconnectMaxMs;
+  return tuning;
+}
+
 std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span<const char>(text));
 }
@@ -147,12 +163,9 @@ void IoThread::change_socket(SocketChange change) {
   poller_.reset();
   dealer_.reset();
   if (change == SocketChange::close) return;
-  net::SocketTuning tuning;
-  tuning.send_high_water = kSendHighWater;
-  tuning.linger_ms = static_cast<int>(config_.linger.count());
   Error problem;
   try {
-    dealer_ = std::make_unique<net::DealerSocket>(*context_, tuning);
+    dealer_ = std::make_unique<net::DealerSocket>(*context_, tuning_of(config_));
     const auto connected = dealer_->connect(config_.broker.to_string());
     if (connected) return;
     problem = connected.error();
@@ -198,7 +211,7 @@ void IoThread::reopen_events() {
   // What goes wrong here is tried again when the stream counts as silent. Ends of tasks do not
   // depend on it.
   try {
-    sub_ = std::make_unique<net::SubSocket>(*context_, net::SocketTuning{});
+    sub_ = std::make_unique<net::SubSocket>(*context_, tuning_of(config_));
     for (const auto& topic : stream_.topics()) sub_->subscribe(topic);
     if (!sub_->connect(sub_endpoint_)) sub_.reset();
   } catch (const std::exception&) {

@@ -31,7 +31,7 @@ class Link {
       : hello_(std::move(hello)), correlations_(correlations), jitter_(jitter) {}
 
   // A call needs a session. `alone`: no other call is waiting, so that an attempt which has been
-  // failing for a while may be replaced by a fresh one (libzmq's pauses grow to 15 s).
+  // failing for a while may be replaced by a fresh one, which tries at once.
   void want(bool alone, MonotonicTime now, Effects& out);
 
   News on_who(MonotonicTime now, Effects& out);

@@ -158,12 +158,20 @@ class Cluster:
             self.broker.wait_for(f"worker '{name}' on ")
         return worker
 
+    def client_environment(self):
+        """For our client programs: the broker's address, and no colours."""
+        return {**os.environ, "TASKPIPE_BROKER": self.client_endpoint, "NO_COLOR": "1"}
+
+    def start_cli(self, *arguments):
+        """`taskpipe …` in the background; its lines are collected."""
+        return Process("taskpipe", [self.bin_dir / "taskpipe", *arguments],
+                       self.folder / "taskpipe.log", env=self.client_environment())
+
     def run(self, program, *arguments, limit_s=120.0, **popen):
-        """Runs one of our programs to its end, with the broker's address in the environment."""
-        environment = {**os.environ, "TASKPIPE_BROKER": self.client_endpoint, "NO_COLOR": "1"}
+        """Runs one of our programs to its end."""
         return subprocess.run([str(self.bin_dir / program), *map(str, arguments)],
                               capture_output=True, text=True, timeout=limit_s, check=False,
-                              env=environment, **popen)
+                              env=self.client_environment(), **popen)
 
     def cli(self, *arguments, **keywords):
         """`taskpipe … --json`, decoded; raises when it does not succeed."""

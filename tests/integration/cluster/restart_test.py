@@ -5,7 +5,6 @@ import os
 import pathlib
 import signal
 import sys
-import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "support"))
@@ -63,18 +62,26 @@ class Restart(unittest.TestCase):
         done = self.cluster.run("taskpipe", "wait", task)
         self.assertEqual(done.returncode, 0, done.stderr)
 
-    def test_a_waiting_client_outlives_the_broker(self):
-        task, _ = self.submit_gated()
-        result = {}
-        waiter = threading.Thread(
-            target=lambda: result.update(done=self.cluster.run("taskpipe", "wait", task)))
-        waiter.start()
+    def outlive_the_broker(self, client):
         self.cluster.broker.kill()
         self.cluster.start_broker()
         self.gate.touch()
-        waiter.join(60)
-        self.assertFalse(waiter.is_alive(), self.cluster.broker.tail())
-        self.assertEqual(result["done"].returncode, 0, result["done"].stderr)
+        try:
+            code = client.child.wait(60)
+        finally:
+            client.kill()
+        self.assertEqual(code, 0, client.tail() + self.cluster.broker.tail())
+
+    def test_a_watching_client_outlives_the_broker(self):
+        task, _ = self.submit_gated()
+        client = self.cluster.start_cli("monitor", task)
+        client.wait_for("waiting at the gate")
+        self.outlive_the_broker(client)
+        client.wait_for("SUCCESS")
+
+    def test_a_client_waits_for_a_task_whether_it_has_met_the_broker_or_not(self):
+        task, _ = self.submit_gated()
+        self.outlive_the_broker(self.cluster.start_cli("wait", task, "--connect-timeout", "60s"))
 
     def test_sigterm_lets_a_worker_finish_what_it_runs(self):
         task, _ = self.submit_gated()
