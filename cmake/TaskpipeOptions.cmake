@@ -39,6 +39,11 @@ if(TASKPIPE_SANITIZE)
   add_compile_options(-fsanitize=${TASKPIPE_SANITIZE} -fno-omit-frame-pointer
                       -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${TASKPIPE_SANITIZE})
+  # Forty programs of instrumented objects: 0.5 s each in place of 3.
+  find_program(TASKPIPE_MOLD mold)
+  if(TASKPIPE_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_link_options(-fuse-ld=mold)
+  endif()
 endif()
 if(TASKPIPE_COVERAGE)
   add_compile_options(--coverage)

@@ -2,7 +2,11 @@
 #
 #   taskpipe_library(NAME SOURCES a.cpp … DEPS public targets … PRIVATE_DEPS hidden targets …)
 #   taskpipe_executable(NAME SOURCES … DEPS …)
-#   taskpipe_test(NAME SOURCES … DEPS … LABELS unit [TIMEOUT seconds] [PROPERTIES name value …])
+#   taskpipe_test(NAME SOURCES … DEPS … LABELS unit [SHARDS n] [TIMEOUT seconds]
+#                 [PROPERTIES name value …])
+#
+#   Each test is a process of its own; with SHARDS, n processes share the tests among them. Use it
+#   where tests do not change their process: with sanitizers, starting one costs more than most tests.
 #
 #   taskpipe_apart(a.cpp …)
 #
@@ -32,14 +36,25 @@ function(taskpipe_executable name)
 endfunction()
 
 function(taskpipe_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;DEPS;LABELS;PROPERTIES" ${ARGN})
+  cmake_parse_arguments(arg "" "SHARDS;TIMEOUT" "SOURCES;DEPS;LABELS;PROPERTIES" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE taskpipe_flags ${arg_DEPS} GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
-    PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} ${arg_PROPERTIES})
+  if(arg_SHARDS)
+    math(EXPR last "${arg_SHARDS} - 1")
+    foreach(shard RANGE ${last})
+      set(test ${name}.${shard})
+      add_test(NAME ${test} COMMAND ${name})
+      # The report tells the tests within the shard: see tests/support/count_results.py.
+      set_tests_properties(${test} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 300
+        ENVIRONMENT "GTEST_TOTAL_SHARDS=${arg_SHARDS};GTEST_SHARD_INDEX=${shard};GTEST_OUTPUT=xml:${CMAKE_BINARY_DIR}/shards/${test}.xml")
+    endforeach()
+  else()
+    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+      PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} ${arg_PROPERTIES})
+  endif()
 endfunction()
 
 # A test in Python (standard library only) that drives the built programs: it finds them in
@@ -51,6 +66,7 @@ function(taskpipe_script_test name)
     set(arg_TIMEOUT 120)
   endif()
   add_test(NAME ${name} COMMAND /usr/bin/python3 "${CMAKE_CURRENT_SOURCE_DIR}/${arg_SCRIPT}")
-  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT}
+  # They are the longest, and begin first.
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} COST 100
     ENVIRONMENT "TASKPIPE_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
 endfunction()
