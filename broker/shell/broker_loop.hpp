@@ -95,7 +95,6 @@ class BrokerLoop {
   std::deque<WaitingRelease> releases_;
   JournalUsage last_usage_;
   MonotonicTime last_tending_;
-  bool reported_storage_ = true;
   bool stopping_ = false;
   std::optional<std::string> failure_;
 };

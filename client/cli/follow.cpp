@@ -137,6 +137,7 @@ ExitCode wait_for(Invocation& call, const Followed& followed, Millis timeout) {
 ExitCode print_results(Invocation& call, const std::vector<TaskResult>& results,
                        const std::vector<std::string>& labels) {
   std::vector<TaskId> ids;
+  ids.reserve(results.size());
   for (const TaskResult& result : results) ids.push_back(result.id);
   const auto rows = rows_of(call, ids);
   if (!rows) return call.fail(rows.error());

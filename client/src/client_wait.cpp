@@ -101,7 +101,7 @@ AsyncId Client::wait_async(const TaskId& id, WaitCallback done, const CallOption
     if (done) done(tl::unexpected(client::closed("it was closed before the call")));
     return async;
   }
-  if (!done) done = [](CallResult<TaskResult>) {};
+  if (!done) done = [](const CallResult<TaskResult>&) {};
   impl_->enlist(call);
   auto may_start = [impl = std::weak_ptr<Impl>(impl_), call] {
     const auto alive = impl.lock();

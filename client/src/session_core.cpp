@@ -274,6 +274,7 @@ void SessionCore::fail(const std::unordered_map<CallId, ClientError>& calls, Eff
   const std::size_t from = first_new(out);
   bool any_submit = false;
   std::vector<CallId> ids;
+  ids.reserve(calls.size());
   for (const auto& [id, why] : calls) ids.push_back(id);
   std::sort(ids.begin(), ids.end());
   for (const CallId id : ids) {

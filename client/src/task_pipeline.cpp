@@ -70,7 +70,7 @@ std::string TaskPipeline::submit_task(const std::string& tool, const std::string
   request.tool = tool;
   request.script = script;
   request.params = params;
-  const std::string id = value_or_raise(client_.submit(request)).to_string();
+  std::string id = value_or_raise(client_.submit(request)).to_string();
   const PipelineTask task{tool, script, params};
   track({id}, &task);
   return id;

@@ -219,6 +219,9 @@ std::optional<LogFormat> parse_log_format(std::string_view name) {
 }
 
 struct Logger::Impl {
+  Impl(LogFormat log_format, spdlog::logger spdlog_logger)
+      : format(log_format), logger(std::move(spdlog_logger)) {}
+
   LogFormat format;
   spdlog::logger logger;
 };
@@ -226,7 +229,7 @@ struct Logger::Impl {
 Logger::Logger(const LogOptions& options) {
   const spdlog::sink_ptr sink = make_sink(options);
   sink->set_formatter(make_formatter(options));
-  impl_ = std::unique_ptr<Impl>(new Impl{options.format, spdlog::logger(options.program, sink)});
+  impl_ = std::make_unique<Impl>(options.format, spdlog::logger(options.program, sink));
   impl_->logger.set_level(kSpdlogLevels.at(static_cast<std::size_t>(options.level)));
   // The last lines before a crash are the ones that are needed.
   impl_->logger.flush_on(spdlog::level::trace);

@@ -126,11 +126,12 @@ class OptionTable {
             std::string help);
   void number(const std::string& name, double& variable, Bounds<double> bounds, std::string help);
   template <std::integral Int>
-  void integer(const std::string& name, Int& variable, Bounds<Int> bounds, std::string help) {
+  void integer(const std::string& name, Int& variable, Bounds<Int> bounds,
+               const std::string& help) {
     static_assert(sizeof(Int) < sizeof(std::int64_t) || std::signed_integral<Int>);
     add_integer(
         name, {bounds.min, bounds.max}, variable,
-        [&variable](std::int64_t value) { variable = static_cast<Int>(value); }, std::move(help));
+        [&variable](std::int64_t value) { variable = static_cast<Int>(value); }, help);
   }
 
   // Accept arguments that are no options; without this they are errors.

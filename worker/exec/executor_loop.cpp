@@ -190,7 +190,7 @@ tl::expected<spawn_message::Spawn, std::string> ExecutorLoop::describe_process(
 void ExecutorLoop::begin(executor_command::Start start) {
   const RunNumber run = next_run_++;
   auto spawn = describe_process(start.plan, run);
-  if (!spawn) return end_at_once(start.attempt, spawn_error(std::move(spawn.error())));
+  if (!spawn) return end_at_once(start.attempt, spawn_error(spawn.error()));
   auto directory =
       AttemptDirectory::create(options_.attempts_root, start.attempt, start.plan.files);
   if (!directory) return end_at_once(start.attempt, spawn_error(directory.error().text));

@@ -153,7 +153,7 @@ Outcome outcome_of(const spawn_message::SpawnFailed& failure, const EndFacts& fa
   return out;
 }
 
-Outcome spawn_error(std::string reason) {
+Outcome spawn_error(const std::string& reason) {
   Outcome out;
   out.state = TaskState::error;
   out.failure = FailureClass::spawn;

@@ -27,7 +27,7 @@ struct EndFacts {
 // Could not be started; or was asked to end before it could.
 [[nodiscard]] Outcome outcome_of(const spawn_message::SpawnFailed& failure, const EndFacts& facts);
 // Nothing is known but `reason`.
-[[nodiscard]] Outcome spawn_error(std::string reason);
+[[nodiscard]] Outcome spawn_error(const std::string& reason);
 
 // "64 MiB", "1.5 GiB", "1000 B".
 [[nodiscard]] std::string show_bytes(std::uint64_t bytes);

@@ -8,14 +8,14 @@
 
 namespace taskpipe::worker {
 
-void ProgressCoalescer::add(ParsedLine line) {
+void ProgressCoalescer::add(const ParsedLine& line) {
   const bool has_percent = line.percent >= 0.0;  // false for NaN too
   if (!has_percent && line.message.empty() && line.metrics.empty()) return;
   if (!pending_) pending_.emplace();
   if (has_percent) pending_->percent = std::min(line.percent, 100.0);
   if (!line.message.empty())
     pending_->message = protocol::to_utf8(line.message, limits::kMaxTextBytes);
-  for (auto& [name, value] : line.metrics) {
+  for (const auto& [name, value] : line.metrics) {
     if (!std::isfinite(value) || name.empty()) continue;
     std::string key = protocol::to_utf8(name, limits::kMaxNameBytes);
     const auto known = last_metrics_.find(key);

@@ -17,7 +17,7 @@ namespace taskpipe::worker {
 // bounded length, percentages lie within 0 and 100, numbers are finite.
 class ProgressCoalescer {
  public:
-  void add(ParsedLine line);
+  void add(const ParsedLine& line);
   // When `take` will have something to give; nothing while nothing is pending. Never earlier than
   // an interval after the last `take`.
   [[nodiscard]] std::optional<MonotonicTime> due() const;

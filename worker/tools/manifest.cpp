@@ -34,6 +34,7 @@ Millis to_millis(double seconds) { return Millis(std::llround(seconds * 1000.0))
 
 std::vector<std::string> plain(std::vector<PlacedText> texts) {
   std::vector<std::string> result;
+  result.reserve(texts.size());
   for (auto& text : texts) result.push_back(std::move(text.text));
   return result;
 }

@@ -38,7 +38,7 @@ ClientOptions options_of(const process::OptionSources& sources) {
   return options;
 }
 
-void offer(Completion& completion, std::string text, std::string description) {
+void offer(Completion& completion, const std::string& text, const std::string& description) {
   if (!text.starts_with(completion.typed)) return;
   completion.candidates.push_back({printable(text), printable(description)});
 }

@@ -63,7 +63,7 @@ std::string percent_text(double percent) {
 
 // Tasks of one submit differ in the last digits alone.
 std::string id_text(const TaskId& id, std::size_t columns, bool unicode) {
-  const std::string whole = id.to_string();
+  std::string whole = id.to_string();
   if (columns >= whole.size()) return whole;
   return whole.substr(0, unicode ? 8 : 6) + (unicode ? "…" : "...") + whole.substr(28);
 }
