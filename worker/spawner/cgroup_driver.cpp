@@ -196,7 +196,7 @@ bool is_stale(std::string_view name) {
 void remove_stale_groups(const std::string& parent) {
   std::vector<std::string> stale;
   if (DIR* entries = ::opendir(parent.c_str())) {
-    while (const dirent* entry = ::readdir(entries)) {  // NOLINT(concurrency-mt-unsafe)
+    while (const dirent* entry = ::readdir(entries)) {
       if (is_stale(entry->d_name)) stale.push_back(parent + "/" + entry->d_name);
     }
     ::closedir(entries);
@@ -257,7 +257,7 @@ std::unique_ptr<CgroupDriver> try_version(CgroupVersion version, const CgroupOpt
     error = driver->probe();
     if (error == 0) return driver;
   }
-  tried += parent + ": " + std::strerror(error) + "; ";  // NOLINT(concurrency-mt-unsafe)
+  tried += parent + ": " + std::strerror(error) + "; ";
   return nullptr;
 }
 

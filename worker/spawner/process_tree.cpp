@@ -39,7 +39,7 @@ std::optional<pid_t> parse_pid(std::string_view text) {
 void for_each_number(const std::string& directory, const auto& visit) {
   const Directory entries(::opendir(directory.c_str()));
   if (entries == nullptr) return;
-  while (const dirent* entry = ::readdir(entries.get())) {  // NOLINT(concurrency-mt-unsafe)
+  while (const dirent* entry = ::readdir(entries.get())) {
     if (const auto pid = parse_pid(entry->d_name)) visit(*pid);
   }
 }
@@ -84,30 +84,53 @@ bool send_signal(const Descriptor& process, pid_t pid, int signal) {
   return ::kill(pid, signal) == 0;  // kernels before 5.3 have no pidfd
 }
 
-// False when the process is gone, a zombie, or (its pid reused) no longer ours.
+// False when the process is gone, has ended, or (its pid reused) is no longer ours.
 bool signal_member(const TreeMember& member, int signal) {
   if (member.pid <= 1) return false;  // never a group, never everybody
   const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, member.pid, 0U)));
   if (!process.valid() && errno != ENOSYS) return false;
   const auto stat = read_process_stat(member.pid);
-  if (!stat || stat->state == 'Z' || stat->state == 'X') return false;
+  if (!stat || stat->ended()) return false;
   // Its parent may have died since: then it is our own child, or that of a nearer subreaper, which
   // the next walk finds.
   if (stat->parent != member.parent && stat->parent != ::getpid()) return false;
   return send_signal(process, member.pid, signal);
 }
 
-bool stands_still(pid_t pid) {
+bool is_still(char state, int signal) {
+  switch (state) {
+    case 'T':
+    case 't':
+    case 'Z':
+    case 'X': return true;
+    // It sleeps uninterruptibly, on a dead network disk for one. Who kills comes back anyway.
+    case 'D': return signal == SIGKILL;
+    default: return false;
+  }
+}
+
+// Each thread stops on its own: all of them have to.
+bool stands_still(pid_t pid, int signal) {
   const auto stat = read_process_stat(pid);
-  return !stat || stat->state == 'T' || stat->state == 't' || stat->state == 'Z' ||
-         stat->state == 'X';
+  if (!stat) return true;
+  if (!is_still(stat->state, signal)) return false;
+  bool still = true;
+  if (stat->threads > 1) {
+    const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+    for_each_number(tasks, [&](pid_t thread) {
+      const auto one =
+          parse_process_stat(read_small_file(tasks + "/" + std::to_string(thread) + "/stat"));
+      still = still && (!one || is_still(one->state, signal));
+    });
+  }
+  return still;
 }
 
 // Stops every descendant, and sees them stand still: one that is in the middle of a fork finishes
 // it first, however long ago the signal was sent. The kernel's list of children may leave some out
 // while their siblings end, hence one walk more. One that cannot stop (it sleeps uninterruptibly)
 // is not waited for beyond kFreezeLimit.
-void freeze_descendants(const std::vector<pid_t>& spared) {
+void freeze_descendants(int signal, const std::vector<pid_t>& spared) {
   const auto deadline = std::chrono::steady_clock::now() + kFreezeLimit;
   std::set<TreeMember> seen;
   std::size_t quiet_rounds = 0;
@@ -118,7 +141,7 @@ void freeze_descendants(const std::vector<pid_t>& spared) {
       if (seen.insert(member).second) {
         grew = true;  // also when it is gone by now: it may have forked before
         signal_member(member, SIGSTOP);
-      } else if (!stands_still(member.pid)) {
+      } else if (!stands_still(member.pid, signal)) {
         moves = true;
       }
     }
@@ -134,7 +157,11 @@ std::optional<ProcessStat> parse_process_stat(std::string_view text) {
   if (name_end == std::string_view::npos || name_end + 2 >= text.size()) return std::nullopt;
   text.remove_prefix(name_end + 2);
   constexpr std::size_t kParentField = 1;  // counted from the state
+  constexpr std::size_t kThreadsField = 17;
   constexpr std::size_t kStartField = 19;
+  const auto number = [](std::string_view value, auto& out) {
+    return std::from_chars(value.data(), value.data() + value.size(), out).ec == std::errc{};
+  };
   ProcessStat stat;
   stat.state = text.front();
   for (std::size_t field = 0; field <= kStartField; ++field) {
@@ -144,10 +171,10 @@ std::optional<ProcessStat> parse_process_stat(std::string_view text) {
       const auto parent = parse_pid(value);
       if (!parent) return std::nullopt;
       stat.parent = *parent;
+    } else if (field == kThreadsField) {
+      if (!number(value, stat.threads)) return std::nullopt;
     } else if (field == kStartField) {
-      const auto [end, error] =
-          std::from_chars(value.data(), value.data() + value.size(), stat.start_ticks);
-      if (error != std::errc{}) return std::nullopt;
+      if (!number(value, stat.start_ticks)) return std::nullopt;
       return stat;
     }
     if (space == std::string_view::npos) break;
@@ -185,7 +212,7 @@ std::vector<TreeMember> list_descendants(const std::vector<pid_t>& spared) {
 }
 
 std::size_t signal_descendants(int signal, const std::vector<pid_t>& spared) {
-  freeze_descendants(spared);
+  freeze_descendants(signal, spared);
   auto members = list_descendants(spared);
   // Children first: the parent by which they are known cannot die before their turn.
   std::reverse(members.begin(), members.end());

@@ -19,9 +19,13 @@
 namespace taskpipe::worker {
 
 struct ProcessStat {
-  char state = '?';  // R S D T Z …
+  char state = '?';  // R S D T Z …, of the first thread
   pid_t parent = 0;
+  long threads = 1;  // a zombie has one; it has more when its first thread ended before others
   unsigned long long start_ticks = 0;  // since boot; with the pid it names a process for good
+
+  // Nothing of it runs any more.
+  [[nodiscard]] bool ended() const { return state == 'X' || (state == 'Z' && threads <= 1); }
 };
 // Nothing when the process does not exist (any more).
 [[nodiscard]] std::optional<ProcessStat> read_process_stat(pid_t pid);
@@ -39,7 +43,7 @@ struct TreeMember {
 // kernel lacks CONFIG_PROC_CHILDREN).
 [[nodiscard]] std::vector<TreeMember> list_descendants(const std::vector<pid_t>& spared = {});
 
-// Sends `signal` to every descendant that is not a zombie, and returns how many that were.
+// Sends `signal` to every descendant that has not ended, and returns how many that were.
 //
 // The tree is stopped first, signalled as a whole, then continued (unless by SIGKILL): no process
 // escapes by being forked during the walk, a suspended one hears the signal too, and what a tool

@@ -56,7 +56,7 @@ Spawner::Spawner(Descriptor socket, Descriptor lifeline, std::unique_ptr<CgroupD
       open_files_(raise_open_files()) {
   if (!epoll_.valid()) throw_errno("epoll_create1");
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) throw_errno("PR_SET_CHILD_SUBREAPER");
-  if (const char* path = std::getenv("PATH")) search_path_ = path;  // NOLINT(concurrency-mt-unsafe)
+  if (const char* path = std::getenv("PATH")) search_path_ = path;
   sigset_t all;
   ::sigfillset(&all);
   if (::sigprocmask(SIG_SETMASK, &all, nullptr) != 0) throw_errno("sigprocmask");
@@ -307,7 +307,9 @@ void Spawner::flush() {
     const ssize_t sent =
         ::send(socket_.get(), outgoing_.data(), outgoing_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0 && errno != EAGAIN) return on_worker_gone();
+    // The worker is gone. Its hang-up is an event of its own, which finds the books as they are:
+    // callers of this hold records that on_worker_gone would forget.
+    if (sent < 0 && errno != EAGAIN) return outgoing_.clear();
     if (sent < 0) break;
     outgoing_.erase(0, static_cast<std::size_t>(sent));
   }

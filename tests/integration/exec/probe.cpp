@@ -1,5 +1,6 @@
 // What the execution tests run: `exec_probe MODE [ARGUMENT]`, one small misbehaviour per mode.
 #include <dirent.h>
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -80,6 +82,15 @@ int grow(int length) {
   say("up\n");
   while (length-- > 0 && ::fork() == 0) ::setsid();
   linger();
+}
+
+// Its first thread ends, and the kernel shows it as a zombie; another one goes on.
+int leaderless() {
+  std::thread([] {
+    say("up\n");
+    linger();
+  }).detach();
+  ::pthread_exit(nullptr);
 }
 
 // Forks faster than anybody can kill one by one. Every process ignores SIGTERM.
@@ -223,6 +234,7 @@ int main(int argc, char** argv) {
   if (mode == "daemonize-stay") return daemonize(true);
   if (mode == "leave-writer") return leave_writer();
   if (mode == "tree") return tree(small);
+  if (mode == "leaderless") return leaderless();
   if (mode == "grow") return grow(small);
   if (mode == "fork-storm") return fork_storm();
   if (mode == "allocate") return allocate(number);

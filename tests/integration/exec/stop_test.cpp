@@ -123,6 +123,14 @@ TEST(Stop, ReachesASuspendedTool) {
   EXPECT_EQ(out.signal, 0);  // it ran its handler
 }
 
+TEST(Stop, ReachesAToolWhoseFirstThreadHasEnded) {
+  ExecutorHarness harness;
+  const AttemptKey key = harness.start(ExecutorHarness::probe("leaderless"));
+  ASSERT_TRUE(harness.wait_for_output(key, "up"));
+  harness.executor().stop(key, StopCause::cancelled, kLongGrace);
+  EXPECT_EQ(harness.wait_for_end(key).signal, SIGTERM);
+}
+
 TEST(Stop, SparesWhatAToolStartsInAnswerToIt) {
   ExecutorHarness harness;
   const AttemptKey key = harness.start(ExecutorHarness::shell(

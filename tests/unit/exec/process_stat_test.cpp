@@ -22,6 +22,17 @@ TEST(ProcessStat, ReadsStateParentAndStart) {
   EXPECT_EQ(stat->start_ticks, 98765U);
 }
 
+TEST(ProcessStat, AZombieWithThreadsHasNotEnded) {
+  const auto stat = [](const std::string& state, int threads) {
+    return parse_process_stat("42 (sh) " + state + " 7 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 " +
+                              std::to_string(threads) + " 0 98765 1000 10\n");
+  };
+  EXPECT_TRUE(stat("Z", 1)->ended());
+  EXPECT_TRUE(stat("X", 1)->ended());
+  EXPECT_FALSE(stat("Z", 2)->ended());
+  EXPECT_FALSE(stat("S", 1)->ended());
+}
+
 TEST(ProcessStat, TheNameMayHoldAnything) {
   for (const char* name : {"a) R 1 (b", "))) (", "", "new\nline", "x) Z 99 99"}) {
     const auto stat = parse_process_stat(stat_line(name));
