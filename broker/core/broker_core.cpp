@@ -178,6 +178,15 @@ struct CommandHandler {
   void operator()(command::ShutdownRequested&) const { on_shutdown(turn); }
 };
 
+// The journal holds tasks in the order of their newest whole copies: one that was carried forward
+// lies behind younger ones.
+void order_arrivals(State& state) {
+  state.tasks.order_by_arrival();
+  for (std::uint32_t i = 0; i < state.signatures.size(); ++i) {
+    state.signatures[SignatureIndex(i)].queue.reorder(state.tasks);
+  }
+}
+
 void order_ended(State& state) {
   std::sort(state.ended_tasks.begin(), state.ended_tasks.end(), [&](TaskSlot a, TaskSlot b) {
     return state.tasks[a].end().terminal_lsn < state.tasks[b].end().terminal_lsn;
@@ -208,6 +217,7 @@ void BrokerCore::start(Epoch epoch, BrokerUuid broker, const HistoryPosition& hi
   state.imaged_members.clear();
   state.started_at = now.monotonic;
   state.finished = 0;
+  order_arrivals(state);
   order_ended(state);
   Turn turn{state, now, effects};
   on_history_committed(turn, history.watermark);

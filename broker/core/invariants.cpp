@@ -104,9 +104,12 @@ std::optional<std::string> check_workflows(const State& state) {
 std::optional<std::string> check_invariants(const State& state) {
   Tally tally;
   std::size_t listed = 0;
+  Arrival younger = state.next_arrival;
   for (TaskSlot slot = state.tasks.newest(); slot.value() != kNoSlot;
        slot = state.tasks[slot].by_arrival.previous) {
     ++listed;
+    if (state.tasks[slot].arrival >= younger) return "the arrival list is out of order";
+    younger = state.tasks[slot].arrival;
     if (auto wrong = tally_task(state, slot, tally)) return wrong;
   }
   if (listed != state.tasks.size()) return "the arrival list has lost tasks";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace taskpipe::broker {
 namespace {
@@ -58,6 +59,19 @@ TaskSlot ReadyQueue::head(const TaskTable& tasks) {
 void ReadyQueue::pop() {
   assert(!lanes_.empty() && !lanes_.begin()->second.empty());
   lanes_.begin()->second.pop_front();
+}
+
+void ReadyQueue::reorder(const TaskTable& tasks) {
+  const auto place = [&tasks](const Entry& entry) {
+    const Task& task = tasks[entry.slot];
+    return std::pair(task.attempt.value() == 0, task.arrival);
+  };
+  for (auto& [priority, lane] : lanes_) {
+    std::erase_if(lane,
+                  [&](const Entry& entry) { return !is_current(tasks, entry.slot, entry.ticket); });
+    std::sort(lane.begin(), lane.end(),
+              [&](const Entry& a, const Entry& b) { return place(a) < place(b); });
+  }
 }
 
 SignatureIndex SignatureTable::find_or_add(ToolIndex tool, const TaskSpec& spec) {

@@ -35,6 +35,8 @@ class ReadyQueue {
   [[nodiscard]] TaskSlot head(const TaskTable& tasks);
   // Drops the head's entry; it must exist. The task still counts until `forget_one`.
   void pop();
+  // After a replay: tasks that had been placed before and came back first, then by arrival.
+  void reorder(const TaskTable& tasks);
   // Tasks in phase Ready that wait here.
   [[nodiscard]] std::size_t size() const { return size_; }
   // A queued task left its phase (placed, cancelled, adopted): its entry is outdated from now on.

@@ -1,8 +1,10 @@
 #include "broker/core/task_table.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <functional>
 #include <utility>
+#include <vector>
 
 namespace taskpipe::broker {
 namespace {
@@ -86,6 +88,24 @@ void TaskTable::move_home(TaskSlot slot, Lsn lsn) {
   unlink(&Task::by_home, home_head_, home_tail_, slot);
   (*this)[slot].home_lsn = lsn;
   append(&Task::by_home, home_head_, home_tail_, slot);
+}
+
+void TaskTable::order_by_arrival() {
+  std::vector<TaskSlot> slots;
+  slots.reserve(size_);
+  for (TaskSlot slot = arrival_head_; slot.value() != kNoSlot;
+       slot = (*this)[slot].by_arrival.next) {
+    slots.push_back(slot);
+  }
+  const auto older = [this](TaskSlot a, TaskSlot b) {
+    return (*this)[a].arrival < (*this)[b].arrival;
+  };
+  if (std::is_sorted(slots.begin(), slots.end(), older)) return;
+  std::sort(slots.begin(), slots.end(), older);
+  arrival_head_ = arrival_tail_ = TaskSlot(kNoSlot);
+  for (const TaskSlot slot : slots) {
+    append(&Task::by_arrival, arrival_head_, arrival_tail_, slot);
+  }
 }
 
 void TaskTable::append(ListLinks Task::*links, TaskSlot& head, TaskSlot& tail, TaskSlot slot) {

@@ -2,7 +2,7 @@
 //
 // Tasks lie in a slab and are named by slot; a slot is reused after `erase`. Two intrusive lists
 // run through them: by arrival (for listings) and by home (the order in which their newest whole
-// copy lies in the journal, for carrying forward). All operations are O(1).
+// copy lies in the journal, for carrying forward). All operations but `order_by_arrival` are O(1).
 #pragma once
 
 #include <cstddef>
@@ -111,6 +111,9 @@ class TaskTable {
 
   [[nodiscard]] TaskSlot newest() const { return arrival_tail_; }
   [[nodiscard]] TaskSlot oldest_home() const { return home_head_; }
+  // Replay meets tasks in the order of their copies in the journal; this puts the list by arrival
+  // right. O(n log n), or O(n) when it is right already.
+  void order_by_arrival();
   // Its whole copy now lies at `lsn`, behind everybody else's.
   void move_home(TaskSlot slot, Lsn lsn);
 

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
+#include <limits>
 
 namespace taskpipe::broker::testing {
 
@@ -111,17 +113,30 @@ void CoreCluster::answer(const HistoryLookup& lookup) {
       }
     }
   } else {
-    const auto& listing = std::get<HistoryLookup::Listing>(lookup.what);
-    for (const auto& [id, task] : history_) {
-      if (task.owner == listing.owner && answered.tasks.size() < listing.limit) {
-        answered.tasks.push_back(task);
-      }
-    }
-    std::sort(answered.tasks.begin(), answered.tasks.end(),
-              [](const auto& a, const auto& b) { return a.arrival > b.arrival; });
+    answer_listing(std::get<HistoryLookup::Listing>(lookup.what), answered);
   }
   core_->apply(std::move(answered), now_, effects_);
   finish_turn();
+}
+
+// The cursor is the arrival number of the last row shown.
+void CoreCluster::answer_listing(const HistoryLookup::Listing& listing,
+                                 command::LookupAnswered& answered) const {
+  std::uint64_t below = std::numeric_limits<std::uint64_t>::max();
+  if (!listing.cursor.empty()) below = std::stoull(listing.cursor);
+  auto& found = answered.tasks;
+  for (const auto& [id, task] : history_) {
+    if (task.owner != listing.owner || task.arrival.value() >= below) continue;
+    if (listing.filter.state && task.outcome.state != *listing.filter.state) continue;
+    if (!listing.filter.tool.empty() && task.spec->tool != listing.filter.tool) continue;
+    if (listing.filter.workflow && task.workflow != listing.filter.workflow) continue;
+    found.push_back(task);
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.arrival > b.arrival; });
+  if (found.size() <= listing.limit) return;
+  found.resize(listing.limit);
+  answered.next = std::to_string(found.back().arrival.value());
 }
 
 SessionId CoreCluster::connect_client(std::uint64_t routing, const std::string& user) {

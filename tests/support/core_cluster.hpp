@@ -66,6 +66,8 @@ class CoreCluster {
   void finish_turn();
   void carry_out();
   void answer(const HistoryLookup& lookup);
+  void answer_listing(const HistoryLookup::Listing& listing,
+                      command::LookupAnswered& answered) const;
 
   BrokerConfig config_;
   Now now_;

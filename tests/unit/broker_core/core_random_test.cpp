@@ -3,8 +3,11 @@
 // acknowledged task has ended with exactly one terminal record.
 #include <gtest/gtest.h>
 
+#include <map>
+#include <optional>
 #include <random>
 #include <set>
+#include <vector>
 
 #include "tests/support/core_cluster.hpp"
 
@@ -100,7 +103,7 @@ class RandomHistory {
     for (const auto& ack : cluster_.take_all<SubmitAck>(client())) {
       for (const auto& item : ack.items) {
         EXPECT_EQ(item.code, ErrorCode::ok);
-        acknowledged_.insert(item.id);
+        acknowledge(item.id);
       }
     }
   }
@@ -124,7 +127,46 @@ class RandomHistory {
     cluster_.say(client(), client_session_, workflow);
     for (const auto& ack : cluster_.take_all<WorkflowAck>(client())) {
       EXPECT_EQ(ack.error.code, ErrorCode::ok) << ack.error.text;
-      for (std::uint32_t i = 0; i < count; ++i) acknowledged_.insert(prefix.id(i));
+      for (std::uint32_t i = 0; i < count; ++i) acknowledge(prefix.id(i));
+    }
+  }
+
+  void acknowledge(const TaskId& id) {
+    if (acknowledged_.insert(id).second) arrival_of_.emplace(id, arrival_of_.size());
+  }
+
+  // Every page of a listing, while nothing else happens.
+  std::vector<TaskRow> list_all(std::optional<TaskState> state) {
+    std::vector<TaskRow> rows;
+    Query query;
+    query.filter.state = state;
+    query.limit = 1 + pick(7);
+    for (std::size_t page = 0; page <= 2 * acknowledged_.size() + 2; ++page) {
+      cluster_.say(client(), client_session_, query);
+      const auto replies = cluster_.take_all<Rows>(client());
+      EXPECT_EQ(replies.size(), 1U);
+      if (replies.size() != 1) return rows;
+      rows.insert(rows.end(), replies[0].rows.begin(), replies[0].rows.end());
+      if (replies[0].next.empty()) return rows;
+      query.cursor = replies[0].next;
+    }
+    ADD_FAILURE() << "the listing does not end";
+    return rows;
+  }
+
+  void list() {
+    reconnect_client();         // its session may have been silent for too long
+    cluster_.commit_history();  // or rows move there between two pages
+    std::set<TaskId> listed;
+    for (const auto& row : list_all(std::nullopt)) {
+      EXPECT_TRUE(listed.insert(row.id).second) << "listed twice: " << row.id.to_string();
+    }
+    EXPECT_EQ(listed, acknowledged_);
+    std::size_t above = acknowledged_.size();
+    for (const auto& row : list_all(TaskState::pending)) {
+      const std::size_t arrival = arrival_of_.at(row.id);
+      EXPECT_LT(arrival, above) << "not from newest to oldest: " << row.id.to_string();
+      above = arrival;
     }
   }
 
@@ -190,7 +232,7 @@ class RandomHistory {
 
   void step() {
     const std::size_t i = pick(kWorkers);
-    switch (pick(16)) {
+    switch (pick(17)) {
       case 0:
       case 1:
       case 2: submit(); break;
@@ -207,6 +249,7 @@ class RandomHistory {
       case 13: cluster_.collect_garbage(1 + pick(3)); break;
       case 14: pick(3) == 0 ? restart() : cluster_.commit_history(); break;
       case 15: pick(3) == 0 ? lose_worker_process(i) : send_results(i); break;
+      case 16: list(); break;
       default: break;
     }
     for (std::size_t w = 0; w < kWorkers; ++w) read(w);
@@ -245,6 +288,7 @@ class RandomHistory {
   SessionId client_session_;
   std::array<Worker, kWorkers> workers_;
   std::set<TaskId> acknowledged_;
+  std::map<TaskId, std::size_t> arrival_of_;  // counted as they were acknowledged
   std::set<AttemptKey> seen_attempts_;
 };
 
