@@ -123,7 +123,8 @@ Value row_document(const TaskRow& row) {
   map["priority"] = row.priority;
   map["attempt"] = count(row.attempt.value());
   map["worker"] = or_null(row.worker);
-  map["exit_code"] = is_terminal(row.state) ? Value(row.exit_code) : Value();
+  const bool exited = row.state == TaskState::success || row.failure == FailureClass::exit;
+  map["exit_code"] = exited ? Value(row.exit_code) : Value();
   map["progress"] = row.progress_percent < 0 ? Value() : Value(row.progress_percent);
   map["message"] = row.message;
   map["submitted"] = time_value(row.submitted);

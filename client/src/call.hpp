@@ -37,6 +37,8 @@ struct PreparedTask {
   PreparedSpecPtr spec;  // never null
   Payload params;
   ParamsHash params_hash;
+  // By the caller, who may have submitted it before: the broker is to look into its history.
+  bool id_given = false;
 };
 
 namespace command {

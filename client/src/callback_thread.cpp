@@ -59,8 +59,11 @@ void CallbackThread::stop() {
 
 void CallbackThread::post(std::function<void()> callback) {
   {
-    const std::lock_guard lock(state_->mutex);
-    if (state_->ending) return;
+    std::unique_lock lock(state_->mutex);
+    if (state_->ending) {
+      lock.unlock();
+      return callback();
+    }
     state_->queue.push_back(std::move(callback));
   }
   state_->posted.notify_one();

@@ -16,11 +16,12 @@ class CallbackThread {
   CallbackThread& operator=(const CallbackThread&) = delete;
   ~CallbackThread();  // as `stop`
 
-  // Runs what was posted, then ends the thread; later posts are dropped. Called by a callback
-  // itself, it returns at once and the thread ends after the callbacks that are left.
+  // Runs what was posted, then ends the thread. Called by a callback itself, it returns at once and
+  // the thread ends after the callbacks that are left.
   void stop();
 
-  // Must not throw when run.
+  // Must not throw when run. After `stop` the caller runs it: a call that fails because the client
+  // was closed meanwhile still tells somebody.
   void post(std::function<void()> callback);
   [[nodiscard]] bool is_this_thread() const;
 

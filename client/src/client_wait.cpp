@@ -1,4 +1,5 @@
 // Client: waiting for ends.
+#include <algorithm>
 #include <utility>
 
 #include "client/src/call_errors.hpp"
@@ -40,6 +41,27 @@ class WaitSink final : public client::CallSink {
   std::shared_ptr<client::CallbackThread> callbacks_;
 };
 
+// Those that have ended by now. A wait of no time asks this: its WAIT would be given up before the
+// broker could answer.
+CallResult<std::vector<TaskId>> ended_of(Client& client, std::span<const TaskId> ids,
+                                         const CallOptions& options) {
+  CallOptions asking = options;
+  asking.timeout.reset();
+  auto found = client.status(ids, asking);
+  if (!found) return tl::unexpected(std::move(found.error()));
+  if (!found->unknown.empty()) {
+    return tl::unexpected(
+        client::refused(ErrorCode::unknown_task, "task " + found->unknown.front().to_string()));
+  }
+  std::vector<TaskId> ended;
+  for (const TaskRow& row : found->rows) {
+    if (is_terminal(row.state)) ended.push_back(row.id);
+  }
+  return ended;
+}
+
+bool asks_only(const CallOptions& options) { return options.timeout == Millis(0); }
+
 }  // namespace
 
 CallResult<TaskResult> Client::wait(const TaskId& id, const CallOptions& options) {
@@ -52,6 +74,16 @@ CallResult<std::vector<TaskResult>> Client::wait_all(std::span<const TaskId> ids
                                                      const CallOptions& options) {
   std::vector<TaskResult> results;
   if (ids.empty()) return results;
+  if (asks_only(options)) {
+    const auto ended = ended_of(*this, ids, options);
+    if (!ended) return tl::unexpected(ended.error());
+    if (ended->size() < client::distinct(ids).size()) {
+      return tl::unexpected(client::timed_out("the wait", Millis(0)));
+    }
+    CallOptions fetching = options;
+    fetching.timeout = std::max(impl_->options().request_timeout, Millis(1));
+    return wait_all(ids, fetching);
+  }
   auto done = impl_->run(client::command::AwaitTasks{client::distinct(ids)}, options.timeout,
                          options, [&](client::CallId, client::Delivery&& what) {
                            auto* ended = std::get_if<client::delivery::TasksEnded>(&what);
@@ -69,6 +101,12 @@ CallResult<TaskResult> Client::wait_any(std::span<const TaskId> ids, const CallO
   if (ids.empty()) {
     return tl::unexpected(client::refused(
         Error{ErrorCode::invalid, "ids is empty; there is nothing to wait for", "ids"}));
+  }
+  if (asks_only(options)) {
+    const auto ended = ended_of(*this, ids, options);
+    if (!ended) return tl::unexpected(ended.error());
+    if (ended->empty()) return tl::unexpected(client::timed_out("the wait", Millis(0)));
+    return wait(ended->front(), options);
   }
   TaskResult first;
   auto done = impl_->run(client::command::AwaitTasks{client::distinct(ids)}, options.timeout,

@@ -48,9 +48,10 @@ void raise(const BatchError& error, std::size_t first_index,
     if (why.maybe_accepted) ++unsure;
     refusals.push_back({first_index + i, why.text(), concerned(why, {})});
   }
-  // Nothing is known to have been accepted, and at most one task may have been: the plain cause
-  // says it all.
-  if (accepted_before.empty() && unsure <= 1) raise(error.first());
+  // Nothing is known to have been accepted, and if one task may have been, it is the one that the
+  // plain cause is about: that says it all.
+  const bool first_tells_all = unsure == 0 || (unsure == 1 && error.first().maybe_accepted);
+  if (accepted_before.empty() && first_tells_all) raise(error.first());
   const RefusedError first = refused_error(error.first(), refusals.front().task_id);
   throw BatchSubmitError(first, std::move(accepted_before), std::move(refusals));
 }

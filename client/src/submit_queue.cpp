@@ -211,8 +211,8 @@ void SubmitQueue::send_fresh(MonotonicTime now, SessionId session, Effects& out)
     BatchBuilder builder(limits_);
     Batch batch;
     std::size_t bytes = 0;
-    const bool doubtful = queue_.front().doubtful;  // the flag RESEND is the whole message's
-    while (!queue_.empty() && queue_.front().doubtful == doubtful) {
+    const bool resend = queue_.front().may_be_known();  // the flag RESEND is the whole message's
+    while (!queue_.empty() && queue_.front().may_be_known() == resend) {
       Entry& entry = queue_.front();
       bytes += payload_bytes(entry.task);
       if (!builder.has_room_for(entry.task)) break;
@@ -240,7 +240,7 @@ void SubmitQueue::send(Correlation correlation, Batch& batch, BatchBuilder& buil
   batch.due = now + jitter_.backoff(Millis(limits::kResendFirstMs), batch.sendings++,
                                     Millis(limits::kResendMaxMs));
   due_.emplace(batch.due, correlation);
-  const bool resend = batch.entries.front().doubtful;
+  const bool resend = batch.entries.front().may_be_known();
   out.sends.push_back(
       Outgoing{Submit{builder.take_specs(), builder.take_items()}, correlation, session, resend});
 }

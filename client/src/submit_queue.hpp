@@ -62,6 +62,8 @@ class SubmitQueue {
     CallId call;
     std::uint32_t index = 0;  // within the call
     bool doubtful = false;    // an earlier sending was never answered: it may have been accepted
+
+    [[nodiscard]] bool may_be_known() const { return doubtful || task.id_given; }
   };
   struct Batch {
     std::vector<Entry> entries;  // unanswered ones, in the order of sending

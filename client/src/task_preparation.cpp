@@ -86,7 +86,8 @@ tl::expected<PreparedTask, Error> TaskPreparation::prepare(const TaskRequest& re
   auto params = protocol::encode_params(request.params);
   if (!params) return tl::unexpected(std::move(params.error()));
   const ParamsHash hash = protocol::hash_params(*params);
-  return PreparedTask{request.id.value_or(id), std::move(*spec), std::move(*params), hash};
+  return PreparedTask{request.id.value_or(id), std::move(*spec), std::move(*params), hash,
+                      request.id.has_value()};
 }
 
 }  // namespace taskpipe::client

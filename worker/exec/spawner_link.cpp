@@ -28,10 +28,7 @@ constexpr int kSocketInSpawner = 3;
 constexpr int kLifelineInSpawner = 4;
 
 Error start_error(const SpawnerOptions& options, const std::string& why) {
-  return {
-      ErrorCode::unsupported,
-      "cannot start '" + options.program + "': " + why + "; it is installed beside taskpipe-worker",
-      "spawner"};
+  return {ErrorCode::unsupported, "cannot start '" + options.program + "': " + why, "spawner"};
 }
 
 std::string errno_text(int error) { return std::generic_category().message(error); }

@@ -121,6 +121,19 @@ TEST(ReasonOf, IsNeverEmptyForWhatDidNotSucceed) {
   EXPECT_EQ(reason_of(successful()), "");
 }
 
+TEST(RowDocument, OnlyWhatExitedHasAnExitCode) {
+  TaskRow row;
+  row.state = TaskState::failure;
+  row.failure = FailureClass::signal;
+  EXPECT_TRUE(parsed(row_document(row))["exit_code"].is_null());
+  row.failure = FailureClass::exit;
+  row.exit_code = 3;
+  EXPECT_EQ(parsed(row_document(row))["exit_code"], 3);
+  row.state = TaskState::cancelled;
+  row.failure = FailureClass::cancelled;
+  EXPECT_TRUE(parsed(row_document(row))["exit_code"].is_null());
+}
+
 TEST(RowDocument, ReadinessIsNullUntilTheEnd) {
   TaskRow row;
   row.state = TaskState::running;

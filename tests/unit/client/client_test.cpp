@@ -205,6 +205,20 @@ TEST_F(ClientTest, UnknownTasksAreNeverPending) {
                   .is(ErrorCode::unknown_task));
 }
 
+TEST_F(ClientTest, AWaitOfNoTimeAsksWhatHasEnded) {
+  const auto ids = submitted(2);
+  const CallOptions at_once{Millis(0), {}};
+  EXPECT_EQ(client_.wait(ids[0], at_once).error().failure, CallFailure::timed_out);
+  EXPECT_EQ(client_.wait_any(ids, at_once).error().failure, CallFailure::timed_out);
+  broker_.finish(ids[1], TaskState::success, report_of("done"));
+  EXPECT_EQ(client_.wait_all(ids, at_once).error().failure, CallFailure::timed_out);
+  const auto first = client_.wait_any(ids, at_once);
+  ASSERT_TRUE(first) << first.error().text();
+  EXPECT_EQ(first->id, ids[1]);
+  EXPECT_EQ(client_.wait(ids[1], at_once).value().report.stdout_tail, "done");
+  EXPECT_TRUE(client_.wait(TaskId(1, 2), at_once).error().is(ErrorCode::unknown_task));
+}
+
 TEST_F(ClientTest, AWaitEndsAtItsTimeoutAndSaysSo) {
   const TaskId id = submitted();
   const auto result = client_.wait(id, {.timeout = Millis(50)});

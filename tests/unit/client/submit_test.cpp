@@ -179,6 +179,19 @@ TEST_F(SubmitTest, AfterAReconnectTheUnansweredLeaveFirstAndAtOnce) {
   EXPECT_EQ(id_of(sends[1], 0), task_id(10));
 }
 
+TEST_F(SubmitTest, AnIdThatTheCallerChoseIsLookedUpInTheHistory) {
+  connect();
+  auto chosen = tasks(1, 1);
+  chosen.front().id_given = true;
+  submit(chosen);
+  submit(tasks(10, 1));
+  const auto sends = sent<Submit>(turn());
+  ASSERT_EQ(sends.size(), 2U);
+  EXPECT_TRUE(sends[0].resend);
+  EXPECT_EQ(id_of(sends[0], 0), task_id(1));
+  EXPECT_FALSE(sends[1].resend);
+}
+
 TEST_F(SubmitTest, ARestartedBrokersCreditStartsAnew) {
   credit_items_ = 10;
   connect();

@@ -280,6 +280,30 @@ TEST_F(PipelineTest, ARefusedTaskOfABatchNamesTheAcceptedOnes) {
   }
 }
 
+TEST_F(PipelineTest, ABatchRefusedInPartTellsTheIdThatMayHaveBeenAccepted) {
+  ClientOptions options = options_for(broker_);
+  options.request_timeout = 200ms;
+  TaskPipeline hasty(options);
+  ASSERT_TRUE(hasty.client().connect());
+  broker_.answer_next(MessageType::submit, [](const Message& message) {
+    SubmitAck ack;
+    ack.items.push_back({std::get<Submit>(message).items[0].id, ErrorCode::unsatisfiable});
+    ack.error = Error{ErrorCode::unsatisfiable, "nobody offers it", "tool"};
+    ack.messages_total = limits::kClientWindowItems;
+    ack.bytes_total = limits::kClientWindowBytes;
+    return std::optional<Message>(ack);
+  });
+  broker_.drop_next(MessageType::submit, 100);
+  try {
+    hasty.submit_batch_workflow({{"shell", "a"}, {"shell", "b"}});
+    FAIL() << "one was refused, the other never acknowledged";
+  } catch (const BatchSubmitError& error) {
+    ASSERT_EQ(error.refused().size(), 2U);
+    EXPECT_EQ(error.refused()[0].task_id, "");
+    EXPECT_EQ(error.refused()[1].task_id.size(), 32U);
+  }
+}
+
 TEST_F(PipelineTest, AnUnacknowledgedSubmitTellsItsId) {
   ClientOptions options = options_for(broker_);
   options.request_timeout = 200ms;
