@@ -117,13 +117,13 @@ def test_the_guide_names_every_public_thing():
                 assert getattr(owner, name).__doc__
 
 
-@pytest.mark.parametrize("snippet", documented_snippets())
+@pytest.mark.parametrize("snippet", list(documented_snippets()))
 def test_the_documents_snippets_are_python(snippet):
     compile(snippet, "document", "exec")
 
 
 @needs_solvers
-@pytest.mark.parametrize("snippet", documented_snippets())
+@pytest.mark.parametrize("snippet", list(documented_snippets()))
 def test_the_documents_snippets_run(cluster, snippet, monkeypatch):
     if "celery_app" in snippet:
         return  # what one had to write before, shown for comparison
