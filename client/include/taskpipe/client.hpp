@@ -1,26 +1,29 @@
-// The client: submit tasks to a broker, wait for them, watch them, read what they wrote.
-//
-//   taskpipe::Client client;                                    // connects on first use
-//   auto id = client.submit({.tool = "fenicsx", .script = "poisson.py", .params = {{"n", 64}}});
-//   if (!id) return complain(id.error().text());                // says what is wrong and what to
-//   do auto result = client.wait(*id, {.timeout = taskpipe::Millis(300'000)}); if (result &&
-//   result->outcome.state == taskpipe::TaskState::success) use(result->report);
-//
-// What is promised
-// - A submit that has returned an id survives a crash of the broker and a power loss. While the
-//   broker is away the client keeps what is not acknowledged and sends it again, with the same id.
-// - Nothing polls: ends of tasks and events are pushed. After a reconnect every open wait,
-//   unanswered request and followed log is taken up again by itself.
-// - No call hangs without being asked to: until the first connection every call ends after
-//   `ClientOptions::connect_timeout`; later each waits at most for its own timeout, also through an
-//   outage of the broker. Only waits, monitors and followed logs may be without a timeout.
-//
-// Threads: every method may be called from any thread at any time. The first call starts one thread
-// that owns the sockets; the first asynchronous call or subscription starts one more, on which
-// those callbacks run, one at a time. Callbacks of blocking calls run on the calling thread.
-// Callbacks may call the client; callbacks on the client's thread must not throw. Fork: a Client
-// made before a fork works in the parent only; in the child its calls fail and its destructor does
-// nothing.
+/// @file
+/// The client: submit tasks to a broker, wait for them, watch them, read what they wrote.
+///
+/// @code
+/// taskpipe::Client client;                      // connects on first use
+/// auto id = client.submit({.tool = "fenicsx", .script = "poisson.py", .params = {{"n", 64}}});
+/// if (!id) return complain(id.error().text());  // says what is wrong and what to do
+/// auto result = client.wait(*id, {.timeout = taskpipe::Millis(300'000)});
+/// if (result && result->succeeded()) use(result->report);
+/// @endcode
+///
+/// What is promised:
+/// - A submit that has returned an id survives a crash of the broker and a power loss. While the
+///   broker is away the client keeps what is not acknowledged and sends it again, with the same id.
+/// - Nothing polls: ends of tasks and events are pushed. After a reconnect every open wait,
+///   unanswered request and followed log is taken up again by itself.
+/// - No call hangs without being asked to: until the first connection every call ends after
+///   `ClientOptions::connect_timeout`; later each waits at most for its own timeout, also through
+///   an outage of the broker. Only waits, monitors and followed logs may be without a timeout.
+///
+/// Threads: every method may be called from any thread at any time. The first call starts one
+/// thread that owns the sockets; the first asynchronous call or subscription starts one more, on
+/// which those callbacks run, one at a time. Callbacks of blocking calls run on the calling thread.
+/// Callbacks may call the client; callbacks on the client's thread must not throw. Fork: a Client
+/// made before a fork works in the parent only; in the child its calls fail and its destructor does
+/// nothing.
 #pragma once
 
 #include <cstddef>
@@ -55,156 +58,176 @@ namespace taskpipe {
 
 // --- Options and errors -------------------------------------------------------------------------
 
+/// Where the broker is, and how patient the client is.
 struct ClientOptions {
-  // "host", "host:port", "[v6]:port" or "tcp://host:port"; "ipc://path" as well.
+  /// "host", "host:port", "[v6]:port" or "tcp://host:port"; "ipc://path" as well.
   std::string broker = "tcp://127.0.0.1:7610";
-  // Where events come from, same forms. Empty: what the broker says, else its port + 2.
+  /// Where events come from, same forms. Empty: what the broker says, else its port + 2.
   std::string events;
-  std::string user;  // empty = the login name
-  std::string name;  // shown to operators; empty = "client"
-  Millis connect_timeout{limits::kConnectTimeoutMs};
-  Millis request_timeout{limits::kRequestTimeoutMs};  // of submits, queries, cancels
-  Millis linger{limits::kClientLingerMs};  // how long closing may wait for unsent data; cut to 2 s
-  // submit_async waits while this many submits are not acknowledged yet.
+  std::string user;                                   ///< empty = the login name
+  std::string name;                                   ///< shown to operators; empty = "client"
+  Millis connect_timeout{limits::kConnectTimeoutMs};  ///< how long to look for a broker
+  Millis request_timeout{limits::kRequestTimeoutMs};  ///< of submits, queries, cancels
+  /// How long closing may wait for unsent data; cut to 2 s.
+  Millis linger{limits::kClientLingerMs};
+  /// submit_async waits while this many submits are not acknowledged yet.
   std::size_t max_unacknowledged = limits::kMaxUnacknowledgedSubmits;
 };
 
+/// The kinds of failure of a call.
 enum class CallFailure : std::uint8_t {
-  refused,      // the broker, or a check before sending, said no: `error.code` says why
-  timed_out,    // the call's own time passed; the task, if any, goes on
-  unreachable,  // no broker has answered at the address within the connect timeout
-  stopped,      // CallOptions::stop was requested
-  closed,       // the client was closed, replaced, or is used in a forked child
+  refused,      ///< the broker, or a check before sending, said no: `error.code` says why
+  timed_out,    ///< the call's own time passed; the task, if any, goes on
+  unreachable,  ///< no broker has answered at the address within the connect timeout
+  stopped,      ///< CallOptions::stop was requested
+  closed,       ///< the client was closed, replaced, or is used in a forked child
 };
-// "refused", "timed out", "unreachable", "stopped", "closed".
+/// "refused", "timed out", "unreachable", "stopped", "closed".
 [[nodiscard]] std::string_view name_of(CallFailure failure);
 
-// Why a call has no result.
+/// Why a call has no result.
 struct ClientError {
-  CallFailure failure = CallFailure::refused;
-  Error error;  // code: of a refusal, else ok; text: a sentence with the remedy; field where known
-  // Of a submit that was sent but never acknowledged: it may have been accepted under this id.
-  // Submitting again with TaskRequest::id set to it cannot run the task twice.
+  CallFailure failure = CallFailure::refused;  ///< what kind it is
+  /// code: of a refusal, else ok; text: a sentence with the remedy; field where known.
+  Error error;
+  /// Of a submit that was sent but never acknowledged: it may have been accepted under this id.
+  /// Submitting again with TaskRequest::id set to it cannot run the task twice.
   std::optional<TaskId> maybe_accepted{};
 
+  /// What is wrong and what to do.
   [[nodiscard]] const std::string& text() const { return error.text; }
+  /// Whether it is a refusal with this code.
   [[nodiscard]] bool is(ErrorCode code) const {
     return failure == CallFailure::refused && error.code == code;
   }
+  /// Equal in every field.
   friend bool operator==(const ClientError&, const ClientError&) = default;
 };
 
+/// What a call returns: a value, or why there is none.
 template <class T>
 using CallResult = tl::expected<T, ClientError>;
 
-// What a call may be told about its end. Nothing = the default that the call documents.
+/// What a call may be told about its end. Nothing = the default that the call documents.
 struct CallOptions {
-  std::optional<Millis> timeout{};
-  std::stop_token stop{};  // ends a blocking call early, with CallFailure::stopped
-  // Asked on the calling thread, every limits::kAttentionMs while a blocking call waits; false ends
-  // the call as `stop` does. For programs that must handle signals on that very thread. Must not
-  // throw.
+  std::optional<Millis> timeout{};  ///< longest duration of the call
+  std::stop_token stop{};           ///< ends a blocking call early, with CallFailure::stopped
+  /// Asked on the calling thread, every limits::kAttentionMs while a blocking call waits; false
+  /// ends the call as `stop` does. For programs that must handle signals on that very thread. Must
+  /// not throw.
   std::function<bool()> keep_waiting{};
 };
 
 // --- What is submitted --------------------------------------------------------------------------
 
+/// A task to submit.
 struct TaskRequest {
-  std::string tool;
-  std::string script;         // a name in the tool's script folders, or the inline script's name
-  ValueMap params{};          // reach the tool as SIM_<KEY>
-  std::int32_t priority = 0;  // larger runs earlier
-  Resources resources{};      // cpus 0 means 1
-  TaskLimits limits{};
-  std::vector<Label> labels{};     // any order; each key once
-  std::string inline_script{};     // the script's text; empty = the worker's own file
-  bool wait_for_capacity = false;  // wait, rather than UNSATISFIABLE, when no worker could run it
-  std::optional<TaskId> id{};      // only to repeat a submit; otherwise the client draws one
+  std::string tool;           ///< what runs it, as `Client::tools` names it
+  std::string script;         ///< a name in the tool's script folders, or the inline script's name
+  ValueMap params{};          ///< reach the tool as SIM_<KEY>
+  std::int32_t priority = 0;  ///< larger runs earlier
+  Resources resources{};      ///< cpus 0 means 1
+  TaskLimits limits{};        ///< of its run time and of its end
+  std::vector<Label> labels{};     ///< any order; each key once
+  std::string inline_script{};     ///< the script's text; empty = the worker's own file
+  bool wait_for_capacity = false;  ///< wait, rather than UNSATISFIABLE, when no worker could run it
+  std::optional<TaskId> id{};      ///< only to repeat a submit; otherwise the client draws one
 };
 
+/// A task of a workflow, and what it waits for.
 struct WorkflowTask {
-  TaskRequest task;
-  std::vector<std::uint32_t> after{};  // indices into WorkflowRequest::tasks
+  TaskRequest task;                    ///< the task
+  std::vector<std::uint32_t> after{};  ///< indices into WorkflowRequest::tasks
 };
 
+/// A workflow to submit.
 struct WorkflowRequest {
-  std::string name;
-  OnFailure on_failure = OnFailure::run_dependents;
-  std::vector<WorkflowTask> tasks{};
+  std::string name;                                  ///< for people, at most 128 bytes
+  OnFailure on_failure = OnFailure::run_dependents;  ///< of a task that others wait for
+  std::vector<WorkflowTask> tasks{};                 ///< at least one
 };
 
+/// An accepted workflow.
 struct WorkflowReceipt {
-  WorkflowId id;
-  std::vector<TaskId> tasks;  // in the order of the request
+  WorkflowId id;              ///< of the workflow
+  std::vector<TaskId> tasks;  ///< in the order of the request
 };
 
-// Not every item of a batch was accepted. Those not listed in `items` were, and are durable.
+/// Not every item of a batch was accepted. Those not listed in `items` were, and are durable.
 struct BatchError {
+  /// One that was not accepted.
   struct Item {
-    std::size_t index = 0;  // into the batch
-    ClientError error;
+    std::size_t index = 0;  ///< into the batch
+    ClientError error;      ///< why
   };
-  std::vector<TaskId> ids;  // of every item, also of the refused ones
-  std::vector<Item> items;  // ordered by index, never empty
+  std::vector<TaskId> ids;  ///< of every item, also of the refused ones
+  std::vector<Item> items;  ///< ordered by index, never empty
+  /// Why the first of `items` was not accepted.
   [[nodiscard]] const ClientError& first() const { return items.front().error; }
 };
 
 // --- What comes back ----------------------------------------------------------------------------
 
-// How a task ended. A task that ended badly is a result as well, not an error of the call.
+/// How a task ended. A task that ended badly is a result as well, not an error of the call.
 struct TaskResult {
-  TaskId id;
-  Outcome outcome;     // `report` is the encoded form of the next field
-  RunReport report;    // empty when the task never ran
-  Epoch epoch;         // of the deciding dispatch; 0 when it never ran
-  Attempt attempt;     // the deciding one; 0 when it never ran
-  std::string worker;  // name of the deciding worker; empty when it never ran
-  WallTime submitted;
-  WallTime started;
-  WallTime finished;
+  TaskId id;           ///< of the task
+  Outcome outcome;     ///< `report` is the encoded form of the next field
+  RunReport report;    ///< empty when the task never ran
+  Epoch epoch;         ///< of the deciding dispatch; 0 when it never ran
+  Attempt attempt;     ///< the deciding one; 0 when it never ran
+  std::string worker;  ///< name of the deciding worker; empty when it never ran
+  WallTime submitted;  ///< when the broker accepted it
+  WallTime started;    ///< when the deciding run began; not set when it never ran
+  WallTime finished;   ///< when it ended
+  /// Whether it ended in TaskState::success.
   [[nodiscard]] bool succeeded() const { return outcome.state == TaskState::success; }
 };
 
+/// The states of several tasks at one moment.
 struct TaskStatuses {
-  std::vector<TaskRow> rows;    // in the order asked for, without the unknown ones
-  std::vector<TaskId> unknown;  // never existed, or are another owner's
+  std::vector<TaskRow> rows;    ///< in the order asked for, without the unknown ones
+  std::vector<TaskId> unknown;  ///< never existed, or are another owner's
 };
 
+/// The session in use.
 struct ConnectionInfo {
-  std::string broker;  // the address in use
-  std::string events;
-  BrokerUuid broker_uuid;
-  Epoch epoch;
-  SessionId session;
-  std::uint32_t heartbeat_ms = 0;
-  std::uint32_t lease_ms = 0;
+  std::string broker;              ///< the address in use
+  std::string events;              ///< where events come from
+  BrokerUuid broker_uuid;          ///< of the broker's data folder
+  Epoch epoch;                     ///< counts the broker's starts
+  SessionId session;               ///< of this client
+  std::uint32_t heartbeat_ms = 0;  ///< how often both sides say that they are alive
+  std::uint32_t lease_ms = 0;      ///< silence after which the other side counts as gone
 };
 
+/// A piece of a task's output.
 struct LogChunk {
-  std::uint64_t offset = 0;  // of data[0] in the stream
-  std::string_view data;     // valid during the callback
+  std::uint64_t offset = 0;  ///< of data[0] in the stream
+  std::string_view data;     ///< valid during the callback
 };
+/// How far a log was read.
 struct LogEnd {
-  std::uint64_t next_offset = 0;  // where a later call goes on
-  bool complete = false;          // the task's stream has ended there
+  std::uint64_t next_offset = 0;  ///< where a later call goes on
+  bool complete = false;          ///< the task's stream has ended there
 };
 
-// One message of the event stream.
+/// One message of the event stream.
 struct EventBatch {
-  std::string topic;
-  Events events;
-  bool gap = false;  // messages of this topic were missed before this one
+  std::string topic;  ///< that it was published on
+  Events events;      ///< what happened
+  bool gap = false;   ///< messages of this topic were missed before this one
 };
 
-// Pages through tasks, newest first. One thread.
+/// Pages through tasks, newest first. One thread.
 class TaskListing {
  public:
-  TaskListing(TaskListing&&) noexcept;
-  TaskListing& operator=(TaskListing&&) noexcept;
+  TaskListing(TaskListing&&) noexcept;             ///< moves; the other one is unusable
+  TaskListing& operator=(TaskListing&&) noexcept;  ///< moves, likewise
   ~TaskListing();
-  // The next task, valid until the next call; null at the end or on an error. Fetches a page
-  // (limits::kListPageRows tasks) when the last one is used up.
+  /// The next task, valid until the next call; null at the end or on an error. Fetches a page
+  /// (limits::kListPageRows tasks) when the last one is used up.
   [[nodiscard]] const TaskRow* next();
+  /// Why `next` has ended early; nothing when it has not.
   [[nodiscard]] const std::optional<ClientError>& error() const;
 
  private:
@@ -214,13 +237,13 @@ class TaskListing {
   std::unique_ptr<State> state_;
 };
 
-// Ends its subscription when destroyed. Once the destructor has returned its callback does not run
-// any more (unless it is destroyed by that callback itself). May outlive the client.
+/// Ends its subscription when destroyed. Once the destructor has returned its callback does not run
+/// any more (unless it is destroyed by that callback itself). May outlive the client.
 class Subscription {
  public:
-  Subscription();
-  Subscription(Subscription&&) noexcept;
-  Subscription& operator=(Subscription&&) noexcept;
+  Subscription();                                    ///< of nothing
+  Subscription(Subscription&&) noexcept;             ///< moves; the other one is of nothing
+  Subscription& operator=(Subscription&&) noexcept;  ///< ends this one first, then moves
   ~Subscription();
 
  private:
@@ -230,118 +253,132 @@ class Subscription {
   std::unique_ptr<State> state_;
 };
 
-// Names an asynchronous call, so that it can be given up.
+/// Names an asynchronous call, so that it can be given up.
 using AsyncId = StrongId<struct AsyncTag, std::uint64_t>;
 
 // --- The client ---------------------------------------------------------------------------------
 
+/// A connection to a broker and everything that can be asked of it. See the top of the file.
 class Client {
  public:
-  // Neither connects nor resolves anything, starts no thread, and never fails: bad options are
-  // reported by the first call.
+  /// Neither connects nor resolves anything, starts no thread, and never fails: bad options are
+  /// reported by the first call.
   explicit Client(ClientOptions options = {});
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
-  // As `close`.
+  /// As `close`.
   ~Client();
 
-  // Makes sure that there is a session and tells about it. Default timeout: connect_timeout.
+  /// Makes sure that there is a session and tells about it. Default timeout: connect_timeout.
   [[nodiscard]] CallResult<ConnectionInfo> connect(const CallOptions& options = {});
 
-  // Ends every call in progress with CallFailure::closed, and every later one. Takes at most
-  // `ClientOptions::linger` (for data that is on its way) plus the callback that is running.
+  /// Ends every call in progress with CallFailure::closed, and every later one. Takes at most
+  /// `ClientOptions::linger` (for data that is on its way) plus the callback that is running.
   void close();
 
   // --- Submitting. Default timeout: request_timeout. -------------------------------------------
-  // Durable once returned. INVALID names the field ("tool", "params.grid[2]", …); UNSATISFIABLE: no
-  // worker could ever run it; ID_CONFLICT: `id` exists with other contents. BUSY and FLOW are tried
-  // again until the timeout.
+  /// Durable once returned. INVALID names the field ("tool", "params.grid[2]", …); UNSATISFIABLE:
+  /// no worker could ever run it; ID_CONFLICT: `id` exists with other contents. BUSY and FLOW are
+  /// tried again until the timeout.
   [[nodiscard]] CallResult<TaskId> submit(const TaskRequest& task, const CallOptions& options = {});
 
-  // Many at once: sent in messages of up to limits::kMaxBatchItems that share equal specifications,
-  // as far as the broker's credit reaches. Each item is accepted or refused for itself.
+  /// Many at once: sent in messages of up to limits::kMaxBatchItems that share equal
+  /// specifications, as far as the broker's credit reaches. Each item is accepted or refused for
+  /// itself.
   [[nodiscard]] tl::expected<std::vector<TaskId>, BatchError> submit_batch(
       std::span<const TaskRequest> tasks, const CallOptions& options = {});
 
-  // Returns the id at once; `done` runs once, with the id or the reason. Waits only while
-  // max_unacknowledged submits are open. Errors that are found before sending are returned, and
-  // `done` does not run then. Wait for the id only once `done` has run: before, the broker may not
-  // know it yet.
+  /// Gets the id, or the reason, on the client's thread of callbacks.
   using SubmitCallback = std::function<void(CallResult<TaskId>)>;
+  /// Returns the id at once; `done` runs once, with the id or the reason. Waits only while
+  /// max_unacknowledged submits are open. Errors that are found before sending are returned, and
+  /// `done` does not run then. Wait for the id only once `done` has run: before, the broker may not
+  /// know it yet.
   [[nodiscard]] CallResult<TaskId> submit_async(const TaskRequest& task, SubmitCallback done,
                                                 const CallOptions& options = {});
 
-  // All of it or nothing. CYCLE and INVALID name the task. Large ones travel in parts.
+  /// All of it or nothing. CYCLE and INVALID name the task. Large ones travel in parts.
   [[nodiscard]] CallResult<WorkflowReceipt> submit_workflow(const WorkflowRequest& workflow,
                                                             const CallOptions& options = {});
 
   // --- Waiting. Default timeout: none. A timeout ends the wait, never the task. -----------------
-  // UNKNOWN_TASK when there is no such task. At once when it has ended already.
+  /// UNKNOWN_TASK when there is no such task. At once when it has ended already.
   [[nodiscard]] CallResult<TaskResult> wait(const TaskId& id, const CallOptions& options = {});
-  // In the order of `ids`. Fails with the first unknown id.
+  /// In the order of `ids`. Fails with the first unknown id.
   [[nodiscard]] CallResult<std::vector<TaskResult>> wait_all(std::span<const TaskId> ids,
                                                              const CallOptions& options = {});
-  // The first that has ended or ends.
+  /// The first that has ended or ends.
   [[nodiscard]] CallResult<TaskResult> wait_any(std::span<const TaskId> ids,
                                                 const CallOptions& options = {});
-  // How many of a workflow's tasks there were and how many succeeded, once all have ended.
+  /// How many of a workflow's tasks there were and how many succeeded, once all have ended.
   [[nodiscard]] CallResult<DoneWorkflow> wait_workflow(const WorkflowId& id,
                                                        const CallOptions& options = {});
-  // `done` runs once, unless `forget` comes first; on a closed client before this returns.
+  /// Gets the result, or the reason, on the client's thread of callbacks.
   using WaitCallback = std::function<void(CallResult<TaskResult>)>;
+  /// `done` runs once, unless `forget` comes first; on a closed client before this returns.
   AsyncId wait_async(const TaskId& id, WaitCallback done, const CallOptions& options = {});
-  // The callback of that call will not start any more (it may be running). Unknown ids: no effect.
+  /// The callback of that call will not start any more (it may be running). Unknown ids: no effect.
   void forget(AsyncId call);
 
   // --- Watching --------------------------------------------------------------------------------
-  // Calls `on_event` on the calling thread with the present state of every task, then with each
-  // change and progress report, until all have ended; then returns their results in the order of
-  // `ids`. The last event of a task is always its terminal state, exactly once; progress may be
-  // thinned out. At once when all have ended already. Default timeout: none. An exception thrown by
-  // `on_event` ends the call and reaches the caller.
+  /// Gets each event, on the calling thread.
   using MonitorCallback = std::function<void(const TaskEvent&)>;
+  /// Calls `on_event` on the calling thread with the present state of every task, then with each
+  /// change and progress report, until all have ended; then returns their results in the order of
+  /// `ids`. The last event of a task is always its terminal state, exactly once; progress may be
+  /// thinned out. At once when all have ended already. Default timeout: none. An exception thrown
+  /// by `on_event` ends the call and reaches the caller.
   [[nodiscard]] CallResult<std::vector<TaskResult>> monitor(std::span<const TaskId> ids,
                                                             const MonitorCallback& on_event,
                                                             const CallOptions& options = {});
 
-  // The raw stream: "task.<tool>.", "progress.<tool>.", "workflow.<id>.", "worker.", "heartbeat.",
-  // "id.<hex>.". Topics match by prefix, end in "." and have at most limits::kMaxTopicBytes. The
-  // stream is lossy; `gap` tells. INVALID for a bad topic. Default timeout: request_timeout, for
-  // the connection; the subscription itself lasts.
+  /// Gets each message, on the client's thread of callbacks.
   using EventCallback = std::function<void(const EventBatch&)>;
+  /// The raw stream: "task.<tool>.", "progress.<tool>.", "workflow.<id>.", "worker.", "heartbeat.",
+  /// "id.<hex>.". Topics match by prefix, end in "." and have at most limits::kMaxTopicBytes. The
+  /// stream is lossy; `gap` tells. INVALID for a bad topic. Default timeout: request_timeout, for
+  /// the connection; the subscription itself lasts.
   [[nodiscard]] CallResult<Subscription> subscribe(std::span<const std::string> topics,
                                                    EventCallback on_events,
                                                    const CallOptions& options = {});
 
   // --- Asking and cancelling. Default timeout: request_timeout. ---------------------------------
+  /// The task as it is now. UNKNOWN_TASK when there is none.
   [[nodiscard]] CallResult<TaskRow> status(const TaskId& id, const CallOptions& options = {});
+  /// The same of many; unknown ones are no error, but listed.
   [[nodiscard]] CallResult<TaskStatuses> status(std::span<const TaskId> ids,
                                                 const CallOptions& options = {});
-  // What the task was submitted with.
+  /// What the task was submitted with.
   [[nodiscard]] CallResult<ValueMap> params(const TaskId& id, const CallOptions& options = {});
-  // The tasks that meet every condition of `filter`. Asks nothing before the first `next`.
+  /// The tasks that meet every condition of `filter`. Asks nothing before the first `next`.
   [[nodiscard]] TaskListing list(QueryFilter filter = {}, const CallOptions& options = {});
 
-  // True when the task had not ended: it is, or soon will be, cancelled. Grace 0 = the task's own.
+  /// True when the task had not ended: it is, or soon will be, cancelled. Grace 0 = the task's own.
   [[nodiscard]] CallResult<bool> cancel(const TaskId& id, Millis grace = Millis(0),
                                         const CallOptions& options = {});
+  /// Many at once; each has a code of its own, in the order of `ids`.
   [[nodiscard]] CallResult<std::vector<CancelCode>> cancel(std::span<const TaskId> ids,
                                                            Millis grace = Millis(0),
                                                            const CallOptions& options = {});
+  /// All tasks of a workflow. UNKNOWN_TASK when there is no such workflow.
   [[nodiscard]] CallResult<std::vector<CancelCode>> cancel_workflow(
       const WorkflowId& id, Millis grace = Millis(0), const CallOptions& options = {});
 
+  /// The tools that are or were offered, with the scripts that connected workers have.
   [[nodiscard]] CallResult<std::vector<ToolRow>> tools(const CallOptions& options = {});
+  /// The workers that are or were connected.
   [[nodiscard]] CallResult<std::vector<WorkerRow>> workers(const CallOptions& options = {});
+  /// Whether tasks are accepted and run, what is wrong, and counts.
   [[nodiscard]] CallResult<HealthReply> health(const CallOptions& options = {});
 
   // --- Logs -------------------------------------------------------------------------------------
-  // Reads a task's output from `offset`, in order; `on_chunk` runs on the calling thread. Nothing
-  // is lost or repeated; a first chunk that starts later means that the beginning is not kept any
-  // more. Without `follow` up to what is written now (default timeout: request_timeout, for each
-  // step); with it until the stream ends (default timeout: none). One reader per task and stream at
-  // a time: a second one is refused with BUSY.
+  /// Gets each piece, on the calling thread.
   using LogCallback = std::function<void(const LogChunk&)>;
+  /// Reads a task's output from `offset`, in order; `on_chunk` runs on the calling thread. Nothing
+  /// is lost or repeated; a first chunk that starts later means that the beginning is not kept any
+  /// more. Without `follow` up to what is written now (default timeout: request_timeout, for each
+  /// step); with it until the stream ends (default timeout: none). One reader per task and stream
+  /// at a time: a second one is refused with BUSY.
   [[nodiscard]] CallResult<LogEnd> fetch_log(const TaskId& id, LogStream stream,
                                              std::uint64_t offset, bool follow,
                                              const LogCallback& on_chunk,

@@ -10,7 +10,7 @@ from typing import NoReturn, TypeVar
 from taskpipe import _arguments, _feed, _native
 from taskpipe._types import Connection
 
-DEFAULT_BROKER = "tcp://127.0.0.1:7610"
+DEFAULT_BROKER = "tcp://127.0.0.1:7610"  #: where a broker of this host listens
 _EXIT_LIMIT_MS = 5000
 _clients: weakref.WeakSet[Connected] = weakref.WeakSet()
 

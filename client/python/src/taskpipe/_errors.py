@@ -65,7 +65,12 @@ class BatchRefused(TaskpipeError):
     """
 
     def __init__(self, task_ids: Sequence[str], errors: Mapping[int, TaskpipeError]) -> None:
-        """Takes the ids of the batch and the errors by index; ``errors`` is not empty."""
+        """Makes one.
+
+        Args:
+            task_ids: The ids of the whole batch in its order.
+            errors: Why, by index; not empty.
+        """
         self.task_ids = list(task_ids)
         self.errors = dict(errors)
         first = min(self.errors)

@@ -82,7 +82,7 @@ class SingleTasks:
 
         Raises:
             ValueError: An argument has an unacceptable value; nothing was sent.
-            Refused: No connected worker could ever run it.
+            Refused: No worker could ever run it.
             BrokerUnreachable: There is no broker.
         """
         task_id = self._client.submit(tool, script, params, **options)

@@ -12,13 +12,13 @@ TERMINAL_STATES: Final = frozenset({"SUCCESS", "FAILURE", "timeout", "error", "R
 class TaskStatus:
     """The states of a task, as constants; ``state`` is one of these everywhere."""
 
-    PENDING: Final = "PENDING"
-    RUNNING: Final = "RUNNING"
-    SUCCESS: Final = "SUCCESS"
-    FAILURE: Final = "FAILURE"
-    TIMEOUT: Final = "timeout"
-    ERROR: Final = "error"
-    CANCELLED: Final = "REVOKED"
+    PENDING: Final = "PENDING"  #: waits for its turn, a worker or a task before it
+    RUNNING: Final = "RUNNING"  #: a worker has begun it
+    SUCCESS: Final = "SUCCESS"  #: the tool ended well
+    FAILURE: Final = "FAILURE"  #: the tool failed, by exit code, signal or lack of memory
+    TIMEOUT: Final = "timeout"  #: ran longer than it may
+    ERROR: Final = "error"  #: it could not start, or lost its workers too often
+    CANCELLED: Final = "REVOKED"  #: on request
 
 
 @dataclass(frozen=True)
@@ -65,17 +65,17 @@ class Task:
 class WorkflowReceipt:
     """An accepted workflow: its id, and those of its tasks in the order of the request."""
 
-    workflow_id: str
-    task_ids: list[str]
+    workflow_id: str  #: 32 hex digits
+    task_ids: list[str]  #: in the order of the request
 
 
 @dataclass(frozen=True)
 class WorkflowEnd:
     """How many tasks an ended workflow had, and how many of them succeeded."""
 
-    workflow_id: str
-    total: int
-    succeeded: int
+    workflow_id: str  #: which one
+    total: int  #: number of its tasks
+    succeeded: int  #: number of those in state SUCCESS
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,10 @@ class Artifact:
 class Usage:
     """What the kernel counted for a task and all its descendants: seconds and bytes."""
 
-    wall_s: float
-    user_s: float
-    system_s: float
-    max_rss_bytes: int
+    wall_s: float  #: from start to end, in seconds
+    user_s: float  #: CPU time of the programs, in seconds
+    system_s: float  #: CPU time of the kernel for them, in seconds
+    max_rss_bytes: int  #: largest resident memory
 
 
 @dataclass(frozen=True)
@@ -168,21 +168,21 @@ class TaskInfo:
     message, or the reason it ended.
     """
 
-    task_id: str
-    state: str
-    workflow_id: str | None
-    owner: str
-    tool: str
-    script: str
-    failure: str | None
-    priority: int
-    attempt: int
-    worker: str | None
-    progress: float | None
-    message: str
-    submitted: float | None
-    started: float | None
-    finished: float | None
+    task_id: str  #: its id
+    state: str  #: one of ``TaskStatus``
+    workflow_id: str | None  #: the workflow it belongs to, or None
+    owner: str  #: the user who submitted it
+    tool: str  #: what runs it
+    script: str  #: which script
+    failure: str | None  #: why it did not succeed, as of ``TaskResult``; None otherwise
+    priority: int  #: larger runs earlier
+    attempt: int  #: the current or last one, from 1; 0 before the first
+    worker: str | None  #: name of the worker that has or had it, or None
+    progress: float | None  #: 0 to 100, or None when nothing was reported
+    message: str  #: the last progress message, or the reason it ended
+    submitted: float | None  #: seconds since 1970, as the next two
+    started: float | None  #: None when it has not run
+    finished: float | None  #: None until it has ended
 
     @property
     def ready(self) -> bool:
@@ -194,17 +194,17 @@ class TaskInfo:
 class TaskEvent:
     """A change of a task, or progress. ``at`` is in seconds since 1970."""
 
-    task_id: str
-    state: str
-    failure: str | None
-    attempt: int
-    tool: str
-    script: str
-    worker: str | None
-    progress: float | None
-    message: str
-    metrics: dict[str, float]
-    at: float | None
+    task_id: str  #: which task
+    state: str  #: one of ``TaskStatus``
+    failure: str | None  #: why it did not succeed, as of ``TaskResult``; None otherwise
+    attempt: int  #: the current or last one; 0 before the first
+    tool: str  #: what runs it
+    script: str  #: which script
+    worker: str | None  #: name of the worker that has it, or None
+    progress: float | None  #: 0 to 100, or None when nothing was reported
+    message: str  #: the last progress message, or the reason it ended
+    metrics: dict[str, float]  #: numbers read from its output, by name
+    at: float | None  #: seconds since 1970, or None
 
     @property
     def ready(self) -> bool:
@@ -216,105 +216,105 @@ class TaskEvent:
 class WorkflowEvent:
     """How far a workflow has come: numbers of tasks."""
 
-    workflow_id: str
-    total: int
-    ended: int
-    succeeded: int
+    workflow_id: str  #: which workflow
+    total: int  #: number of its tasks
+    ended: int  #: number of those that have ended
+    succeeded: int  #: number of those in state SUCCESS
 
 
 @dataclass(frozen=True)
 class WorkerEvent:
     """A worker that came, went silent, drains or was lost."""
 
-    uuid: str
-    name: str
-    state: str
+    uuid: str  #: of the worker's installation
+    name: str  #: for people
+    state: str  #: ready, suspect, draining or lost
 
 
 @dataclass(frozen=True)
 class EventBatch:
     """One message of the event stream; ``gap``: some of its topic were missed before it."""
 
-    topic: str
-    gap: bool
-    tasks: tuple[TaskEvent, ...]
-    workflows: tuple[WorkflowEvent, ...]
-    workers: tuple[WorkerEvent, ...]
+    topic: str  #: that it was published on
+    gap: bool  #: some messages of this topic were missed before it
+    tasks: tuple[TaskEvent, ...]  #: what happened to tasks
+    workflows: tuple[WorkflowEvent, ...]  #: what happened to workflows
+    workers: tuple[WorkerEvent, ...]  #: what happened to workers
 
 
 @dataclass(frozen=True)
 class LogChunk:
     """A piece of a task's output; ``offset`` is that of its first byte in the stream."""
 
-    offset: int
-    data: bytes
+    offset: int  #: of the first byte in the stream
+    data: bytes  #: the bytes, as they were written
 
 
 @dataclass(frozen=True)
 class Tool:
     """A tool as the workers offer it; ``workers`` of those connected do, 0: none at present."""
 
-    name: str
-    version: str
-    description: str
-    scripts: tuple[str, ...]
-    inline_scripts: bool
-    requires_script: bool
-    workers: int
+    name: str  #: what tasks call it
+    version: str  #: of the program
+    description: str  #: a line for people
+    scripts: tuple[str, ...]  #: names of its scripts
+    inline_scripts: bool  #: whether tasks may bring a script
+    requires_script: bool  #: whether a task must name one
+    workers: int  #: number of connected workers that offer it; 0 if none at present
 
 
 @dataclass(frozen=True)
 class Resources:
     """Amounts of one node."""
 
-    cpus: int
-    gpus: int
-    memory_bytes: int
-    named: dict[str, int]
+    cpus: int  #: number
+    gpus: int  #: number
+    memory_bytes: int  #: size
+    named: dict[str, int]  #: amounts of named resources
 
 
 @dataclass(frozen=True)
 class Worker:
     """A worker that is or was connected; ``state`` is ready, suspect, draining or lost."""
 
-    uuid: str
-    name: str
-    host: str
-    pid: int
-    state: str
-    total: Resources
-    free: Resources
-    running: int
-    last_heard_s: float
-    tools: tuple[str, ...]
-    labels: dict[str, str]
+    uuid: str  #: of its installation; survives restarts
+    name: str  #: for people
+    host: str  #: host name of its node
+    pid: int  #: of its process
+    state: str  #: ready, suspect, draining or lost
+    total: Resources  #: what its node has
+    free: Resources  #: what is not in use; nothing when it is not connected
+    running: int  #: tasks that it has been given and not ended
+    last_heard_s: float  #: seconds since its last message
+    tools: tuple[str, ...]  #: names of what it offers
+    labels: dict[str, str]  #: given when it was started
 
 
 @dataclass(frozen=True)
 class Health:
     """The state of the service; ``healthy``: a worker is ready and tasks are accepted."""
 
-    healthy: bool
-    warnings: tuple[str, ...]
-    version: str
-    epoch: int
-    uptime_s: float
-    workers_ready: int
-    tasks_pending: int
-    tasks_running: int
-    tasks_finished: int
-    journal_bytes: int
-    history_lag_tasks: int
+    healthy: bool  #: a worker is ready and tasks are accepted
+    warnings: tuple[str, ...]  #: what is wrong, in sentences
+    version: str  #: of the broker
+    epoch: int  #: counts the broker's starts
+    uptime_s: float  #: seconds since its start
+    workers_ready: int  #: number
+    tasks_pending: int  #: number
+    tasks_running: int  #: number
+    tasks_finished: int  #: number since its start
+    journal_bytes: int  #: size of the journal
+    history_lag_tasks: int  #: ended tasks that are not in the history yet
 
 
 @dataclass(frozen=True)
 class Connection:
     """The session in use. ``epoch`` counts the broker's starts."""
 
-    broker: str
-    events: str
-    broker_uuid: str
-    epoch: int
-    session: int
-    heartbeat_s: float
-    lease_s: float
+    broker: str  #: address in use
+    events: str  #: where events come from
+    broker_uuid: str  #: of the broker's data folder
+    epoch: int  #: counts the broker's starts
+    session: int  #: number of this session
+    heartbeat_s: float  #: how often both sides say that they are alive, in seconds
+    lease_s: float  #: silence after which the other side counts as gone, in seconds
