@@ -44,8 +44,8 @@ SegmentLogOptions journal_options(const BrokerOptions& options) {
   return journal;
 }
 
-void bind_or_refuse(tl::expected<void, Error> bound) {
-  if (!bound) refuse_start(bound.error().text);
+void bind_or_refuse(const std::string& option, const tl::expected<void, Error>& bound) {
+  if (!bound) refuse_start(option + ": " + bound.error().text);
 }
 
 int serve(const BrokerOptions& options, std::vector<std::string> warnings,
@@ -68,7 +68,7 @@ int serve(const BrokerOptions& options, std::vector<std::string> warnings,
   config.warnings = std::move(warnings);
   // Bound before the journal is read so that a second broker fails at once; nothing is received
   // from these sockets before the epoch is durable.
-  bind_or_refuse(event_port.bind(options.event_bind));
+  bind_or_refuse("--event-bind", event_port.bind(options.event_bind));
   config.event_endpoint = event_port.endpoint();  // clients replace a wildcard host by ours
 
   const Now started = process::read_clock();
@@ -112,8 +112,8 @@ int serve(const BrokerOptions& options, std::vector<std::string> warnings,
   BrokerLoop loop({core, **journal, history_thread, client_port, worker_port, event_port, signals,
                    news, logger});
   if (!loop.begin(std::move(effects))) return kExitStart;
-  bind_or_refuse(worker_port.bind(options.worker_bind));
-  bind_or_refuse(client_port.bind(options.client_bind));
+  bind_or_refuse("--worker-bind", worker_port.bind(options.worker_bind));
+  bind_or_refuse("--client-bind", client_port.bind(options.client_bind));
   logger.info("listening", {{"clients", client_port.endpoint()},
                             {"workers", worker_port.endpoint()},
                             {"events", event_port.endpoint()},

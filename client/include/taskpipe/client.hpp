@@ -301,7 +301,8 @@ class Client {
   [[nodiscard]] CallResult<WorkflowReceipt> submit_workflow(const WorkflowRequest& workflow,
                                                             const CallOptions& options = {});
 
-  // --- Waiting. Default timeout: none. A timeout ends the wait, never the task. -----------------
+  // --- Waiting. Default timeout: none. A timeout ends the wait, never the task; one of 0 asks what
+  // has ended by now (not of workflows, nor asynchronously: these end before they are answered).
   /// UNKNOWN_TASK when there is no such task. At once when it has ended already.
   [[nodiscard]] CallResult<TaskResult> wait(const TaskId& id, const CallOptions& options = {});
   /// In the order of `ids`. Fails with the first unknown id.

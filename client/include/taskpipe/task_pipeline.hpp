@@ -79,7 +79,8 @@ class TaskPipeline {
                                   const ValueMap& params = {});
 
   /// The task as it is now. UnknownTaskError for an id that never existed or is somebody else's.
-  /// One question, and one more for the result of a task that has ended.
+  /// One question; of a task that has ended one more for its result, and one for its params where
+  /// this object did not submit it.
   virtual PipelineStatus get_task_status(const std::string& task_id);
 
   /// Follows a task to its end and returns the last status. `callback` runs with the present
@@ -111,7 +112,8 @@ class TaskPipeline {
                                                    bool sequential = true);
 
   /// Counts and statuses of these tasks. UnknownTaskError for the first unknown one. Two messages
-  /// for each limits::kMaxBatchItems tasks, and a result for each that has ended.
+  /// for each limits::kMaxBatchItems tasks, a result for each that has ended, and a question for
+  /// the params of each of these that this object did not submit.
   virtual PipelineWorkflowStatus get_workflow_status(const std::vector<std::string>& task_ids);
 
   /// Waits until all have ended and returns their final status. `callback` runs after every change
@@ -175,9 +177,10 @@ class TaskPipeline {
   /// What the methods for many tasks ask first, each time. They send one message for many tasks
   /// where they may; where the method for one task is replaced they call it for each task, in turn.
   ///
-  /// Says nothing for an object of this class, and everything for one of a subclass: that is always
-  /// right, but slow for a subclass that leaves these three alone. Such a subclass says what it
-  /// does:
+  /// Says nothing for an object of this class, and everything for one of a subclass: whatever it
+  /// replaces is called. A subclass that leaves these three alone gives up for it what is pushed (a
+  /// task may end between two questions, never seen running) and pays a message per task. Such a
+  /// subclass says what it does:
   ///
   /// @code
   /// Replaced replaced() const override { return replaced_by<MyPipeline>(); }
@@ -187,7 +190,8 @@ class TaskPipeline {
   ///
   /// Replaced statuses come from nobody who could push them. They alone are asked for repeatedly:
   /// in monitor_task and, unless wait_for_task is replaced as well, in wait_for_workflow (each
-  /// `poll_interval`), and in wait_for_any (ten times a second).
+  /// `poll_interval`), and in wait_for_any (ten times a second). Where wait_for_task is replaced,
+  /// wait_for_workflow calls it for each task, and its callback once, at the end.
   [[nodiscard]] virtual Replaced replaced() const;
   /// What Derived, or a class between it and this one, replaces by public methods.
   template <class Derived>

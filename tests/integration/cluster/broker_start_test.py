@@ -48,6 +48,7 @@ class BrokerStart(unittest.TestCase):
                              self.cluster.client_endpoint, "--worker-bind", "tcp://127.0.0.1:*",
                              "--event-bind", "tcp://127.0.0.1:*")
         self.assertEqual(code, 1)
+        self.assertIn("--client-bind: ", said)
         self.assertIn("in use", said)
         self.assertIsNone(self.cluster.broker.child.poll())
 
