@@ -26,6 +26,7 @@ struct MessageHandler {
   }
   void operator()(Bye&) const { close_session(turn, session.id); }
   void operator()(ErrorReply& m) const {
+    if (on_fetch_refused(turn, session, correlation, m)) return;
     turn.note(NoteLevel::warning, "'" + session.name + "' reports: " + m.error.text);
   }
 

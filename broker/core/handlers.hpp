@@ -85,6 +85,9 @@ void on_log(Turn& turn, Session& session, const Log& log);
 void on_fetch(Turn& turn, Session& session, Correlation correlation, const Fetch& fetch);
 void resume_fetch(Turn& turn, lookup::Fetching& waiting, const std::vector<FinishedTask>& found);
 void on_chunk(Turn& turn, Session& session, Correlation correlation, Chunk chunk);
+// False when it answers no FETCH that this session was asked.
+bool on_fetch_refused(Turn& turn, const Session& session, Correlation correlation,
+                      ErrorReply& refusal);
 void end_follows(Turn& turn, TaskSlot slot);
 
 // --- placement.cpp ------------------------------------------------------------------------------

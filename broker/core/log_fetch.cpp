@@ -12,15 +12,17 @@ std::size_t wanted_length(const Fetch& fetch) {
   return std::min<std::size_t>(fetch.length, limits::kMaxLogChunkBytes);
 }
 
-// Asks the worker that ran the task; its CHUNK comes back through on_chunk.
+// Asks the worker that ran the task; its CHUNK comes back through on_chunk, its ERROR through
+// on_fetch_refused.
+// `when_absent` says whether it is worth while to ask again.
 void forward(Turn& turn, const Session& session, Correlation correlation, const Fetch& fetch,
-             WorkerSlot slot) {
+             WorkerSlot slot, ErrorCode when_absent) {
   State& state = turn.state;
   const Session* worker =
       slot.value() == kNoSlot ? nullptr : state.sessions.find(state.workers[slot].session);
   if (worker == nullptr) {
     const std::string name = slot.value() == kNoSlot ? "" : state.workers[slot].name;
-    turn.refuse(session, correlation, ErrorCode::unsupported,
+    turn.refuse(session, correlation, when_absent,
                 name.empty() ? "the task never ran, so it has no output"
                              : "worker '" + name + "', which holds this output, is not connected",
                 "task_id");
@@ -35,6 +37,20 @@ void forward(Turn& turn, const Session& session, Correlation correlation, const 
   Fetch forwarded = fetch;
   forwarded.follow = false;
   turn.send(*worker, Correlation{ticket}, std::move(forwarded));
+}
+
+// Passes on what the worker answered, to whoever asked; false when it was not asked this.
+bool answer_forwarded(Turn& turn, const Session& worker, Correlation correlation, Message answer) {
+  State& state = turn.state;
+  if (worker.role != Role::worker) return false;
+  const auto found = state.forwarded_fetches.find(correlation.value());
+  if (found == state.forwarded_fetches.end() || found->second.worker != worker.worker) return false;
+  const ForwardedFetch asked = found->second;
+  state.forwarded_fetches.erase(found);
+  if (const Session* client = state.sessions.find(asked.session)) {
+    turn.send(*client, asked.correlation, std::move(answer));
+  }
+  return true;
 }
 
 // What the ring holds beyond what the follower has; true when something was sent.
@@ -107,7 +123,7 @@ void on_fetch(Turn& turn, Session& session, Correlation correlation, const Fetch
     return;
   }
   if (task.ended()) {
-    forward(turn, session, correlation, fetch, task.end().worker);
+    forward(turn, session, correlation, fetch, task.end().worker, ErrorCode::unsupported);
     return;
   }
   const auto run = state.runs.find(slot);
@@ -117,8 +133,11 @@ void on_fetch(Turn& turn, Session& session, Correlation correlation, const Fetch
     follow(turn, session, correlation, fetch, ring);
     return;
   }
-  if (ring != nullptr && fetch.offset < ring->begin() && task.placed() != nullptr) {
-    forward(turn, session, correlation, fetch, task.placed()->worker);
+  // An empty ring says nothing: the broker may have been started after the task.
+  const bool held = ring != nullptr && ring->end() > 0 && fetch.offset >= ring->begin();
+  if (!held && task.placed() != nullptr) {
+    // It comes back or loses the task, within its lease.
+    forward(turn, session, correlation, fetch, task.placed()->worker, ErrorCode::busy);
     return;
   }
   const auto data =
@@ -143,18 +162,16 @@ void resume_fetch(Turn& turn, lookup::Fetching& waiting, const std::vector<Finis
   if (!found[0].placements.empty()) {
     worker = state.workers.find(found[0].placements[0].worker).value_or(WorkerSlot(kNoSlot));
   }
-  forward(turn, *session, waiting.correlation, waiting.fetch, worker);
+  forward(turn, *session, waiting.correlation, waiting.fetch, worker, ErrorCode::unsupported);
 }
 
 void on_chunk(Turn& turn, Session& session, Correlation correlation, Chunk chunk) {
-  State& state = turn.state;
-  const auto found = state.forwarded_fetches.find(correlation.value());
-  if (found == state.forwarded_fetches.end() || found->second.worker != session.worker) return;
-  const ForwardedFetch asked = found->second;
-  state.forwarded_fetches.erase(found);
-  if (const Session* client = state.sessions.find(asked.session)) {
-    turn.send(*client, asked.correlation, std::move(chunk));
-  }
+  answer_forwarded(turn, session, correlation, std::move(chunk));
+}
+
+bool on_fetch_refused(Turn& turn, const Session& session, Correlation correlation,
+                      ErrorReply& refusal) {
+  return answer_forwarded(turn, session, correlation, std::move(refusal));
 }
 
 void end_follows(Turn& turn, TaskSlot slot) {

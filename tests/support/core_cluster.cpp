@@ -61,7 +61,10 @@ void CoreCluster::carry_out() {
     journal_.emplace_back(lsn, std::move(record));
     lsn = lsn.next();
   }
-  for (auto& send : effects_.sends) inbox_[send.to].push_back(std::move(send.message));
+  for (auto& send : effects_.sends) {
+    last_correlation_[send.to] = send.correlation;
+    inbox_[send.to].push_back(std::move(send.message));
+  }
   for (auto& event : effects_.events) published_.push_back(std::move(event));
   std::move(effects_.finished_tasks.begin(), effects_.finished_tasks.end(),
             std::back_inserter(pending_tasks_));
@@ -169,8 +172,9 @@ SessionId CoreCluster::connect_worker(std::uint64_t routing, const PeerUuid& uui
   return SessionId{};
 }
 
-void CoreCluster::say(const Peer& peer, SessionId session, Message message, bool resend) {
-  apply(command::MessageReceived{peer, session, Correlation{1}, resend, std::move(message)});
+void CoreCluster::say(const Peer& peer, SessionId session, Message message, bool resend,
+                      Correlation correlation) {
+  apply(command::MessageReceived{peer, session, correlation, resend, std::move(message)});
 }
 
 std::vector<Message> CoreCluster::take(const Peer& peer) { return std::exchange(inbox_[peer], {}); }

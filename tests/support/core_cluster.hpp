@@ -40,7 +40,8 @@ class CoreCluster {
   SessionId connect_client(std::uint64_t routing, const std::string& user);
   SessionId connect_worker(std::uint64_t routing, const PeerUuid& uuid, const std::string& name,
                            WorkerOffer offer, std::uint64_t incarnation = 1);
-  void say(const Peer& peer, SessionId session, Message message, bool resend = false);
+  void say(const Peer& peer, SessionId session, Message message, bool resend = false,
+           Correlation correlation = Correlation{1});
 
   // What was delivered to a peer since the last take, in order.
   std::vector<Message> take(const Peer& peer);
@@ -53,8 +54,14 @@ class CoreCluster {
     return found;
   }
 
+  // Of the newest message to the peer.
+  [[nodiscard]] Correlation last_correlation(const Peer& peer) const {
+    return last_correlation_.at(peer);
+  }
+
   [[nodiscard]] BrokerCore& core() { return *core_; }
   [[nodiscard]] std::size_t retained_records() const { return journal_.size(); }
+  [[nodiscard]] const std::deque<std::pair<Lsn, Record>>& journal() const { return journal_; }
   [[nodiscard]] const std::map<TaskId, FinishedTask>& history() const { return history_; }
   [[nodiscard]] const std::vector<Publish>& published() const { return published_; }
   // Ends of tasks in the order of their records, over all starts: for "exactly one terminal
@@ -81,6 +88,7 @@ class CoreCluster {
   std::vector<FinishedWorkflow> pending_workflows_;
   Lsn watermark_;
   std::map<Peer, std::vector<Message>> inbox_;
+  std::map<Peer, Correlation> last_correlation_;
   std::vector<Publish> published_;
   std::map<TaskId, int> terminal_records_;
 };
