@@ -44,7 +44,8 @@ void on_submit_workflow(Turn& turn, Session& session, Correlation correlation, b
                         SubmitWorkflow part);
 void resume_submit(Turn& turn, lookup::SubmittingWorkflow& waiting,
                    const std::vector<FinishedWorkflow>& found);
-// Why nobody could ever run it, or nothing. Cached per signature until the offers change.
+// Why nobody could ever run it, or nothing. What a signature passed or lacks is remembered until
+// the offers change.
 std::optional<Error> why_unsatisfiable(State& state, const TaskSpecPtr& spec);
 
 // --- wait.cpp -----------------------------------------------------------------------------------

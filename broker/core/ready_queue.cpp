@@ -7,17 +7,22 @@
 namespace taskpipe::broker {
 namespace {
 
-std::string key_of(ToolIndex tool, const std::string& script, bool inline_script,
-                   const Resources& need) {
+// The script that a worker must have; an inline one may be any.
+std::string script_of(const TaskSpec& spec) {
+  return spec.inline_script.empty() ? spec.script : std::string();
+}
+
+std::string key_of(ToolIndex tool, const TaskSpec& spec) {
+  const Resources need = required_resources(spec);
   std::string key = std::to_string(tool.value());
-  key += inline_script ? "|i" : "|f";
+  key += spec.inline_script.empty() ? "|f" : "|i";
   key += std::to_string(need.cpus) + "|" + std::to_string(need.gpus) + "|" +
          std::to_string(need.memory_bytes);
   for (const auto& named : need.named) {
     key += "|" + std::to_string(named.name.size()) + ":" + named.name + "=" +
            std::to_string(named.amount);
   }
-  return key + "|" + script;
+  return key + "|" + script_of(spec);
 }
 
 bool is_current(const TaskTable& tasks, TaskSlot slot, std::uint32_t ticket) {
@@ -74,21 +79,22 @@ void ReadyQueue::reorder(const TaskTable& tasks) {
   }
 }
 
+std::optional<SignatureIndex> SignatureTable::find(ToolIndex tool, const TaskSpec& spec) const {
+  const auto found = index_.find(key_of(tool, spec));
+  if (found == index_.end()) return std::nullopt;
+  return found->second;
+}
+
 SignatureIndex SignatureTable::find_or_add(ToolIndex tool, const TaskSpec& spec) {
-  const bool inline_script = !spec.inline_script.empty();
-  const std::string script = inline_script ? std::string() : spec.script;
-  const Resources need = required_resources(spec);
-  const std::string key = key_of(tool, script, inline_script, need);
-  const auto found = index_.find(key);
-  if (found != index_.end()) return found->second;
-  const SignatureIndex index(static_cast<std::uint32_t>(signatures_.size()));
+  const SignatureIndex next(static_cast<std::uint32_t>(signatures_.size()));
+  const auto [found, added] = index_.emplace(key_of(tool, spec), next);
+  if (!added) return found->second;
   Signature& signature = signatures_.emplace_back();
   signature.tool = tool;
-  signature.script = script;
-  signature.inline_script = inline_script;
-  signature.need = need;
-  index_.emplace(key, index);
-  return index;
+  signature.script = script_of(spec);
+  signature.inline_script = !spec.inline_script.empty();
+  signature.need = required_resources(spec);
+  return next;
 }
 
 SignatureIndex SignatureTable::intern(ToolIndex tool, const TaskSpecPtr& spec) {

@@ -59,7 +59,8 @@ struct Signature {
   ReadyQueue queue;
   bool fresh = false;   // gained tasks in this turn
   bool listed = false;  // stands in Tool::signatures
-  // Answer of the last check whether any worker could ever run this, valid for one set of offers.
+  // Answer of the last check whether any worker could ever run this, valid for one set of offers; a
+  // script that is refused is not checked here at all.
   std::uint64_t checked_at_offers = 0;
   std::optional<Error> unsatisfiable;
 };
@@ -68,6 +69,7 @@ class SignatureTable {
  public:
   // Remembers the last spec by identity: tasks of a batch share theirs.
   SignatureIndex intern(ToolIndex tool, const TaskSpecPtr& spec);
+  [[nodiscard]] std::optional<SignatureIndex> find(ToolIndex tool, const TaskSpec& spec) const;
   [[nodiscard]] Signature& operator[](SignatureIndex index) { return signatures_[index.value()]; }
   [[nodiscard]] const Signature& operator[](SignatureIndex index) const {
     return signatures_[index.value()];

@@ -1,6 +1,7 @@
 // SUBMIT: tasks are checked, recorded once, and acknowledged when that is durable.
 #include <algorithm>
 #include <iterator>
+#include <set>
 #include <utility>
 
 #include "broker/core/handlers.hpp"
@@ -67,41 +68,46 @@ std::string known_tools(const State& state) {
   return names.empty() ? "no worker has connected yet" : "known tools: " + short_list(names);
 }
 
+// For an error's text only: copies and sorts what all workers list.
+std::string scripts_of(const State& state, const Tool& tool, ToolIndex index) {
+  std::set<std::string> names;
+  for (const WorkerSlot slot : tool.workers) {
+    const OfferedTool* offer = state.workers[slot].offered(index);
+    if (offer != nullptr) names.insert(offer->scripts.begin(), offer->scripts.end());
+  }
+  return short_list({names.begin(), names.end()});
+}
+
 std::optional<Error> check_script(const State& state, const Tool& tool, ToolIndex index,
                                   const TaskSpec& spec) {
-  bool offered = false;
-  bool inline_allowed = false;
-  bool required = false;
-  bool lists_scripts = false;
-  std::vector<std::string> scripts;
-  for (const WorkerSlot slot : tool.workers) {
-    for (const auto& offer : state.workers[slot].tools) {
-      if (offer.tool != index) continue;
-      inline_allowed = inline_allowed || offer.inline_scripts;
-      offered = offered || offer.scripts.contains(spec.script);
-      lists_scripts = lists_scripts || !offer.scripts.empty();
-      scripts.insert(scripts.end(), offer.scripts.begin(), offer.scripts.end());
-    }
-    required = required || tool.offer.requires_script;
+  const bool is_inline = !spec.inline_script.empty();
+  if (!is_inline && spec.script.empty()) {
+    if (!tool.offer.requires_script) return std::nullopt;
+    return Error{
+        ErrorCode::invalid,
+        "tool '" + spec.tool + "' needs a script; it has: " + scripts_of(state, tool, index),
+        "script"};
   }
-  if (!spec.inline_script.empty()) {
-    if (inline_allowed) return std::nullopt;
+  bool inline_allowed = false;
+  bool lists_scripts = false;
+  for (const WorkerSlot slot : tool.workers) {
+    const OfferedTool* offer = state.workers[slot].offered(index);
+    if (offer == nullptr) continue;
+    if (is_inline ? offer->inline_scripts : offer->scripts.contains(spec.script)) {
+      return std::nullopt;
+    }
+    inline_allowed = inline_allowed || offer->inline_scripts;
+    lists_scripts = lists_scripts || !offer->scripts.empty();
+  }
+  if (is_inline) {
     return Error{ErrorCode::invalid,
                  "tool '" + spec.tool + "' accepts no inline scripts; name one of its own",
                  "inline_script"};
   }
-  std::sort(scripts.begin(), scripts.end());
-  scripts.erase(std::unique(scripts.begin(), scripts.end()), scripts.end());
-  if (spec.script.empty()) {
-    if (!required) return std::nullopt;
-    return Error{ErrorCode::invalid,
-                 "tool '" + spec.tool + "' needs a script; it has: " + short_list(scripts),
-                 "script"};
-  }
-  if (offered || !(lists_scripts || inline_allowed)) return std::nullopt;
+  if (!lists_scripts && !inline_allowed) return std::nullopt;
   return Error{ErrorCode::invalid,
                "tool '" + spec.tool + "' has no script '" + spec.script + "'; it has: " +
-                   (scripts.empty() ? "none (send it inline)" : short_list(scripts)),
+                   (lists_scripts ? scripts_of(state, tool, index) : "none (send it inline)"),
                "script"};
 }
 
@@ -142,15 +148,19 @@ std::optional<Error> why_unsatisfiable(State& state, const TaskSpecPtr& spec) {
   }
   const Tool& tool = state.tools[*index];
   if (tool.workers.empty()) return std::nullopt;  // known but absent: it waits
-  if (auto error = check_script(state, tool, *index, *spec)) return error;
-  if (spec->wait_for_capacity) return std::nullopt;
-  if (state.signatures.size() >= limits::kMaxSignatures) return check_capacity(state, tool, *spec);
-  Signature& signature = state.signatures[state.signatures.intern(*index, spec)];
-  if (signature.checked_at_offers != state.offers_version) {
-    signature.checked_at_offers = state.offers_version;
-    signature.unsatisfiable = check_capacity(state, tool, *spec);
+  const auto known = state.signatures.find(*index, *spec);
+  if (!known || state.signatures[*known].checked_at_offers != state.offers_version) {
+    // A refused script is looked at again each time, so that no wrong name takes a signature.
+    if (auto error = check_script(state, tool, *index, *spec)) return error;
+    if (!known && state.signatures.size() >= limits::kMaxSignatures) {
+      return spec->wait_for_capacity ? std::nullopt : check_capacity(state, tool, *spec);
+    }
+    Signature& checked = state.signatures[known ? *known : state.signatures.intern(*index, spec)];
+    checked.unsatisfiable = check_capacity(state, tool, *spec);
+    checked.checked_at_offers = state.offers_version;
+    return spec->wait_for_capacity ? std::nullopt : checked.unsatisfiable;
   }
-  return signature.unsatisfiable;
+  return spec->wait_for_capacity ? std::nullopt : state.signatures[*known].unsatisfiable;
 }
 
 void on_submit(Turn& turn, Session& session, Correlation correlation, bool resend, Submit submit) {

@@ -1,6 +1,8 @@
 #include "broker/core/worker_table.hpp"
 
+#include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "common/model/limits.hpp"
 
@@ -12,10 +14,13 @@ constexpr double kMeanWeight = 0.1;  // of the newest run
 }  // namespace
 
 OfferedTool* Worker::offered(ToolIndex tool) {
-  for (auto& candidate : tools) {
-    if (candidate.tool == tool) return &candidate;
-  }
-  return nullptr;
+  return const_cast<OfferedTool*>(std::as_const(*this).offered(tool));
+}
+
+const OfferedTool* Worker::offered(ToolIndex tool) const {
+  const auto found = std::find_if(tools.begin(), tools.end(),
+                                  [tool](const OfferedTool& offer) { return offer.tool == tool; });
+  return found == tools.end() ? nullptr : &*found;
 }
 
 bool Tool::prefetch() const {

@@ -67,7 +67,9 @@ struct Worker {
   [[nodiscard]] std::uint64_t free_credit() const {
     return credit_slots > sent_slots ? credit_slots - sent_slots : 0;
   }
+  // Null when it does not offer the tool.
   [[nodiscard]] OfferedTool* offered(ToolIndex tool);
+  [[nodiscard]] const OfferedTool* offered(ToolIndex tool) const;
 };
 
 struct Tool {
