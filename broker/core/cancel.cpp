@@ -39,15 +39,16 @@ void plan_cancel(State& state, const Session& session, const TaskId& id, std::ui
     return;
   }
   const std::uint32_t grace = grace_ms != 0 ? grace_ms : task.spec->limits.grace_ms;
-  const bool listed = std::find(plan.requested.items.begin(), plan.requested.items.end(), id) !=
-                      plan.requested.items.end();
-  if (!placed->cancel_requested && !listed) plan.requested.items.push_back(id);
+  if (!placed->cancel_requested) plan.requested.items.push_back(id);
   plan.kills[placed->worker].items.push_back({{id, task.epoch, task.attempt}, grace});
 }
 
 void carry_out(Turn& turn, CancelPlan& plan) {
   State& state = turn.state;
-  if (!plan.requested.items.empty()) turn.commit(std::move(plan.requested));
+  auto& requested = plan.requested.items;  // a client may name a task twice
+  std::sort(requested.begin(), requested.end());
+  requested.erase(std::unique(requested.begin(), requested.end()), requested.end());
+  if (!requested.empty()) turn.commit(std::move(plan.requested));
   if (!plan.ended.empty()) finish(turn, std::move(plan.ended));
   for (auto& [slot, kill] : plan.kills) {
     const Session* worker = state.sessions.find(state.workers[slot].session);
