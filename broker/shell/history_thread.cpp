@@ -51,6 +51,8 @@ HistoryThread::~HistoryThread() {
 void HistoryThread::store(HistoryBatch batch) {
   {
     const std::lock_guard lock(mutex_);
+    if (batches_.empty()) oldest_batch_at_ = std::chrono::steady_clock::now();
+    waiting_tasks_ += batch.tasks.size();
     batches_.push_back(std::move(batch));
   }
   wake_.notify_one();
@@ -64,10 +66,11 @@ void HistoryThread::look_up(HistoryLookup lookup) {
   wake_.notify_one();
 }
 
-std::size_t HistoryThread::waiting_tasks() const {
-  std::size_t count = 0;
-  for (const auto& batch : batches_) count += batch.tasks.size();
-  return count;
+bool HistoryThread::transaction_is_full() const { return waiting_tasks_ >= kFullTransactionRows; }
+
+bool HistoryThread::transaction_is_due() const {
+  if (batches_.empty()) return false;
+  return transaction_is_full() || std::chrono::steady_clock::now() - oldest_batch_at_ >= kLinger;
 }
 
 void HistoryThread::run() try {
@@ -75,13 +78,15 @@ void HistoryThread::run() try {
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !batches_.empty() || !lookups_.empty(); });
     if (lookups_.empty() && !stopping_) {
-      wake_.wait_for(lock, kLinger, [this] {
-        return stopping_ || !lookups_.empty() || waiting_tasks() >= kFullTransactionRows;
-      });
+      wake_.wait_until(lock, oldest_batch_at_ + kLinger,
+                       [this] { return stopping_ || !lookups_.empty() || transaction_is_full(); });
     }
     std::vector<HistoryLookup> lookups = std::exchange(lookups_, {});
     std::vector<HistoryBatch> batches;
-    if (lookups.empty()) batches = std::exchange(batches_, {});
+    if (lookups.empty() || transaction_is_due()) {
+      batches = std::exchange(batches_, {});
+      waiting_tasks_ = 0;
+    }
     if (lookups.empty() && batches.empty() && stopping_) return;
     lock.unlock();
     for (auto& lookup : lookups) answer(std::move(lookup));

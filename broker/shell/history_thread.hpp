@@ -1,10 +1,13 @@
 // The history on a thread of its own: large transactions must not hold up the loop.
 //
 // What ended is collected into transactions that grow with the load; questions are answered between
-// them, first. Answers come back as commands through a mailbox.
+// them, first, but hold up no transaction that is due. Answers come back as commands through a
+// mailbox.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -44,7 +47,9 @@ class HistoryThread {
   void run();
   void answer(HistoryLookup lookup);
   void commit(std::vector<HistoryBatch> batches);
-  [[nodiscard]] std::size_t waiting_tasks() const;
+  // What waits makes a full transaction, or has waited long enough for more.
+  [[nodiscard]] bool transaction_is_full() const;
+  [[nodiscard]] bool transaction_is_due() const;
 
   std::unique_ptr<History> history_;
   std::function<void(std::string)> on_failure_;
@@ -53,6 +58,8 @@ class HistoryThread {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<HistoryBatch> batches_;
+  std::size_t waiting_tasks_ = 0;                          // in all batches
+  std::chrono::steady_clock::time_point oldest_batch_at_;  // when batches_[0] came
   std::vector<HistoryLookup> lookups_;
   bool stopping_ = false;
   std::thread thread_;  // last: it uses everything above
