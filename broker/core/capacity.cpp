@@ -1,4 +1,4 @@
-// What tasks take: of their workers' resources, and of the journal.
+// What tasks take: of their workers' resources, of the journal, of a message.
 #include "broker/core/fold.hpp"
 
 namespace taskpipe::broker {
@@ -6,6 +6,13 @@ namespace taskpipe::broker {
 std::uint64_t journal_bytes_of(const Task& task) {
   constexpr std::uint64_t kFixedBytes = 256;
   return kFixedBytes + task.params.size() + task.spec->inline_script.size();
+}
+
+std::size_t text_bytes_of(const TaskSpec& spec) {
+  std::size_t bytes = spec.tool.size() + spec.script.size() + spec.inline_script.size();
+  for (const auto& label : spec.labels) bytes += label.key.size() + label.value.size();
+  for (const auto& named : spec.resources.named) bytes += named.name.size();
+  return bytes;
 }
 
 void charge(State& state, TaskSlot slot) {

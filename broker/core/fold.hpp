@@ -17,6 +17,9 @@ void fold_dispatch(State& state, TaskSlot slot, WorkerSlot worker, Epoch epoch, 
 // About what one task takes in the journal.
 [[nodiscard]] std::uint64_t journal_bytes_of(const Task& task);
 
+// Of everything in a spec that has no fixed length.
+[[nodiscard]] std::size_t text_bytes_of(const TaskSpec& spec);
+
 // Waits for something that failed, in a workflow that cancels dependents.
 [[nodiscard]] bool is_doomed(const State& state, TaskSlot slot);
 

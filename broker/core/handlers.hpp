@@ -40,13 +40,18 @@ void requeue(Turn& turn, const std::vector<TaskSlot>& slots, record::RequeueCaus
 // --- submit.cpp ---------------------------------------------------------------------------------
 void on_submit(Turn& turn, Session& session, Correlation correlation, bool resend, Submit submit);
 void resume_submit(Turn& turn, lookup::Submitting& waiting, const std::vector<FinishedTask>& found);
+// Why the broker takes no submits now, or nothing.
+std::optional<Error> why_closed(const State& state);
+Error conflict(const TaskId& id);
+// Why nobody could ever run it, or nothing. What a signature passed or lacks is remembered until
+// the offers change.
+std::optional<Error> why_unsatisfiable(State& state, const TaskSpecPtr& spec);
+
+// --- submit_workflow.cpp ------------------------------------------------------------------------
 void on_submit_workflow(Turn& turn, Session& session, Correlation correlation, bool resend,
                         SubmitWorkflow part);
 void resume_submit(Turn& turn, lookup::SubmittingWorkflow& waiting,
                    const std::vector<FinishedWorkflow>& found);
-// Why nobody could ever run it, or nothing. What a signature passed or lacks is remembered until
-// the offers change.
-std::optional<Error> why_unsatisfiable(State& state, const TaskSpecPtr& spec);
 
 // --- wait.cpp -----------------------------------------------------------------------------------
 void on_wait(Turn& turn, Session& session, Correlation correlation, const Wait& wait);

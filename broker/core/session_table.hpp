@@ -18,6 +18,13 @@
 
 namespace taskpipe::broker {
 
+// A workflow whose parts have not all arrived.
+struct PartialWorkflow {
+  SubmitWorkflow whole;
+  std::size_t bytes = 0;  // of its params, and of the texts of its specs
+  std::size_t dependencies = 0;
+};
+
 struct Session {
   SessionId id;
   Peer peer;
@@ -34,9 +41,7 @@ struct Session {
   std::uint64_t granted_items = 0;
   std::uint64_t received_items = 0;
   std::uint64_t received_bytes = 0;
-  // Workflows whose parts have not all arrived.
-  std::map<WorkflowId, SubmitWorkflow> partial_workflows;
-  std::size_t partial_bytes = 0;
+  std::map<WorkflowId, PartialWorkflow> partial_workflows;
 
   // DONE of this turn, not closed yet.
   Done outbox;

@@ -1,6 +1,5 @@
 // SUBMIT: tasks are checked, recorded once, and acknowledged when that is durable.
 #include <algorithm>
-#include <iterator>
 #include <set>
 #include <utility>
 
@@ -8,24 +7,6 @@
 
 namespace taskpipe::broker {
 namespace {
-
-// Why the broker takes no submits now, or nothing.
-std::optional<Error> why_closed(const State& state) {
-  if (state.shutting_down) {
-    return Error{ErrorCode::shutting_down, "the broker is shutting down; submit again later", {}};
-  }
-  if (!state.accepts_submits) {
-    return Error{ErrorCode::storage,
-                 "the journal's disk is full; free space on the broker's data folder",
-                 {},
-                 limits::kBusyRetryMs};
-  }
-  if (state.ended_tasks.size() > limits::kHistoryLagMaxTasks) {
-    return Error{
-        ErrorCode::busy, "the history lags behind; submit again later", {}, limits::kBusyRetryMs};
-  }
-  return std::nullopt;
-}
 
 // Counts against what the client was granted.
 std::optional<Error> take_credit(Session& session, const std::vector<SubmitItem>& items) {
@@ -130,12 +111,29 @@ bool same_task(const TaskSpec& spec, const ParamsHash& hash, const TaskSpec& oth
   return hash == other_hash && (&spec == &other || spec == other);
 }
 
+}  // namespace
+
+std::optional<Error> why_closed(const State& state) {
+  if (state.shutting_down) {
+    return Error{ErrorCode::shutting_down, "the broker is shutting down; submit again later", {}};
+  }
+  if (!state.accepts_submits) {
+    return Error{ErrorCode::storage,
+                 "the journal's disk is full; free space on the broker's data folder",
+                 {},
+                 limits::kBusyRetryMs};
+  }
+  if (state.ended_tasks.size() > limits::kHistoryLagMaxTasks) {
+    return Error{
+        ErrorCode::busy, "the history lags behind; submit again later", {}, limits::kBusyRetryMs};
+  }
+  return std::nullopt;
+}
+
 Error conflict(const TaskId& id) {
   return Error{ErrorCode::id_conflict,
                "task " + id.to_string() + " exists with another specification", "task_id"};
 }
-
-}  // namespace
 
 std::optional<Error> why_unsatisfiable(State& state, const TaskSpecPtr& spec) {
   const auto index = state.tools.find(spec->tool);
@@ -248,152 +246,6 @@ void resume_submit(Turn& turn, lookup::Submitting& waiting,
     }
   }
   turn.send(*session, waiting.correlation, std::move(ack));
-}
-
-namespace {
-
-std::size_t part_bytes(const SubmitWorkflow& part) {
-  std::size_t bytes = 0;
-  for (const auto& item : part.items) bytes += item.params.size();
-  for (const auto& spec : part.specs) bytes += spec->inline_script.size();
-  return bytes;
-}
-
-// Adds a part behind what has arrived; specs are renumbered.
-std::optional<Error> join_part(SubmitWorkflow& whole, SubmitWorkflow part) {
-  if (part.first_index != whole.items.size() || part.total != whole.total) {
-    return Error{ErrorCode::invalid,
-                 "first_index " + std::to_string(part.first_index) + " does not follow the " +
-                     std::to_string(whole.items.size()) +
-                     " tasks received; send the parts in order",
-                 "first_index"};
-  }
-  const auto spec_base = static_cast<std::uint32_t>(whole.specs.size());
-  std::move(part.specs.begin(), part.specs.end(), std::back_inserter(whole.specs));
-  for (auto& item : part.items) {
-    item.spec += spec_base;
-    whole.items.push_back(std::move(item));
-  }
-  std::move(part.dependencies.begin(), part.dependencies.end(),
-            std::back_inserter(whole.dependencies));
-  return std::nullopt;
-}
-
-std::optional<Error> check_workflow(State& state, const SubmitWorkflow& whole) {
-  if (whole.dependencies.size() != whole.items.size()) {
-    return Error{ErrorCode::invalid, "dependencies has another length than items", "dependencies"};
-  }
-  if (auto error = check_dependencies(whole.dependencies)) return error;
-  for (std::size_t i = 0; i < whole.specs.size(); ++i) {
-    auto error = check_spec(*whole.specs[i]);
-    if (!error) error = why_unsatisfiable(state, whole.specs[i]);
-    if (!error) continue;
-    const auto user = std::find_if(whole.items.begin(), whole.items.end(),
-                                   [i](const SubmitItem& item) { return item.spec == i; });
-    const auto task = static_cast<std::size_t>(user - whole.items.begin());
-    error->field = "tasks[" + std::to_string(task) + "]." + error->field;
-    return error;
-  }
-  std::vector<TaskId> ids;
-  for (const auto& item : whole.items) {
-    if (state.tasks.find(item.id).value() != kNoSlot) return conflict(item.id);
-    ids.push_back(item.id);
-  }
-  std::sort(ids.begin(), ids.end());
-  const auto repeated = std::adjacent_find(ids.begin(), ids.end());
-  if (repeated != ids.end()) return conflict(*repeated);
-  return std::nullopt;
-}
-
-}  // namespace
-
-void on_submit_workflow(Turn& turn, Session& session, Correlation correlation, bool resend,
-                        SubmitWorkflow part) {
-  const WorkflowId id = part.id;
-  if (resend && turn.state.workflows.find(id).value() == kNoSlot) {
-    // It may have ended and left memory since it was first sent.
-    ask_history(turn, session, correlation,
-                lookup::SubmittingWorkflow{session.id, correlation, std::move(part)},
-                HistoryLookup::Workflows{{id}});
-    return;
-  }
-  lookup::SubmittingWorkflow now{session.id, correlation, std::move(part)};
-  resume_submit(turn, now, {});
-}
-
-void resume_submit(Turn& turn, lookup::SubmittingWorkflow& waiting,
-                   const std::vector<FinishedWorkflow>& found) {
-  State& state = turn.state;
-  Session* const owner = state.sessions.find(waiting.session);
-  if (owner == nullptr) return;
-  Session& session = *owner;
-  const Correlation correlation = waiting.correlation;
-  SubmitWorkflow& part = waiting.part;
-  const WorkflowId id = part.id;
-  WorkflowAck ack{id, part.total, {}};
-  if (!found.empty()) {
-    if (found[0].owner != state.owners.name(session.owner) || found[0].tasks.size() != part.total) {
-      ack.error = Error{ErrorCode::id_conflict, "another workflow has this id", "workflow_id"};
-    }
-    turn.send(session, correlation, std::move(ack));
-    return;
-  }
-  std::optional<Error> error = why_closed(state);
-  const WorkflowSlot known = state.workflows.find(id);
-  if (known.value() != kNoSlot) {
-    // A resend: the same workflow, or somebody else's.
-    const Workflow& workflow = state.workflows[known];
-    const bool same = workflow.owner == session.owner && workflow.members.size() == part.total &&
-                      part.first_index < part.total && !part.items.empty() &&
-                      workflow.members[part.first_index].id == part.items[0].id;
-    if (!same)
-      ack.error = Error{ErrorCode::id_conflict, "another workflow has this id", "workflow_id"};
-    turn.send(session, correlation, std::move(ack));
-    return;
-  }
-  if (part.first_index == 0) {
-    session.partial_workflows.erase(id);
-    if (session.partial_workflows.size() >= limits::kMaxPartialWorkflows) {
-      error = Error{ErrorCode::busy,
-                    "too many unfinished workflows; finish one first",
-                    {},
-                    limits::kBusyRetryMs};
-    }
-  }
-  if (!error) {
-    SubmitWorkflow& whole = session.partial_workflows[id];
-    if (whole.items.empty()) {
-      whole.id = id;
-      whole.name = part.name;
-      whole.on_failure = part.on_failure;
-      whole.total = part.total;
-    }
-    error = join_part(whole, std::move(part));
-    if (!error && part_bytes(whole) > limits::kMaxWorkflowBytes) {
-      error = Error{ErrorCode::too_big,
-                    "params and scripts of the workflow exceed 32 MiB; split it", "tasks"};
-    }
-    ack.received = static_cast<std::uint32_t>(whole.items.size());
-    if (!error && whole.items.size() == whole.total) {
-      error = check_workflow(state, whole);
-      if (!error) {
-        turn.commit(record::WorkflowSubmitted{state.owners.name(session.owner), turn.now.wall,
-                                              state.next_arrival, id, whole.name, whole.on_failure,
-                                              std::move(whole.specs), std::move(whole.items),
-                                              std::move(whole.dependencies)});
-        for (const Member& member : state.workflows[state.workflows.find(id)].members) {
-          publish_state(turn, member.slot);
-        }
-        session.partial_workflows.erase(id);
-      }
-    }
-  }
-  if (error) {
-    session.partial_workflows.erase(id);
-    ack.received = 0;
-    ack.error = std::move(*error);
-  }
-  turn.send(session, correlation, std::move(ack));
 }
 
 }  // namespace taskpipe::broker

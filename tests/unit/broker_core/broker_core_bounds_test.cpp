@@ -41,6 +41,70 @@ class BrokerCoreBoundsTest : public BrokerCoreTest {
   }
 };
 
+TEST_F(BrokerCoreBoundsTest, AWorkflowOfTooManyTasksIsRefusedWithItsFirstPart) {
+  connect(1);
+  const WorkflowAck ack = send_part(part_of(limits::kMaxWorkflowTasks + 1, 0, 1));
+  EXPECT_EQ(ack.error.code, ErrorCode::too_big);
+  EXPECT_EQ(ack.error.field, "total");
+  EXPECT_EQ(ack.received, 0U);
+}
+
+TEST_F(BrokerCoreBoundsTest, APartBeyondTheTotalIsRefused) {
+  connect(1);
+  EXPECT_EQ(send_part(part_of(3, 0, 2)).received, 2U);
+  const WorkflowAck ack = send_part(part_of(3, 2, 2));
+  EXPECT_EQ(ack.error.code, ErrorCode::invalid);
+  EXPECT_EQ(ack.error.field, "items");
+  EXPECT_EQ(ack.received, 0U);
+  EXPECT_EQ(cluster_.core().tasks_held(), 0U);
+}
+
+TEST_F(BrokerCoreBoundsTest, LabelsCountAgainstTheBytesOfAWorkflow) {
+  connect(1);
+  constexpr std::uint32_t kPerPart = 64;
+  const TaskSpecPtr spec = labelled_spec("shared");  // about 64 KiB
+  std::uint32_t sent = 0;
+  WorkflowAck ack;
+  while (ack.error.code == ErrorCode::ok && sent < 20 * kPerPart) {
+    SubmitWorkflow part = part_of(limits::kMaxWorkflowTasks, sent, kPerPart);
+    std::fill(part.specs.begin(), part.specs.end(), spec);
+    ack = send_part(std::move(part));
+    sent += kPerPart;
+  }
+  EXPECT_EQ(ack.error.code, ErrorCode::too_big);
+  EXPECT_LE(sent, 9 * kPerPart);
+}
+
+TEST_F(BrokerCoreBoundsTest, SpecsThatNoTaskUsesAreNotKept) {
+  connect(1);
+  constexpr std::uint32_t kParts = 20;
+  for (std::uint32_t i = 0; i < kParts; ++i) {
+    SubmitWorkflow part = part_of(kParts, i, 1);
+    part.specs.insert(part.specs.begin(), 64, labelled_spec("unused"));
+    part.items[0].spec = 64;
+    const WorkflowAck ack = send_part(std::move(part));
+    ASSERT_EQ(ack.error.code, ErrorCode::ok) << ack.error.text;
+  }
+  EXPECT_EQ(cluster_.core().tasks_held(), kParts);
+}
+
+TEST_F(BrokerCoreBoundsTest, DependenciesAreCountedWhileTheyArrive) {
+  connect(1);
+  std::uint32_t sent = 0;
+  WorkflowAck ack;
+  constexpr std::uint32_t kPerPart = limits::kMaxBatchItems;
+  while (ack.error.code == ErrorCode::ok && sent < 32 * kPerPart) {
+    SubmitWorkflow part = part_of(limits::kMaxWorkflowTasks, sent, kPerPart);
+    for (auto& dependencies : part.dependencies) {
+      dependencies.after.assign(limits::kMaxDependenciesPerTask, 0);
+    }
+    ack = send_part(std::move(part));
+    sent += kPerPart;
+  }
+  EXPECT_EQ(ack.error.code, ErrorCode::too_big);
+  EXPECT_LE(sent, limits::kMaxWorkflowDependencies / limits::kMaxDependenciesPerTask + kPerPart);
+}
+
 TEST_F(BrokerCoreBoundsTest, ATaskNamedTwiceInACancelIsRecordedOnce) {
   connect(1);
   submit(spec_of("tool"), {id(0)});
