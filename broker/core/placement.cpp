@@ -32,8 +32,9 @@ void close_outbox(Turn& turn, WorkerSlot slot) {
   worker.outbox_blobs = 0;
 }
 
-std::uint32_t spec_index(Worker& worker, const TaskSpecPtr& spec, std::size_t& bytes) {
-  auto& specs = worker.outbox.specs;
+// Where the spec stands in the message under construction, when it is one of the newest there.
+std::optional<std::uint32_t> place_of(const std::vector<TaskSpecPtr>& specs,
+                                      const TaskSpecPtr& spec) {
   constexpr std::size_t kLookBack =
       4;  // tasks of a batch share their spec; more is not worth a scan
   for (std::size_t back = 0; back < std::min(kLookBack, specs.size()); ++back) {
@@ -41,34 +42,49 @@ std::uint32_t spec_index(Worker& worker, const TaskSpecPtr& spec, std::size_t& b
       return static_cast<std::uint32_t>(specs.size() - 1 - back);
     }
   }
+  return std::nullopt;
+}
+
+// What a task adds to the message under construction.
+struct Addition {
+  std::optional<std::uint32_t> spec;  // absent = it brings its own
+  std::size_t bytes = 0;              // at most
+  std::size_t blobs = 0;
+};
+
+Addition addition_of(const Tasks& message, const Task& task) {
+  constexpr std::size_t kFixedItemBytes = 64;
   constexpr std::size_t kFixedSpecBytes = 256;
-  bytes += kFixedSpecBytes + spec->inline_script.size();
-  specs.push_back(spec);
-  return static_cast<std::uint32_t>(specs.size() - 1);
+  constexpr std::size_t kFixedEntryBytes = 16;  // of a label or a named resource
+  Addition addition{place_of(message.specs, task.spec), kFixedItemBytes + task.params.size(), 0};
+  if (task.params.size() > limits::kMaxInlinePayloadBytes) ++addition.blobs;
+  if (addition.spec) return addition;
+  const TaskSpec& spec = *task.spec;
+  addition.bytes += kFixedSpecBytes + text_bytes_of(spec) +
+                    kFixedEntryBytes * (spec.labels.size() + spec.resources.named.size());
+  if (spec.inline_script.size() > limits::kMaxInlinePayloadBytes) ++addition.blobs;
+  return addition;
 }
 
 void put_task(Turn& turn, WorkerSlot slot, TaskSlot task_slot) {
   Worker& worker = turn.state.workers[slot];
   const Task& task = turn.state.tasks[task_slot];
-  constexpr std::size_t kFixedItemBytes = 64;
-  const bool blob = task.params.size() > limits::kMaxInlinePayloadBytes;
-  const std::size_t bytes = task.params.size() + kFixedItemBytes;
+  Addition addition = addition_of(worker.outbox, task);
   if (worker.outbox.items.size() >= limits::kMaxBatchItems ||
-      worker.outbox_bytes + bytes > limits::kMaxBatchBytes ||
-      worker.outbox_blobs + 2 > limits::kMaxBlobs) {
+      worker.outbox_bytes + addition.bytes > limits::kMaxBatchBytes ||
+      worker.outbox_blobs + addition.blobs > limits::kMaxBlobs) {
     close_outbox(turn, slot);
-  }
-  const std::size_t specs_before = worker.outbox.specs.size();
-  const std::uint32_t spec = spec_index(worker, task.spec, worker.outbox_bytes);
-  if (worker.outbox.specs.size() > specs_before &&
-      task.spec->inline_script.size() > limits::kMaxInlinePayloadBytes) {
-    ++worker.outbox_blobs;
+    addition = addition_of(worker.outbox, task);
   }
   if (worker.outbox.items.empty()) turn.state.workers_with_outbox.push_back(slot);
-  worker.outbox_bytes += bytes;
-  worker.outbox_blobs += blob ? 1 : 0;
+  if (!addition.spec) {
+    addition.spec = static_cast<std::uint32_t>(worker.outbox.specs.size());
+    worker.outbox.specs.push_back(task.spec);
+  }
+  worker.outbox_bytes += addition.bytes;
+  worker.outbox_blobs += addition.blobs;
   worker.outbox.items.push_back(
-      {{task.id, task.epoch, task.attempt}, spec, {{worker.uuid}}, task.params});
+      {{task.id, task.epoch, task.attempt}, *addition.spec, {{worker.uuid}}, task.params});
   worker.outbox_attempts.push_back({task.id, task.attempt});
 }
 

@@ -179,7 +179,13 @@ void BrokerLoop::deliver(Outbound what) {
   }
   const Send& send = std::get<Send>(what);
   PeerPort& port = send.to.port == Port::client ? parts_.client_port : parts_.worker_port;
-  if (!port.deliver(send)) commands_.emplace_back(command::PeerUnreachable{send.to});
+  auto failure = port.deliver(send);
+  if (!failure) return;
+  if (std::holds_alternative<command::MessageReceived>(*failure)) {
+    parts_.logger.error("a message of tasks cannot be encoded; its tasks end in error",
+                        {{"tasks", std::to_string(std::get<Tasks>(send.message).items.size())}});
+  }
+  commands_.push_back(std::move(*failure));
 }
 
 // Keeps the journal in proportion to what lives in it: repeats the oldest segment's living tasks at

@@ -6,6 +6,18 @@
 #include "common/protocol/envelope.hpp"
 
 namespace taskpipe::broker {
+namespace {
+
+Command refusal_of(const Send& send, const Tasks& tasks, const Error& error) {
+  TasksAck ack;
+  for (const auto& item : tasks.items) {
+    ack.refused.push_back(
+        {item.attempt, {error.code, "the broker cannot send it: " + error.text, error.field}});
+  }
+  return command::MessageReceived{send.to, send.session, {}, false, std::move(ack)};
+}
+
+}  // namespace
 
 PeerPort::PeerPort(net::Context& context, Port port)
     : port_(port), socket_(context, net::SocketTuning{}) {}
@@ -47,16 +59,21 @@ Command PeerPort::to_command() {
   return malformed;
 }
 
-bool PeerPort::deliver(const Send& send) {
-  const auto encoded = protocol::encode(send.message, send.correlation, send.session);
-  // The core keeps every message within its bounds; what does not encode is answered as an error,
-  // since silence would leave the peer waiting.
+std::optional<Command> PeerPort::deliver(const Send& send) {
+  auto encoded = protocol::encode(send.message, send.correlation, send.session);
   if (!encoded) {
-    const auto error =
-        protocol::encode(ErrorReply{encoded.error()}, send.correlation, send.session);
-    return error && socket_.send(send.to.routing, *error) == net::SendStatus::sent;
+    // The core keeps every message within its bounds. Should one not encode all the same, then
+    // nobody may be left waiting: tasks end as if their worker had refused them, and whoever asked
+    // gets an error.
+    if (const auto* tasks = std::get_if<Tasks>(&send.message)) {
+      return refusal_of(send, *tasks, encoded.error());
+    }
+    encoded = protocol::encode(ErrorReply{encoded.error()}, send.correlation, send.session);
   }
-  return socket_.send(send.to.routing, *encoded) == net::SendStatus::sent;
+  if (encoded && socket_.send(send.to.routing, *encoded) == net::SendStatus::sent) {
+    return std::nullopt;
+  }
+  return command::PeerUnreachable{send.to};
 }
 
 }  // namespace taskpipe::broker

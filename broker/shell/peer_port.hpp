@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,9 @@ class PeerPort {
   // Up to `most` waiting messages as commands; returns how many there were.
   std::size_t drain(std::size_t most, std::vector<Command>& out);
 
-  // False when the peer is gone or its queue is full: its session is dead.
-  [[nodiscard]] bool deliver(const Send& send);
+  // Nothing, or what the core must be told: that the peer is gone or its queue full, so that its
+  // session is dead; or that tasks could not be put into a message, in words of their worker.
+  [[nodiscard]] std::optional<Command> deliver(const Send& send);
 
   // Messages that were no messages, since the start.
   [[nodiscard]] std::uint64_t malformed() const { return malformed_; }

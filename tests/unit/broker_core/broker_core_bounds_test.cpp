@@ -105,6 +105,27 @@ TEST_F(BrokerCoreBoundsTest, DependenciesAreCountedWhileTheyArrive) {
   EXPECT_LE(sent, limits::kMaxWorkflowDependencies / limits::kMaxDependenciesPerTask + kPerPart);
 }
 
+TEST_F(BrokerCoreBoundsTest, SpecsWithManyLabelsDoNotMakeATasksMessageTooLong) {
+  constexpr std::uint32_t kTasks = 100;
+  connect(kTasks);
+  Submit submit;
+  for (std::uint32_t i = 0; i < kTasks; ++i) {
+    submit.specs.push_back(labelled_spec(std::to_string(i)));
+    submit.items.push_back({id(i), i, Payload(), {}});
+  }
+  cluster_.say(kClient, client_, std::move(submit));
+  std::size_t given = 0;
+  for (const auto& tasks : cluster_.take_all<Tasks>(kWorker)) {
+    std::size_t bytes = 0;
+    for (const auto& spec : tasks.specs) {
+      for (const auto& label : spec->labels) bytes += label.key.size() + label.value.size();
+    }
+    EXPECT_LE(bytes, limits::kMaxBatchBytes);
+    given += tasks.items.size();
+  }
+  EXPECT_EQ(given, kTasks);
+}
+
 TEST_F(BrokerCoreBoundsTest, ATaskNamedTwiceInACancelIsRecordedOnce) {
   connect(1);
   submit(spec_of("tool"), {id(0)});
