@@ -62,10 +62,9 @@ void tell_waiters(Turn& turn, TaskSlot slot);
 void tell_waiters(Turn& turn, WorkflowSlot slot);
 void flush_done(Turn& turn);
 
-// --- ending.cpp: what follows from a task's end
-// --------------------------------------------------- Commits the end of `items` (live tasks) and
-// everything that follows: DONE, events, history, and the cancellation of dependents. Returns the
-// record's number.
+// --- ending.cpp: what follows from a task's end -------------------------------------------------
+// Commits the end of `items` (live tasks) and everything that follows: DONE, events, history, and
+// the cancellation of dependents. Returns the record's number.
 Lsn finish(Turn& turn, std::vector<record::FinishedItem> items);
 // Ends dependents that lost their chance; called after anything that may have doomed some.
 void finish_doomed(Turn& turn);
@@ -94,7 +93,10 @@ void on_chunk(Turn& turn, Session& session, Correlation correlation, Chunk chunk
 // False when it answers no FETCH that this session was asked.
 bool on_fetch_refused(Turn& turn, const Session& session, Correlation correlation,
                       ErrorReply& refusal);
+// The task has ended: tells everybody who follows its output.
 void end_follows(Turn& turn, TaskSlot slot);
+// The session is about to end.
+void stop_follows(State& state, const Session& session);
 
 // --- placement.cpp ------------------------------------------------------------------------------
 void place_tasks(Turn& turn);

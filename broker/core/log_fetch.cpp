@@ -70,18 +70,27 @@ bool feed(Turn& turn, const TaskId& id, LogStream stream, LogFollower& follower,
   return sent;
 }
 
+void drop_follower(State& state, const std::pair<TaskId, LogStream>& key, SessionId session) {
+  const auto found = state.followers.find(key);
+  if (found == state.followers.end()) return;
+  state.follower_count -= std::erase_if(
+      found->second, [&](const LogFollower& other) { return other.session == session; });
+  if (found->second.empty()) state.followers.erase(found);
+}
+
 void follow(Turn& turn, Session& session, Correlation correlation, const Fetch& fetch,
             const LogRing* ring) {
   State& state = turn.state;
-  auto& followers = state.followers[{fetch.task, fetch.stream}];
-  const auto removed = std::erase_if(
-      followers, [&](const LogFollower& other) { return other.session == session.id; });
-  state.follower_count -= removed;
-  if (state.follower_count >= limits::kMaxLogFollowers) {
+  const std::pair key(fetch.task, fetch.stream);
+  if (session.follows.contains(key)) {
+    drop_follower(state, key, session.id);
+  } else if (state.follower_count >= limits::kMaxLogFollowers) {
     turn.refuse(session, correlation, ErrorCode::busy, "too many logs are being followed");
     return;
   }
+  session.follows.insert(key);
   ++state.follower_count;
+  auto& followers = state.followers[key];
   followers.push_back({session.id, correlation, fetch.offset});
   if (ring != nullptr) feed(turn, fetch.task, fetch.stream, followers.back(), *ring);
 }
@@ -174,6 +183,10 @@ bool on_fetch_refused(Turn& turn, const Session& session, Correlation correlatio
   return answer_forwarded(turn, session, correlation, std::move(refusal));
 }
 
+void stop_follows(State& state, const Session& session) {
+  for (const auto& key : session.follows) drop_follower(state, key, session.id);
+}
+
 void end_follows(Turn& turn, TaskSlot slot) {
   State& state = turn.state;
   if (state.followers.empty()) return;
@@ -182,7 +195,8 @@ void end_follows(Turn& turn, TaskSlot slot) {
     const auto followers = state.followers.find({id, stream});
     if (followers == state.followers.end()) continue;
     for (const auto& follower : followers->second) {
-      if (const Session* session = state.sessions.find(follower.session)) {
+      if (Session* session = state.sessions.find(follower.session)) {
+        session->follows.erase({id, stream});
         turn.send(*session, follower.correlation,
                   Chunk{id, stream, follower.next_offset, true, Payload()});
       }

@@ -71,6 +71,8 @@ void on_hello(Turn& turn, const Peer& peer, Correlation correlation, const Hello
     }
     close_session(turn, former->id);
   }
+  // Whoever spoke on this connection before, under another uuid, is gone.
+  if (const Session* former = state.sessions.find_peer(peer)) close_session(turn, former->id);
   Session& session = state.sessions.open(peer);
   session.role = hello.role;
   session.owner = state.owners.intern(hello.user);
@@ -135,6 +137,7 @@ void close_session(Turn& turn, SessionId id) {
   if (session->worker.value() != kNoSlot && state.workers[session->worker].session == id) {
     detach_worker(turn, session->worker);
   }
+  stop_follows(state, *session);
   state.sessions.close(id);
 }
 

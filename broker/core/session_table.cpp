@@ -1,9 +1,11 @@
 #include "broker/core/session_table.hpp"
 
+#include <cassert>
+
 namespace taskpipe::broker {
 
 Session& SessionTable::open(const Peer& peer) {
-  if (Session* former = find_peer(peer)) close(former->id);
+  assert(find_peer(peer) == nullptr);
   const SessionId id = of_low(++last_low_);
   Session& session = sessions_[id];
   session.id = id;

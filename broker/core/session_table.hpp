@@ -7,8 +7,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "broker/core/command.hpp"
@@ -43,6 +44,8 @@ struct Session {
   std::uint64_t received_bytes = 0;
   std::map<WorkflowId, PartialWorkflow> partial_workflows;
 
+  std::set<std::pair<TaskId, LogStream>> follows;  // as State::followers has it
+
   // DONE of this turn, not closed yet.
   Done outbox;
   std::size_t outbox_bytes = 0;
@@ -52,6 +55,7 @@ struct Session {
 class SessionTable {
  public:
   void begin_epoch(Epoch epoch) { epoch_ = epoch; }
+  // The peer must have no session.
   Session& open(const Peer& peer);
   void close(SessionId id);
 

@@ -206,8 +206,7 @@ void detach_worker(Turn& turn, WorkerSlot slot) {
 void lose_worker(Turn& turn, WorkerSlot slot) {
   State& state = turn.state;
   const Worker& worker = state.workers[slot];
-  if (worker.connected()) state.sessions.close(worker.session);
-  if (worker.connected()) detach_worker(turn, slot);
+  if (worker.connected()) close_session(turn, worker.session);
   const std::vector<TaskSlot> placed = placed_on(state, slot);
   if (placed.empty()) return;
   turn.note(NoteLevel::warning, "worker '" + worker.name + "' was silent for its whole lease; " +

@@ -126,6 +126,32 @@ TEST_F(BrokerCoreBoundsTest, SpecsWithManyLabelsDoNotMakeATasksMessageTooLong) {
   EXPECT_EQ(given, kTasks);
 }
 
+TEST_F(BrokerCoreBoundsTest, FollowersOfAClosedSessionMakeRoomForOthers) {
+  connect(1);
+  submit(spec_of("tool"), {id(0)});
+  for (std::uint64_t i = 0; i <= limits::kMaxLogFollowers; ++i) {
+    const Peer peer{Port::client, 1000 + i};
+    const SessionId session = cluster_.connect_client(peer.routing, "ann");
+    cluster_.say(peer, session, Fetch{id(0), LogStream::out, 0, 0, true});
+    ASSERT_TRUE(cluster_.take_all<ErrorReply>(peer).empty()) << i;
+    cluster_.say(peer, session, Bye{"done"});
+  }
+}
+
+TEST_F(BrokerCoreBoundsTest, AnotherHelloOnTheSameConnectionDetachesTheFormerWorker) {
+  connect(1);
+  const SessionId other =
+      cluster_.connect_worker(kWorker.routing, PeerUuid(8, 8), "other", offer_of("tool", 1));
+  submit(spec_of("tool"), {id(0), id(1)});
+  cluster_.take(kWorker);
+  cluster_.say(kWorker, other, Credit{10, 10'000});
+  EXPECT_EQ(given().size(), 1U);  // all that can be given is given to the one that is there
+  cluster_.say(kClient, client_, WorkersRequest{});
+  const auto workers = cluster_.take_all<WorkersReply>(kClient).at(0).workers;
+  ASSERT_EQ(workers.size(), 1U);
+  EXPECT_EQ(workers[0].name, "other");
+}
+
 TEST_F(BrokerCoreBoundsTest, ATaskNamedTwiceInACancelIsRecordedOnce) {
   connect(1);
   submit(spec_of("tool"), {id(0)});
