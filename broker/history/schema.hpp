@@ -1,6 +1,6 @@
 // The history's tables: a format that people read with any SQLite tool (3.8.3 or newer).
 //
-//   sqlite3 history.db "SELECT * FROM tasks_readable WHERE state = 'FAILURE' LIMIT 10"
+//   sqlite3 history.sqlite "SELECT * FROM tasks_readable WHERE state = 'FAILURE' LIMIT 10"
 //
 // Tables are made for speed and exactness: ids are blobs of 16 bytes, owners, tools and workers are
 // numbers into `names`, a specification that many tasks share is one row of `specs`. The views

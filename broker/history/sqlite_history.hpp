@@ -1,7 +1,7 @@
 // The history in one SQLite file: see schema.hpp for the tables, docs/decisions/0003-history.md for
 // the reasons.
 //
-//   SqliteHistory history(folder / "history.db");
+//   SqliteHistory history(folder / "history.sqlite");
 //   history.store(tasks, workflows, Lsn(812));
 //
 // One broker at a time: `<path>.lock` is locked while the object lives. Programs that read the file

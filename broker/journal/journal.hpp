@@ -33,7 +33,8 @@ class Journal {
   virtual void append(Epoch epoch, Lsn first_lsn, std::span<const Record> records) = 0;
 
   [[nodiscard]] virtual Lsn appended() const = 0;
-  // Everything up to here survives a power loss. Any thread; never decreases.
+  // Everything up to here survives what the configured durability promises: a power loss, or only
+  // the end of this process. Any thread; never decreases.
   [[nodiscard]] virtual Lsn durable() const = 0;
   [[nodiscard]] virtual JournalUsage usage() const = 0;
 
