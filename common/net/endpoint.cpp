@@ -149,9 +149,7 @@ Error bind_error(const std::string& endpoint, int error_number) {
       why = "is in use: is another broker running? Stop it, or choose another address";
       break;
     case EADDRNOTAVAIL:
-    case ENODEV:
-      why = "is no address of this machine; choose one of `ip address`";
-      break;
+    case ENODEV: why = "is no address of this machine; choose one of `ip address`"; break;
     case EACCES: why = "is not permitted; choose a port above 1023 or a folder of your own"; break;
     case ENOENT: why = "is in a folder that does not exist; create it"; break;
     case ENAMETOOLONG: why = "is too long for a socket file; choose a shorter path"; break;

@@ -1,0 +1,163 @@
+# shellcheck shell=bash
+# Part of ./run: tests, their tiers, and how they are counted.
+
+readonly TEST_LABELS='unit|contract|scenario|structure|integration|fault|solvers'
+readonly TSAN_LABELS='unit|contract|scenario|integration'
+
+PASSED=0  # tests, and steps that count as one
+FAILED=0
+FAILURES=()
+
+step() { # NAME COMMAND…: one that counts as a test when it fails
+  local name=$1
+  shift
+  # In a subshell of its own with `set -e`, which a condition would switch off inside.
+  set +e
+  (set -e; "$@")
+  local status=$?
+  set -e
+  if ((status)); then
+    FAILED=$((FAILED + 1))
+    FAILURES+=("$name")
+  fi
+  return 0
+}
+
+run_ctest() { # PRESET LABELS
+  local preset=$1 labels=$2 report=build/$1/tests.xml
+  rm -rf "$report" "build/$preset/shards"
+  local status=0
+  ctest --test-dir "build/$preset" --parallel "$(jobs_count)" --label-regex "^($labels)\$" \
+    --output-on-failure --no-tests=error --output-junit "$ROOT/$report" || status=$?
+  count_results "$preset" "$status" "$report" "build/$preset/shards"
+}
+
+count_results() { # NAME STATUS REPORT [FOLDER]
+  local counted passed failed skipped
+  if ! counted=$(/usr/bin/python3 tests/support/count_results.py "${@:3}"); then
+    FAILED=$((FAILED + 1))
+    FAILURES+=("tests of $1 (no report; their runner ended with status $2)")
+    return 0
+  fi
+  read -r passed failed skipped <<<"$counted"
+  if (($2 != 0)) && ((failed == 0)); then
+    failed=1
+    FAILURES+=("tests of $1 (their runner ended with status $2)")
+  fi
+  PASSED=$((PASSED + passed))
+  FAILED=$((FAILED + failed))
+  local line
+  while IFS= read -r line; do FAILURES+=("${line#failed: }"); done < <(grep '^failed: ' <<<"$counted")
+  ((skipped == 0)) || sed -n 's/^skipped: /UNAVAILABLE: /p' <<<"$counted"
+}
+
+summary() {
+  local failure
+  say ""
+  for failure in "${FAILURES[@]}"; do say "failed: $failure"; done
+  say "$PASSED passed, $FAILED failed"
+  ((FAILED == 0))
+}
+
+test_ordinary() {
+  step build build dev
+  await_solvers
+  if ((FAILED)); then return 0; fi
+  step lint lint
+  heading test
+  run_ctest dev "$TEST_LABELS"
+}
+
+# The heavy tier: every function prints a heading and counts its results.
+HEAVY=(heavy_tidy heavy_docs heavy_fault heavy_wheel)
+
+heavy_docs() {
+  local before=$FAILED
+  step "the API reference" docs
+  if ((FAILED == before)); then PASSED=$((PASSED + 1)); fi
+}
+
+heavy_tidy() {
+  heading "clang-tidy, all of the product"
+  local before=$FAILED
+  step "clang-tidy" lint_tidy --all
+  if ((FAILED == before)); then PASSED=$((PASSED + 1)); fi
+}
+
+# More kills of the broker, with another seed than the ordinary tier.
+heavy_fault() {
+  heading "kill -9 of the broker, thirty times under load"
+  local before=$FAILED
+  step "thirty kills" env TASKPIPE_BIN_DIR="$ROOT/build/dev/bin" TASKPIPE_FAULT_KILLS=30 \
+    TASKPIPE_FAULT_TASKS=20000 TASKPIPE_FAULT_SEED="$RANDOM" PYTHONDONTWRITEBYTECODE=1 \
+    timeout 600 /usr/bin/python3 tests/fault/kill_broker_test.py
+  if ((FAILED == before)); then PASSED=$((PASSED + 1)); fi
+}
+
+# The Python package as users get it: from pip, into a fresh virtual environment.
+heavy_wheel() { python_test; }
+
+python_test() { # installs client/python into build/python/venv, lints and tests it
+  heading "the Python package"
+  local before=$FAILED bin venv=build/python/venv
+  bin=$(bin_folder) || { step "programs to test against" false; return 0; }
+  step "pip install ./client/python" python_install "$venv"
+  if ((FAILED > before)); then return 0; fi
+  step "ruff and mypy" python_lint "$venv"
+  local report=build/python/tests.xml status=0
+  rm -f "$report"
+  TASKPIPE_BIN_DIR="$ROOT/$bin" PYTHONDONTWRITEBYTECODE=1 timeout 900 \
+    "$venv/bin/python" -m pytest -q -p no:cacheprovider -o faulthandler_timeout=120 \
+    --junit-xml="$report" \
+    tests/python/taskpipe || status=$?
+  count_results "the Python package" "$status" "$report"
+}
+
+bin_folder() { # the first that has the programs
+  local preset
+  for preset in release dev; do
+    if [[ -x build/$preset/bin/taskpipe-broker && -x build/$preset/bin/taskpipe-worker ]]; then
+      say "build/$preset/bin"
+      return 0
+    fi
+  done
+  say "no programs in build/release/bin or build/dev/bin; ./run build release makes them" >&2
+  return 1
+}
+
+python_install() { # VENV
+  rm -rf "$1"
+  /usr/bin/python3 -m venv "$1"
+  "$1/bin/pip" install --quiet --disable-pip-version-check "nanobind>=3,<4" ruff mypy pytest
+  # By the name that the presets use: ccache takes another name for another compiler.
+  CXX=${CXX:-/usr/bin/c++} "$1/bin/pip" install --quiet --disable-pip-version-check ./client/python
+}
+
+python_lint() { # VENV
+  "$1/bin/ruff" check --config client/python/pyproject.toml client/python client/examples/python
+  "$1/bin/ruff" format --check --config client/python/pyproject.toml \
+    client/python client/examples/python
+  "$1/bin/mypy" --config-file client/python/pyproject.toml client/python/src client/examples/python
+}
+
+tsan() { # everything that has no processes of its own, under ThreadSanitizer
+  local before=$FAILED
+  step "build tsan" build tsan
+  if ((FAILED > before)); then return 0; fi
+  heading "test under ThreadSanitizer"
+  local options=halt_on_error=1:second_deadlock_stack=1
+  if [[ -f tests/tsan.supp ]]; then options+=:suppressions=$ROOT/tests/tsan.supp; fi
+  TSAN_OPTIONS=$options run_ctest tsan "$TSAN_LABELS"
+}
+
+run_tests() { # [--all]
+  case ${1:-} in '' | --all) ;; *) die "test: unknown option $1" ;; esac
+  deps
+  begin_solvers
+  test_ordinary
+  if [[ ${1:-} == --all ]] && ((FAILED == 0)); then
+    local tier
+    for tier in "${HEAVY[@]}"; do "$tier"; done
+  fi
+  summary
+}
