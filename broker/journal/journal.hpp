@@ -36,6 +36,10 @@ class Journal {
   // Everything up to here survives what the configured durability promises: a power loss, or only
   // the end of this process. Any thread; never decreases.
   [[nodiscard]] virtual Lsn durable() const = 0;
+  // Everything up to here survives a power loss, whatever the durability; follows `durable` soon.
+  // What is kept elsewhere for longer than the journal keeps it must not be ahead of this. Any
+  // thread; never decreases.
+  [[nodiscard]] virtual Lsn synced() const = 0;
   [[nodiscard]] virtual JournalUsage usage() const = 0;
 
   // No record below `lsn` is needed any more; segments that end below it are recycled. The caller

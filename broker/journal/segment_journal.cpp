@@ -44,6 +44,7 @@ tl::expected<std::unique_ptr<SegmentJournal>, Error> SegmentJournal::open(
 SegmentJournal::SegmentJournal(const SegmentLogOptions& options, std::unique_ptr<SegmentLog> log,
                                Hooks hooks)
     : durability_(options.durability),
+      sync_after_(options.sync_after_ms),
       reserve_bytes_(options.reserve_bytes()),
       max_backlog_bytes_(options.max_backlog_bytes),
       hooks_(std::move(hooks)),
@@ -51,6 +52,7 @@ SegmentJournal::SegmentJournal(const SegmentLogOptions& options, std::unique_ptr
       epoch_(recovery_.highest_epoch),
       appended_(recovery_.last),
       durable_(recovery_.last.value()),
+      synced_(recovery_.last.value()),
       front_(log->make_buffer()),
       log_(std::move(log)),
       back_(log_->make_buffer()),
@@ -155,6 +157,17 @@ bool SegmentJournal::has_work() const {
   return !front_.empty() || release_wanted_ > released_ || stopping_ || failed_.load();
 }
 
+// With mutex_ held.
+std::optional<SegmentJournal::Clock::time_point> SegmentJournal::next_look() const {
+  std::optional<Clock::time_point> until;
+  // Nobody tells when somebody else frees space.
+  if (headroom_bytes_ <= reserve_bytes_) {
+    until = Clock::now() + std::chrono::milliseconds(limits::kSpaceCheckMs);
+  }
+  if (log_->synced() < log_->written()) until = until ? std::min(*until, sync_due_) : sync_due_;
+  return until;
+}
+
 SegmentJournal::Round SegmentJournal::next_round() {
   std::unique_lock lock(mutex_);
   if (!has_work() && !maintenance_due_) {
@@ -162,11 +175,10 @@ SegmentJournal::Round SegmentJournal::next_round() {
     idle_.notify_all();
     waiting_ = true;
     const auto ready = [this] { return has_work(); };
-    if (headroom_bytes_ > reserve_bytes_) {
-      work_.wait(lock, ready);
+    if (const auto until = next_look()) {
+      work_.wait_until(lock, *until, ready);
     } else {
-      // Nobody tells when somebody else frees space.
-      work_.wait_for(lock, std::chrono::milliseconds(limits::kSpaceCheckMs), ready);
+      work_.wait(lock, ready);
     }
     waiting_ = false;
     resting_ = false;
@@ -189,6 +201,7 @@ SegmentLog::Status SegmentJournal::perform(const Round& round) {
     if (!more) return tl::unexpected(more.error());
     if (!*more) released_ = round.release;
   }
+  if (status) status = sync_late();
   if (status) status = check_space();
   if (status && !round.stop) {
     const std::uint64_t fill =
@@ -204,6 +217,7 @@ SegmentLog::Status SegmentJournal::perform(const Round& round) {
 
 SegmentLog::Status SegmentJournal::commit() {
   committed_bytes_ = back_.size_bytes();
+  if (log_->synced() == log_->written()) sync_due_ = Clock::now() + sync_after_;
   auto done = log_->write(back_);
   back_.clear();
   if (done && durability_ == Durability::fsync) done = log_->sync();
@@ -211,7 +225,16 @@ SegmentLog::Status SegmentJournal::commit() {
   return done;
 }
 
+SegmentLog::Status SegmentJournal::sync_late() {
+  SegmentLog::Status done;
+  if (log_->synced() < log_->written() && Clock::now() >= sync_due_) done = log_->sync();
+  // It also rises where a segment is begun or given up.
+  if (done && !failed_.load() && log_->synced() > synced()) advance_durable(log_->written());
+  return done;
+}
+
 void SegmentJournal::advance_durable(Lsn lsn) {
+  synced_.store(log_->synced().value(), std::memory_order_release);
   if (durability_ != Durability::none) durable_.store(lsn.value(), std::memory_order_release);
   if (hooks_.on_durable) hooks_.on_durable(lsn);
 }

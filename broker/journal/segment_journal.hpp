@@ -19,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include <tl/expected.hpp>
@@ -36,7 +37,8 @@ class SegmentJournal final : public Journal {
  public:
   struct Hooks {
     // `durable()` has risen to this, once per group. With Durability::none it was there already
-    // when `append` returned; this then tells that it is written.
+    // when `append` returned; this then tells that it is written. Called again when `synced()` has
+    // followed later.
     std::function<void(Lsn)> on_durable;
     // Called once, after which nothing advances any more: a write or sync failed (commit thread),
     // or `append` met a newer epoch or an oversized record (the appending thread). The process has
@@ -58,6 +60,7 @@ class SegmentJournal final : public Journal {
   [[nodiscard]] Lsn durable() const override {
     return Lsn(durable_.load(std::memory_order_acquire));
   }
+  [[nodiscard]] Lsn synced() const override { return Lsn(synced_.load(std::memory_order_acquire)); }
   [[nodiscard]] JournalUsage usage() const override;
   void release_before(Lsn lsn) override;
 
@@ -83,12 +86,17 @@ class SegmentJournal final : public Journal {
   [[nodiscard]] bool has_work() const;
   [[nodiscard]] SegmentLog::Status perform(const Round& round);
   [[nodiscard]] SegmentLog::Status commit();
+  // Nobody waits for what was written, but it must reach the medium in the end.
+  [[nodiscard]] SegmentLog::Status sync_late();
   [[nodiscard]] SegmentLog::Status check_space();
+  // When the commit thread has to look again though nobody wakes it.
+  [[nodiscard]] std::optional<Clock::time_point> next_look() const;
   void advance_durable(Lsn lsn);
   void publish_usage();
   void fail(const Error& error);
 
   const Durability durability_;
+  const std::chrono::milliseconds sync_after_;
   const std::uint64_t reserve_bytes_;
   const std::uint64_t max_backlog_bytes_;
   const Hooks hooks_;
@@ -99,6 +107,7 @@ class SegmentJournal final : public Journal {
   Lsn appended_;
 
   std::atomic<std::uint64_t> durable_;
+  std::atomic<std::uint64_t> synced_;
   std::atomic<bool> failed_{false};
 
   mutable std::mutex mutex_;
@@ -121,6 +130,7 @@ class SegmentJournal final : public Journal {
   bool maintenance_due_ = true;
   std::uint64_t committed_bytes_ = 0;  // by the current round
   Clock::time_point space_checked_at_;
+  Clock::time_point sync_due_;  // of the oldest that is written and not synced
 
   std::thread thread_;  // last: everything else outlives it
 };

@@ -30,6 +30,8 @@ struct SegmentLogOptions {
   std::uint64_t max_backlog_bytes = limits::kMaxJournalBacklogBytes;
   std::size_t max_spares = limits::kMaxSpareSegments;
   Durability durability = Durability::fsync;
+  // With another durability the medium follows what was written after this long; nobody waits.
+  std::uint32_t sync_after_ms = 1000;
   // Of the segments' salts: random in production. A simulation fixes it, but must give each start
   // of a broker another one.
   std::uint64_t seed = 0;

@@ -155,13 +155,16 @@ void BrokerLoop::release_durable() {
     outbound_.pop_front();
     deliver(std::move(what));
   }
+  // The history is on the medium when it is committed, whatever the journal's durability; ahead of
+  // the journal, it would keep a broker from starting.
+  const Lsn synced = parts_.journal.synced();
   HistoryBatch batch;
-  batch.watermark = durable;
-  while (!finished_tasks_.empty() && finished_tasks_.front().terminal_lsn <= durable) {
+  batch.watermark = synced;
+  while (!finished_tasks_.empty() && finished_tasks_.front().terminal_lsn <= synced) {
     batch.tasks.push_back(std::move(finished_tasks_.front()));
     finished_tasks_.pop_front();
   }
-  while (!finished_workflows_.empty() && finished_workflows_.front().terminal_lsn <= durable) {
+  while (!finished_workflows_.empty() && finished_workflows_.front().terminal_lsn <= synced) {
     batch.workflows.push_back(std::move(finished_workflows_.front()));
     finished_workflows_.pop_front();
   }

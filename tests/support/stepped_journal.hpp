@@ -25,6 +25,7 @@ class SteppedJournal final : public broker::Journal {
   void append(Epoch epoch, Lsn first_lsn, std::span<const broker::Record> records) override;
   [[nodiscard]] Lsn appended() const override { return appended_; }
   [[nodiscard]] Lsn durable() const override { return durable_; }
+  [[nodiscard]] Lsn synced() const override { return log_->synced(); }
   [[nodiscard]] broker::JournalUsage usage() const override;
   void release_before(Lsn lsn) override;
 

@@ -178,12 +178,42 @@ TEST_F(SegmentJournalTest, AnOrderlyEndCommitsWhatWasAppended) {
 
 TEST_F(SegmentJournalTest, OsDurabilityDoesNotSync) {
   options_.durability = Durability::os;
+  options_.sync_after_ms = 600'000;
   ASSERT_TRUE(open());
   ASSERT_TRUE(journal_->wait_until_idle(kPatience));
   const std::uint64_t before = disk_.syncs();
   for (int i = 0; i < 5; ++i) append(1);
   ASSERT_TRUE(wait_for_durable(Lsn(5)));
   EXPECT_EQ(disk_.syncs(), before);
+  EXPECT_EQ(journal_->synced(), Lsn(0));
+}
+
+TEST_F(SegmentJournalTest, WithoutFsyncTheMediumFollowsLaterAndIsReported) {
+  for (const Durability durability : {Durability::os, Durability::none}) {
+    options_.durability = durability;
+    options_.sync_after_ms = 1;
+    ASSERT_TRUE(open());
+    append(3);
+    const Lsn last = journal_->appended();
+    {
+      std::unique_lock lock(mutex_);
+      ASSERT_TRUE(changed_.wait_for(lock, kPatience, [&] { return journal_->synced() >= last; }));
+    }
+    disk_.cut_power_now();
+    journal_.reset();
+    disk_.restore_power(0);
+    replayed_ = 0;
+    ASSERT_TRUE(open());
+    EXPECT_EQ(replayed_, last.value());
+    journal_.reset();
+  }
+}
+
+TEST_F(SegmentJournalTest, WithFsyncWhatIsDurableIsSynced) {
+  ASSERT_TRUE(open());
+  append(3);
+  ASSERT_TRUE(wait_for_durable(Lsn(3)));
+  EXPECT_EQ(journal_->synced(), Lsn(3));
 }
 
 TEST_F(SegmentJournalTest, WithoutDurabilityNobodyWaits) {
