@@ -8,7 +8,7 @@ import time
 
 import pytest
 import taskpipe
-from taskpipe import TaskPipeline, TaskStatus, _shapes
+from taskpipe import TaskPipeline, TaskStatus, _errors, _shapes
 
 CONTRACT = (
     "submit_task", "get_task_status", "monitor_task", "wait_for_task", "cancel_task",
@@ -141,6 +141,52 @@ def test_a_closed_client_says_so(offline):
     offline.close()
     with pytest.raises(taskpipe.ClientClosed):
         offline.submit_task("t", "s")
+    with pytest.raises(taskpipe.ClientClosed):
+        offline.parameter_sweep("t", "s", {"a": [1, 2]})
+
+
+def test_a_batch_without_a_broker_says_so(offline, nowhere):
+    for call in (
+        lambda: offline.parameter_sweep("t", "s", {"a": [1, 2]}),
+        lambda: offline.submit_batch_workflow([{"tool": "t", "script": "s"}] * 3, batch_size=2),
+        lambda: offline.client.submit_batch([taskpipe.Task("t")] * 2),
+    ):
+        with pytest.raises(ConnectionError, match=nowhere) as caught:
+            call()
+        assert isinstance(caught.value, taskpipe.BrokerUnreachable)
+    with TaskPipeline(nowhere, connect_timeout=60, request_timeout=0.05) as impatient, \
+            pytest.raises(TimeoutError):
+        impatient.parameter_sweep("t", "s", {"a": [1, 2]})
+
+
+def unsure(task_id):
+    error = taskpipe.CallTimeout(f"not acknowledged: {task_id}")
+    error.maybe_accepted = task_id
+    return error
+
+
+def test_the_plain_cause_of_a_batch_is_raised_where_it_says_all():
+    no, late = taskpipe.Refused("no"), taskpipe.CallTimeout("not sent")
+    for errors in ({0: no, 1: late}, {0: unsure("a"), 1: late}, {0: late, 1: no}):
+        assert _errors.simplest(taskpipe.BatchRefused(["a", "b"], errors)) is errors[0]
+    for errors in (
+        {1: no},  # the other was accepted
+        {0: late, 1: unsure("b")},  # the first says nothing of the second
+        {0: unsure("a"), 1: unsure("b")},
+    ):
+        refused = taskpipe.BatchRefused(["a", "b"], errors)
+        assert _errors.simplest(refused) is refused
+
+
+def test_a_batch_behind_others_is_told_by_the_place_in_the_call():
+    error = taskpipe.InvalidArgument("tool is empty")
+    error.field = "tasks[1].tool"
+    refused = _errors.with_earlier(taskpipe.BatchRefused(["c", "d"], {1: error}), ["a", "b"])
+    assert refused.task_ids == ["a", "b", "c", "d"]
+    assert refused.accepted == ["a", "b", "c"]
+    assert refused.errors == {3: error}
+    assert (error.field, refused.field) == ("tasks[3].tool", "tasks[3].tool")
+    assert "1 of 4 tasks were not accepted; tasks[3]: tool is empty" in str(refused)
 
 
 def test_cleanup_forgets(offline):

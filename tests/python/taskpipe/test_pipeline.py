@@ -231,6 +231,50 @@ def test_a_bad_task_in_the_last_batch_sends_nothing(pipeline):
     assert told == [] and pipeline._active_tasks == {}
 
 
+def nobody_can():
+    return {"tool": "no-such-tool", "script": "", "params": {}}
+
+
+def test_a_batch_of_which_nothing_was_accepted_raises_the_cause(pipeline):
+    for tasks in ([nobody_can()], [nobody_can(), nobody_can()]):
+        with pytest.raises(taskpipe.Refused) as caught:
+            pipeline.submit_batch_workflow(tasks)
+        assert caught.value.code == "UNSATISFIABLE"
+    with pytest.raises(ValueError) as caught:
+        pipeline.parameter_sweep("python", "no-such-script.py", {"a": [1, 2]})
+    assert isinstance(caught.value, taskpipe.InvalidArgument)
+    assert pipeline._active_tasks == {}
+
+
+def test_a_batch_of_which_some_were_accepted_tells_their_ids(pipeline):
+    told = []
+    tasks = [echo(n=0), echo(n=1), echo(n=2), nobody_can(), echo(n=4)]
+    with pytest.raises(taskpipe.BatchRefused) as caught:
+        pipeline.submit_batch_workflow(tasks, 2, told.append)
+    refused = caught.value
+    assert len(refused.task_ids) == 4  # the last batch was not sent
+    assert [tell["task_ids"] for tell in told] == [refused.task_ids[:2]]
+    assert list(refused.errors) == [3]
+    assert (type(refused.errors[3]), refused.code) == (taskpipe.Refused, "UNSATISFIABLE")
+    assert refused.accepted == refused.task_ids[:3]
+    assert list(pipeline._active_tasks) == refused.accepted
+    ends = [pipeline.wait_for_task(task_id, timeout=LIMIT_S) for task_id in refused.accepted]
+    assert [end["params"]["n"] for end in ends] == [0, 1, 2]
+
+
+def test_a_later_batch_that_fails_as_a_whole_tells_the_ids_of_the_earlier(pipeline):
+    accepted = []
+
+    def close(tell):
+        accepted.extend(tell["task_ids"])
+        pipeline.close()
+
+    with pytest.raises(taskpipe.BatchRefused) as caught:
+        pipeline.submit_batch_workflow([echo(n=n) for n in range(4)], 2, close)
+    assert caught.value.accepted == accepted == list(pipeline._active_tasks)
+    assert [type(error) for error in caught.value.errors.values()] == [taskpipe.ClientClosed] * 2
+
+
 def test_sweep(pipeline):
     task_ids = pipeline.parameter_sweep("echo", "", {"a": [1, 2], "b": ["x", "y", "z"]})
     values = [pipeline.wait_for_task(i, timeout=LIMIT_S)["value"] for i in task_ids]

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from taskpipe import _arguments, _shapes
+from taskpipe import _arguments, _native, _shapes
 from taskpipe._deadline import Deadline, interval_of
-from taskpipe._errors import CallTimeout, invalid
+from taskpipe._errors import BatchRefused, CallTimeout, invalid, simplest, with_earlier
 from taskpipe._feed import Feed
 from taskpipe._shapes import StatusDict
 from taskpipe._single_tasks import OWN, SingleTasks, StatusCallback
@@ -160,16 +160,21 @@ class TaskPipeline(SingleTasks):
             The ids in the order of ``tasks``.
 
         Raises:
-            ValueError: A task or the batch size is unacceptable; nothing was sent.
+            ValueError: A task or the batch size is unacceptable; nothing was accepted.
+            Refused: No connected worker could ever run them.
+            BrokerUnreachable: There is no broker.
+            BatchRefused: Some tasks were accepted, in this batch or in earlier ones, and some were
+                not; it says which and why. Later batches were not sent.
         """
         made = _shapes.tasks_of(tasks)
         if batch_size is not None:
             _arguments.count("batch_size", batch_size, 2**32, 1)
-        _arguments.requests(made)  # all of them, before the first is sent
+        requests = _arguments.requests(made)  # all of them, before the first is sent
         step = batch_size or max(1, len(made))
         task_ids: list[str] = []
         for number, start in enumerate(range(0, len(made), step), 1):
-            submitted = self._submit_all(made[start : start + step])
+            batch = slice(start, start + step)
+            submitted = self._submit_batch(made[batch], requests[batch], task_ids)
             task_ids += submitted
             if callback is not None:
                 callback(
@@ -203,6 +208,7 @@ class TaskPipeline(SingleTasks):
 
         Raises:
             ValueError: The grid is no dict of non-empty lists, or a value is unacceptable.
+            BatchRefused: As ``submit_batch_workflow``; so are the others.
         """
         if not isinstance(param_grid, Mapping):
             raise invalid("param_grid", f"must be a dict, not {type(param_grid).__name__}")
@@ -279,13 +285,27 @@ class TaskPipeline(SingleTasks):
             return [self.get_task_status(task_id) for task_id in ids]
         return self._fetch_statuses(ids)
 
-    def _submit_all(self, tasks: Sequence[Task]) -> list[str]:
+    def _submit_batch(
+        self,
+        tasks: Sequence[Task],
+        requests: Sequence[_native.Request],
+        earlier: Sequence[str],
+    ) -> list[str]:
+        """One batch; ``earlier`` ids belong to the tasks of the call before it."""
         if self._replaced("submit_task"):
             return [self._submit_one(task) for task in tasks]
-        task_ids = self._client.submit_batch(tasks)
-        for task_id, task in zip(task_ids, tasks, strict=True):
-            self._track(task_id, task)
-        return task_ids
+        try:
+            task_ids = self._client._native.submit_batch(requests)
+        except BatchRefused as refused:
+            for index, (task_id, task) in enumerate(zip(refused.task_ids, tasks, strict=True)):
+                if index not in refused.errors:
+                    self._track(task_id, task)
+            error = simplest(with_earlier(refused, earlier))
+        else:
+            for task_id, task in zip(task_ids, tasks, strict=True):
+                self._track(task_id, task)
+            return task_ids
+        raise error
 
     def _submit_one(self, task: Task) -> str:
         defaults = Task(task.tool)
