@@ -1,6 +1,7 @@
 """What needs no service: constructors, checks of arguments, exceptions, replaced methods."""
 
 import copy
+import itertools
 import math
 import pickle
 import socket
@@ -87,7 +88,7 @@ def test_without_a_broker_calls_fail_and_say_where(offline, nowhere):
          "tasks[0].params['g'][0]"),
         (lambda p: p.submit_batch_workflow([], batch_size=0), "batch_size"),
         (lambda p: p.parameter_sweep("t", "s", [1]), "param_grid"),
-        (lambda p: p.parameter_sweep("t", "s", {"a": []}), "param_grid['a']"),
+        (lambda p: p.parameter_sweep(1, "s", {"a": []}), "tool"),
         (lambda p: p.parameter_sweep("t", "s", {"a": "abc"}), "param_grid['a']"),
         (lambda p: p.wait_for_any([]), "task_ids"),
         (lambda p: p.get_workflow_status("abc"), "task_ids"),
@@ -112,6 +113,35 @@ def test_bad_arguments_are_named_before_any_connection(offline, call, field):
     assert isinstance(caught.value, taskpipe.InvalidArgument)
     assert caught.value.field == field
     assert field in str(caught.value)
+
+
+def test_a_sweep_is_bounded_before_anything_is_made(offline):
+    for grid in (
+        {"a": range(1000), "b": range(1001)},
+        {name: range(10) for name in "abcdefghijkl"},
+        {"a": range(10**30)},
+        {"a": itertools.count()},
+    ):
+        with pytest.raises(ValueError) as caught:
+            offline.parameter_sweep("t", "s", grid)
+        assert str(caught.value) == "param_grid has more than 1000000 combinations; split it"
+        assert caught.value.field == "param_grid"
+
+
+def test_a_sweep_has_every_combination():
+    combinations = _shapes.sweep_combinations
+    assert combinations({"a": (1, 2), "b": iter("xy")}) == [
+        {"a": 1, "b": "x"}, {"a": 1, "b": "y"}, {"a": 2, "b": "x"}, {"a": 2, "b": "y"},
+    ]
+    assert combinations({}) == [{}]
+    assert combinations({"a": [], "b": [1, 2]}) == []
+    assert len(combinations({"a": range(1000), "b": range(1000)})) == 1_000_000
+
+
+def test_a_sweep_over_no_values_submits_nothing(offline):
+    told = []
+    assert offline.parameter_sweep("t", "s", {"a": [1, 2], "b": []}, told.append) == []
+    assert told == []
 
 
 def test_a_workflow_task_without_a_field_names_both(offline):

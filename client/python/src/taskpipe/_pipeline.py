@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -204,26 +203,19 @@ class TaskPipeline(SingleTasks):
             callback: As for ``submit_batch_workflow``.
 
         Returns:
-            The ids, in the order of ``itertools.product``.
+            The ids, in the order of ``itertools.product``. No ids where a parameter has no values:
+            there is no combination.
 
         Raises:
-            ValueError: The grid is no dict of non-empty lists, or a value is unacceptable.
+            ValueError: The grid is no dict of lists, a value is unacceptable, or there are more
+                than a million combinations; nothing was accepted.
             BatchRefused: As ``submit_batch_workflow``; so are the others.
         """
-        if not isinstance(param_grid, Mapping):
-            raise invalid("param_grid", f"must be a dict, not {type(param_grid).__name__}")
-        values = []
-        for key, choices in param_grid.items():
-            place = f"param_grid[{key!r}]"
-            if isinstance(choices, (str, bytes)) or not isinstance(choices, Iterable):
-                raise invalid(place, f"must be a list of values, not {type(choices).__name__}")
-            listed = list(choices)
-            if not listed:
-                raise invalid(place, "is empty, so that there is no combination")
-            values.append(listed)
+        _arguments.text("tool", tool)
+        _arguments.text("script", script)
         tasks = [
-            {"tool": tool, "script": script, "params": dict(zip(param_grid, choice, strict=True))}
-            for choice in itertools.product(*values)
+            {"tool": tool, "script": script, "params": params}
+            for params in _shapes.sweep_combinations(param_grid)
         ]
         return self.submit_batch_workflow(tasks, callback=callback)
 
