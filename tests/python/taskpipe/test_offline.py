@@ -283,6 +283,67 @@ def test_replacements_on_the_object_and_on_the_class_are_honoured(offline, monke
     assert offline.submit_workflow([task], sequential=False) == ["of the class"]
 
 
+def test_a_replaced_wait_is_honoured_by_the_wait_for_a_workflow(nowhere):
+    scripted = Scripted(nowhere)
+    status = scripted.wait_for_workflow(["task-1", "task-2"], timeout=60, poll_interval=0.001)
+    assert scripted.waited == ["task-1", "task-2"]  # the cancelled one has ended as well
+    assert status["completed"] == 2
+
+
+def test_a_replaced_status_tells_a_callback_of_the_wait_for_a_workflow(nowhere):
+    scripted = Scripted(nowhere)
+    seen = []
+    scripted.wait_for_workflow(["task-1"], callback=seen.append, poll_interval=0.001)
+    assert [status["completed"] for status in seen] == [0, 1]
+    assert scripted.waited == []  # it would have told of nothing before the end
+
+
+def test_a_replaced_wait_that_times_out_ends_the_wait_for_a_workflow(nowhere):
+    scripted = Scripted(nowhere)
+    limits = []
+
+    def wait_for_task(task_id, timeout=None):
+        limits.append(timeout)
+        raise TimeoutError("of the replacement")
+
+    scripted.wait_for_task = wait_for_task
+    with pytest.raises(TimeoutError, match="Workflow did not complete within 0 seconds"):
+        scripted.wait_for_workflow(["task-1", "task-2"], timeout=0)
+    assert len(limits) == 1 and 0 < limits[0] < 1
+    with pytest.raises(TimeoutError, match="of the replacement"):
+        scripted.wait_for_workflow(["task-1", "task-2"])
+
+
+def test_one_after_the_other_stops_where_the_end_of_one_is_not_known(offline, caplog):
+    submitted = []
+
+    def submit_task(tool, script, params=None):
+        submitted.append(tool)
+        return "0" * 31 + str(len(submitted))
+
+    offline.submit_task = submit_task
+    task = {"tool": "t", "script": "s"}
+    with pytest.raises(taskpipe.BrokerUnreachable):
+        offline.submit_workflow([task] * 3)
+    assert len(submitted) == 1
+    for error in (taskpipe.ClientClosed("closed"), taskpipe.UnknownTask("?"), ZeroDivisionError()):
+        def wait_for_task(task_id, timeout=None, error=error):
+            raise error
+
+        offline.wait_for_task = wait_for_task
+        with pytest.raises(type(error)):
+            offline.submit_workflow([task] * 3)
+    assert len(submitted) == 4
+    assert caplog.text == ""
+
+
+def test_one_after_the_other_goes_on_after_one_that_failed(nowhere, caplog):
+    scripted = Scripted(nowhere)
+    scripted.wait_for_task = lambda task_id: {"status": "failed", "error": f"{task_id} diverged"}
+    assert len(scripted.submit_workflow([{"tool": "t", "script": "s"}] * 2)) == 2
+    assert "task-1 diverged" in caplog.text
+
+
 def test_a_replaced_status_that_never_ends_times_out(offline):
     offline.get_task_status = lambda task_id: {"task_id": task_id, "state": "PENDING",
                                                "ready": False, "successful": None, "failed": None}

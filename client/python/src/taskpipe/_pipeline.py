@@ -9,7 +9,14 @@ from typing import Any, Final
 
 from taskpipe import _arguments, _native, _shapes
 from taskpipe._deadline import Deadline, interval_of
-from taskpipe._errors import BatchRefused, CallTimeout, invalid, simplest, with_earlier
+from taskpipe._errors import (
+    BatchRefused,
+    CallTimeout,
+    TaskCancelled,
+    invalid,
+    simplest,
+    with_earlier,
+)
 from taskpipe._feed import Feed
 from taskpipe._shapes import StatusDict
 from taskpipe._single_tasks import OWN, SingleTasks, StatusCallback
@@ -63,6 +70,7 @@ class TaskPipeline(SingleTasks):
 
         Raises:
             ValueError: A task lacks the tool or the script, or is otherwise unacceptable.
+            BrokerUnreachable: There is no broker.
         """
         made = _shapes.tasks_of(tasks)
         if not made:
@@ -127,7 +135,10 @@ class TaskPipeline(SingleTasks):
         ids = _distinct(task_ids)
         interval_s = interval_of(poll_interval)
         deadline = Deadline(timeout, "Workflow did not complete within {} seconds")
-        if self._replaced("get_task_status", "get_workflow_status"):
+        polls = self._replaced("get_task_status", "get_workflow_status")
+        if self._replaced("wait_for_task") and not (polls and callback is not None):
+            self._wait_for_each(ids, deadline)  # then what follows finds them ended
+        if polls:
             return self._poll_workflow(ids, deadline, callback, interval_s)
         if callback is not None:
             return self._watch_workflow(ids, deadline, callback, interval_s)
@@ -318,10 +329,24 @@ class TaskPipeline(SingleTasks):
             if not sequential:
                 continue
             try:
-                self.wait_for_task(task_id)
-            except Exception as error:
+                result = self.wait_for_task(task_id)
+            except TaskCancelled as error:  # anything else is no end of the task
                 _log.warning("task %s: %s", task_id, error)
+                continue
+            if isinstance(result, Mapping) and result.get("status", "success") != "success":
+                _log.warning("task %s: %s", task_id, result.get("error", result["status"]))
         return task_ids
+
+    def _wait_for_each(self, ids: Sequence[str], deadline: Deadline) -> None:
+        for task_id in ids:
+            try:
+                self.wait_for_task(task_id, timeout=deadline.left())
+            except TaskCancelled:
+                continue  # which is an end as well
+            except TimeoutError:
+                if deadline.left() is None:
+                    raise
+                return  # the caller sees who has ended, and that no time is left
 
     def _poll_workflow(
         self,
