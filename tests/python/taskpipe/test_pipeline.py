@@ -213,6 +213,54 @@ def test_workflow_callback(pipeline, gate):
     assert not seen[0]["all_complete"]
 
 
+def test_a_callback_costs_two_questions_for_each_task(pipeline, gate, monkeypatch):
+    task_ids = pipeline.submit_workflow([gate.task(), echo(), echo(fail="no")], sequential=False)
+    asked, seen = [], []
+    ask = taskpipe.Client.statuses
+
+    def statuses(client, ids, **options):
+        asked.extend(ids)
+        return ask(client, ids, **options)
+
+    def on_status(status):
+        seen.append(status)
+        if status["tasks"][task_ids[0]].get("progress") == 25:
+            gate.open()
+
+    monkeypatch.setattr(taskpipe.Client, "statuses", statuses)
+    pipeline.wait_for_workflow(task_ids, timeout=LIMIT_S, callback=on_status, poll_interval=3600)
+    assert asked[:3] == task_ids
+    assert len(set(asked[3:])) == len(asked[3:])  # at its end, unless that was known
+    assert all(before != now for before, now in zip(seen, seen[1:], strict=False))
+
+
+def test_a_workflow_callback_is_repeated_in_silence(pipeline, gate):
+    task_id = pipeline.submit_task(**gate.task())
+    repeated = []
+
+    def on_status(status):
+        if status["tasks"][task_id].get("progress") == 25:
+            repeated.append(status)
+            if len(repeated) == 3:
+                gate.open()
+
+    pipeline.wait_for_workflow([task_id], LIMIT_S, on_status, poll_interval=0.01)
+    assert len(repeated) >= 3 and repeated[0] == repeated[2]
+
+
+def test_ids_may_be_spelled_in_upper_case(pipeline, gate):
+    task_id = pipeline.submit_task(**gate.task()).upper()
+    seen = []
+
+    def on_status(status):
+        seen.append(status)
+        if status["tasks"][task_id].get("progress") == 25:
+            gate.open()
+
+    final = pipeline.wait_for_workflow([task_id, task_id.lower()], LIMIT_S, on_status, 3600)
+    assert final["completed"] == 2 and seen[-1] == final
+
+
 def test_batches(pipeline):
     told = []
     task_ids = pipeline.submit_batch_workflow([echo(n=n) for n in range(5)], 2, told.append)

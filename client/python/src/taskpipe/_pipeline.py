@@ -17,10 +17,10 @@ from taskpipe._errors import (
     simplest,
     with_earlier,
 )
-from taskpipe._feed import Feed
 from taskpipe._shapes import StatusDict
 from taskpipe._single_tasks import OWN, SingleTasks, StatusCallback
-from taskpipe._types import Task, TaskEvent
+from taskpipe._types import Task
+from taskpipe._watching import Followed, follow
 
 _log = logging.getLogger("taskpipe")
 _OPTION_FIELDS: Final = tuple(
@@ -370,26 +370,17 @@ class TaskPipeline(SingleTasks):
         callback: StatusCallback,
         interval_s: float,
     ) -> dict[str, Any]:
-        ended: dict[str, StatusDict] = {}  # these never change any more
+        followed = Followed(ids, self._fetch_statuses)
+        status = followed.status()
+        callback(status)
+        if status["all_complete"]:
+            return status
         with self._client.events(ids) as events:
-            while True:
-                live = [task_id for task_id in ids if task_id not in ended]
-                now = dict(zip(live, self._fetch_statuses(live), strict=True))
-                ended.update({key: status for key, status in now.items() if status["ready"]})
-                status = _shapes.workflow_status(ids, [ended.get(key) or now[key] for key in ids])
+            while not status["all_complete"]:
+                follow(followed, events, deadline, interval_s)
+                status = followed.status()
                 callback(status)
-                if status["all_complete"]:
-                    return status
-                _await_change(events, deadline, interval_s)
-
-
-def _await_change(events: Feed[TaskEvent], deadline: Deadline, interval_s: float) -> None:
-    left = deadline.left()
-    try:
-        events.next_within(interval_s if left is None else min(interval_s, left))
-        events.drain()
-    except (CallTimeout, StopIteration):
-        deadline.check()
+        return status
 
 
 def _distinct(task_ids: Iterable[str]) -> list[str]:
