@@ -3,6 +3,7 @@
 import pytest
 import taskpipe
 from conftest import LIMIT_S, echo, python, until_running
+from taskpipe import TaskPipeline
 
 
 def test_sequential_workflow(pipeline, tmp_path, caplog):
@@ -181,6 +182,28 @@ def test_stats(pipeline):
     assert stats["avg_duration"] == pytest.approx(stats["total_duration"] / 2)
     assert stats["speedup"] == pytest.approx(stats["total_duration"] / stats["max_duration"])
     assert stats["efficiency"] == pytest.approx(stats["speedup"] / 2)
+
+
+def test_stats_and_questions_about_tasks_of_others(pipeline, cluster, monkeypatch):
+    with TaskPipeline(cluster.client_endpoint, request_timeout=17) as other:
+        task_ids = pipeline.submit_batch_workflow([echo(n=n) for n in range(3)])
+        pipeline.wait_for_workflow(task_ids, timeout=LIMIT_S)
+        limits = []
+        wait_all = taskpipe.Client.wait_all
+
+        def limited(client, ids, *, timeout=None):
+            limits.append(timeout)
+            return wait_all(client, ids, timeout=timeout)
+
+        monkeypatch.setattr(taskpipe.Client, "wait_all", limited)
+        with monkeypatch.context() as patched:
+            patched.setattr(other.client, "params", None)  # they are no part of it
+            assert other.get_parallel_execution_stats(task_ids)["completed"] == 3
+        status = other.get_workflow_status(task_ids)
+        results = [status["tasks"][task_id]["result"] for task_id in task_ids]
+        assert [result["params"] for result in results] == [{"n": n} for n in range(3)]
+        assert [result["tool"] for result in results] == ["echo"] * 3
+        assert limits == [17, 17]  # no answer of a broker is waited for without end
 
 
 @pytest.mark.parametrize("sequential", [True, False])

@@ -142,14 +142,12 @@ class TaskPipeline(SingleTasks):
             return self._poll_workflow(ids, deadline, callback, interval_s)
         if callback is not None:
             return self._watch_workflow(ids, deadline, callback, interval_s)
-        status = self.get_workflow_status(ids)
-        if status["all_complete"]:
-            return status
-        deadline.check()
-        try:
-            self._client.wait_all(ids, timeout=deadline.left())
-        except CallTimeout as error:
-            raise deadline.error() from error
+        if not all(info.ready for info in self._client.statuses(ids)):
+            deadline.check()
+            try:
+                self._client.wait_all(ids, timeout=deadline.left())
+            except CallTimeout as error:
+                raise deadline.error() from error
         return self.get_workflow_status(ids)
 
     def submit_batch_workflow(
@@ -279,7 +277,11 @@ class TaskPipeline(SingleTasks):
         Raises:
             UnknownTask: One does not exist.
         """
-        return _shapes.parallel_stats(self.get_workflow_status(task_ids))
+        if self._replaced("get_task_status", "get_workflow_status"):
+            return _shapes.parallel_stats(self.get_workflow_status(task_ids))
+        ids = _distinct(task_ids)
+        statuses = self._fetch_statuses(ids, with_params=False)
+        return _shapes.parallel_stats(_shapes.workflow_status(ids, statuses))
 
     # --- How
 
