@@ -184,26 +184,44 @@ def test_stats(pipeline):
     assert stats["efficiency"] == pytest.approx(stats["speedup"] / 2)
 
 
-def test_stats_and_questions_about_tasks_of_others(pipeline, cluster, monkeypatch):
-    with TaskPipeline(cluster.client_endpoint, request_timeout=17) as other:
+class Asked:
+    """The extension's client, which notes what is asked and how long the answers may take."""
+
+    def __init__(self, native):
+        """Passes everything on to ``native``."""
+        self._native = native
+        self.params_of = []
+        self.limits_ms = []
+
+    def __getattr__(self, name):
+        return getattr(self._native, name)
+
+    def params(self, ids, timeout_ms=None):
+        self.params_of.append(ids)
+        return self._native.params(ids, timeout_ms)
+
+    def wait_all(self, ids, timeout_ms=None):
+        self.limits_ms.append(timeout_ms)
+        return self._native.wait_all(ids, timeout_ms)
+
+
+def test_questions_about_tasks_of_others(pipeline, cluster, monkeypatch):
+    with TaskPipeline(cluster.client_endpoint, request_timeout=47) as other:
         task_ids = pipeline.submit_batch_workflow([echo(n=n) for n in range(3)])
         pipeline.wait_for_workflow(task_ids, timeout=LIMIT_S)
-        limits = []
-        wait_all = taskpipe.Client.wait_all
-
-        def limited(client, ids, *, timeout=None):
-            limits.append(timeout)
-            return wait_all(client, ids, timeout=timeout)
-
-        monkeypatch.setattr(taskpipe.Client, "wait_all", limited)
-        with monkeypatch.context() as patched:
-            patched.setattr(other.client, "params", None)  # they are no part of it
-            assert other.get_parallel_execution_stats(task_ids)["completed"] == 3
-        status = other.get_workflow_status(task_ids)
-        results = [status["tasks"][task_id]["result"] for task_id in task_ids]
-        assert [result["params"] for result in results] == [{"n": n} for n in range(3)]
-        assert [result["tool"] for result in results] == ["echo"] * 3
-        assert limits == [17, 17]  # no answer of a broker is waited for without end
+        asked = Asked(other.client._native)
+        monkeypatch.setattr(other.client, "_native", asked)
+        assert other.get_parallel_execution_stats(task_ids)["completed"] == 3
+        assert asked.params_of == []  # they are no part of it
+        mine = other.submit_task(**echo(n=3))
+        other.wait_for_task(mine)
+        asked.limits_ms.clear()
+        status = other.get_workflow_status([*task_ids, mine])
+        results = [status["tasks"][task_id]["result"] for task_id in [*task_ids, mine]]
+        assert [result["params"] for result in results] == [{"n": n} for n in range(4)]
+        assert [result["tool"] for result in results] == ["echo"] * 4
+        assert asked.params_of == [task_ids]  # together; its own are known
+        assert asked.limits_ms == [47_000]  # no answer of the broker is waited for without end
 
 
 @pytest.mark.parametrize("sequential", [True, False])

@@ -257,25 +257,31 @@ class SingleTasks:
         entry = self._active_tasks.get(task_id)
         return entry if isinstance(entry, Mapping) and "params" in entry else None
 
+    def _params_of(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        entries = [(task_id, self._tracked(task_id)) for task_id in ids]
+        params = {task_id: entry["params"] for task_id, entry in entries if entry is not None}
+        others = [task_id for task_id, entry in entries if entry is None]
+        params.update(zip(others, self._client._native.params(others), strict=True))
+        return params
+
     def _fetch_statuses(self, ids: Sequence[str], with_params: bool = True) -> list[StatusDict]:
         """Asks for the states of all, then for the results of those that have ended.
 
-        The broker is also asked for the params of each ended task that this object did not submit.
-        Without ``with_params`` it is not, and the params in the results mean nothing.
+        The broker is also asked for the params of each ended task that this object did not submit,
+        many at a time. Without ``with_params`` it is not: those in the results mean nothing then.
         """
         infos = self._client.statuses(ids)
         ended = [info for info in infos if info.ready and info.state != TaskStatus.CANCELLED]
         # They have ended, so that nobody is waited for: the answers come as others do.
-        results = self._client.wait_all(
-            [info.task_id for info in ended], timeout=self._client._request_timeout
-        )
-        shapes = {}
-        for info, result in zip(ended, results, strict=True):
-            params: Mapping[str, Any] = {}
-            if with_params:
-                entry = self._tracked(info.task_id)
-                params = self._client.params(info.task_id) if entry is None else entry["params"]
-            shapes[info.task_id] = _shapes.result_dict(result, info.tool, info.script, params)
+        names = [info.task_id for info in ended]
+        results = self._client.wait_all(names, timeout=self._client._request_timeout)
+        params = self._params_of(names) if with_params else {}
+        shapes = {
+            info.task_id: _shapes.result_dict(
+                result, info.tool, info.script, params.get(info.task_id, {})
+            )
+            for info, result in zip(ended, results, strict=True)
+        }
         return [
             _shapes.ended_status(info, shapes.get(info.task_id))
             if info.ready
