@@ -1,10 +1,12 @@
 // Client: asking for states, tools, workers and health; cancelling.
 #include <algorithm>
+#include <memory>
 #include <unordered_map>
 #include <utility>
 
 #include "client/src/call_errors.hpp"
 #include "client/src/client_impl.hpp"
+#include "client/src/inbox.hpp"
 #include "common/protocol/value_codec.hpp"
 
 namespace taskpipe {
@@ -20,6 +22,29 @@ CallResult<void> in_chunks(std::span<const TaskId> ids, const Handle& handle) {
     ids = ids.subspan(chunk.size());
   }
   return {};
+}
+
+// Unanswered ones of a call. Each answer may be as large as a message.
+constexpr std::size_t kMostQuestions = 32;
+
+client::command::Ask params_question(const TaskId& id) {
+  Query query;
+  query.filter.tasks.push_back(id);
+  query.with_params = true;
+  return client::command::Ask{std::move(query)};
+}
+
+CallResult<ValueMap> params_in(client::Delivery&& answer, const TaskId& id) {
+  if (auto* failed = std::get_if<client::delivery::Failed>(&answer)) {
+    return tl::unexpected(std::move(failed->error));
+  }
+  const auto& rows = std::get<Rows>(std::get<client::delivery::Answered>(answer).reply).rows;
+  if (rows.empty() || !rows.front().params) {
+    return tl::unexpected(client::refused(ErrorCode::unknown_task, "task " + id.to_string()));
+  }
+  auto params = protocol::decode_params(rows.front().params->bytes());
+  if (!params) return tl::unexpected(client::refused(std::move(params.error())));
+  return std::move(*params);
 }
 
 CallResult<std::uint32_t> check_grace(Millis grace) {
@@ -66,17 +91,48 @@ CallResult<TaskStatuses> Client::status(std::span<const TaskId> ids, const CallO
 }
 
 CallResult<ValueMap> Client::params(const TaskId& id, const CallOptions& options) {
-  Query query;
-  query.filter.tasks.push_back(id);
-  query.with_params = true;
-  auto rows = impl_->ask<Rows>(std::move(query), options);
-  if (!rows) return tl::unexpected(std::move(rows.error()));
-  if (rows->rows.empty() || !rows->rows.front().params) {
-    return tl::unexpected(client::refused(ErrorCode::unknown_task, "task " + id.to_string()));
+  auto params = this->params(std::span(&id, 1), options);
+  if (!params) return tl::unexpected(std::move(params.error()));
+  return std::move(params->front());
+}
+
+CallResult<std::vector<ValueMap>> Client::params(std::span<const TaskId> ids,
+                                                 const CallOptions& options) {
+  // A question takes one id, since params may fill a message: some are on their way at a time.
+  struct Questions {
+    Impl& impl;
+    std::unordered_map<client::CallId, std::size_t> open{};  // to the place of the answer
+    ~Questions() {
+      for (const auto& [call, place] : open) impl.forget(call);
+    }
+  } questions{*impl_};
+  const auto inbox = std::make_shared<client::Inbox>();
+  std::vector<client::Inbox::Item> items;
+  std::vector<ValueMap> result(ids.size());
+  std::size_t asked = 0;
+  while (asked < ids.size() || !questions.open.empty()) {
+    for (; asked < ids.size() && questions.open.size() < kMostQuestions; ++asked) {
+      const client::CallId call = impl_->new_call();
+      auto begun = impl_->begin(
+          client::CallStart{call, params_question(ids[asked]), impl_->request_timeout(options)},
+          inbox);
+      if (!begun) return tl::unexpected(std::move(begun.error()));
+      questions.open.emplace(call, asked);
+    }
+    if (!inbox->take(items, options.stop, options.keep_waiting)) {
+      return tl::unexpected(client::stopped());
+    }
+    for (auto& item : items) {
+      const auto question = questions.open.find(item.call);
+      if (question == questions.open.end()) continue;
+      const std::size_t place = question->second;
+      questions.open.erase(question);
+      auto params = params_in(std::move(item.what), ids[place]);
+      if (!params) return tl::unexpected(std::move(params.error()));
+      result[place] = std::move(*params);
+    }
   }
-  auto params = protocol::decode_params(rows->rows.front().params->bytes());
-  if (!params) return tl::unexpected(client::refused(std::move(params.error())));
-  return std::move(*params);
+  return result;
 }
 
 // --- Listing

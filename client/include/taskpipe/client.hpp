@@ -351,6 +351,10 @@ class Client {
                                                 const CallOptions& options = {});
   /// What the task was submitted with.
   [[nodiscard]] CallResult<ValueMap> params(const TaskId& id, const CallOptions& options = {});
+  /// In the order of `ids`; a question each, many at a time. Fails with an unknown one. The timeout
+  /// is that of each question.
+  [[nodiscard]] CallResult<std::vector<ValueMap>> params(std::span<const TaskId> ids,
+                                                         const CallOptions& options = {});
   /// The tasks that meet every condition of `filter`. Asks nothing before the first `next`.
   [[nodiscard]] TaskListing list(QueryFilter filter = {}, const CallOptions& options = {});
 

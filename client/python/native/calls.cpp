@@ -52,11 +52,14 @@ std::pair<nb::list, Texts> statuses(BoundClient& bound, const Texts& ids, Timeou
   return {to_list(found.rows), to_texts(found.unknown)};
 }
 
-nb::object params(BoundClient& bound, const std::string& id, TimeoutMs timeout) {
-  const auto task = to_task_ids({id}).front();
+nb::list params(BoundClient& bound, const Texts& ids, TimeoutMs timeout) {
+  const auto tasks = to_task_ids(ids);
   const auto client = bound.client();
-  return to_python(
-      Value(ask(timeout, [&](const CallOptions& o) { return client->params(task, o); })));
+  auto found =
+      ask(timeout, [&](const CallOptions& o) { return client->params(std::span(tasks), o); });
+  nb::list list;
+  for (ValueMap& params : found) list.append(to_python(Value(std::move(params))));
+  return list;
 }
 
 nb::list cancel(BoundClient& bound, const Texts& ids, std::int64_t grace_ms, TimeoutMs timeout) {

@@ -69,8 +69,8 @@ class BoundSubscription {
 // Rows in the order of `ids`, and the ids that do not exist.
 [[nodiscard]] std::pair<nanobind::list, Texts> statuses(BoundClient& bound, const Texts& ids,
                                                         TimeoutMs timeout);
-// What the task was submitted with.
-[[nodiscard]] nanobind::object params(BoundClient& bound, const std::string& id, TimeoutMs timeout);
+// What the tasks were submitted with.
+[[nodiscard]] nanobind::list params(BoundClient& bound, const Texts& ids, TimeoutMs timeout);
 // (task id, code, had not ended) each.
 [[nodiscard]] nanobind::list cancel(BoundClient& bound, const Texts& ids, std::int64_t grace_ms,
                                     TimeoutMs timeout);

@@ -115,9 +115,9 @@ void bind_client(nb::module_& module) {
       .def("statuses", &Method<&statuses>::call, "ids"_a, timeout,
            nb::sig("def statuses(self, ids: collections.abc.Sequence[str], timeout_ms: int | None "
                    "= None) -> tuple[list[dict[str, typing.Any]], list[str]]"))
-      .def("params", &Method<&params>::call, "id"_a, timeout,
-           nb::sig("def params(self, id: str, timeout_ms: int | None = None) -> dict[str, "
-                   "typing.Any]"))
+      .def("params", &Method<&params>::call, "ids"_a, timeout,
+           nb::sig("def params(self, ids: collections.abc.Sequence[str], timeout_ms: int | None = "
+                   "None) -> list[dict[str, typing.Any]]"))
       .def("list_tasks", &list_tasks, "workflow_id"_a, "state"_a, "tool"_a, timeout)
       .def("cancel", &Method<&cancel>::call, "ids"_a, "grace_ms"_a, timeout,
            nb::sig("def cancel(self, ids: collections.abc.Sequence[str], grace_ms: int, "

@@ -122,7 +122,12 @@ def python(script, **options):
     return {"tool": "python", "script": "inline.py", "inline_script": script, **options}
 
 
+def echo(**params):
+    """Arguments of a submit whose task returns its params."""
+    return {"tool": "echo", "script": "", "params": params}
+
+
 __all__ = [
-    "GATED", "LIMIT_S", "REPOSITORY", "UNKNOWN_ID", "Gate", "new_cluster", "python",
-    "start_worker", "until_running", "wait_until",
+    "GATED", "LIMIT_S", "REPOSITORY", "UNKNOWN_ID", "Gate", "echo", "new_cluster",
+    "python", "start_worker", "until_running", "wait_until",
 ]

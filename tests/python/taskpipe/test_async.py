@@ -88,6 +88,34 @@ def test_many_forms(cluster):
     run(go())
 
 
+class Prompt:
+    """Stands in for the extension's client: every end is there before its call returns."""
+
+    def __init__(self, records):
+        """Takes the records of the ends by id."""
+        self._records = records
+
+    def wait_async(self, task_id, done):
+        done(self._records[task_id], None)
+        return 0
+
+    def forget(self, call):
+        pass
+
+
+def test_results_that_came_in_time_count_however_late_they_are_taken(client, monkeypatch):
+    ids = client.submit_batch([Task("echo")] * 3)
+    records = client._native.wait_all(ids)
+
+    async def go():
+        results = AsyncClient(client).as_completed(ids, timeout=0)  # which has passed at once
+        assert [result.task_id async for result in results] == ids
+
+    with monkeypatch.context() as patched:
+        patched.setattr(client, "_native", Prompt(dict(zip(ids, records, strict=True))))
+        run(go())
+
+
 def test_events(cluster, gate):
     async def go():
         async with AsyncClient(cluster.client_endpoint) as client:

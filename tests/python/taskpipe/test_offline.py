@@ -1,6 +1,7 @@
 """What needs no service: constructors, checks of arguments, exceptions, replaced methods."""
 
 import copy
+import itertools
 import math
 import pickle
 import socket
@@ -8,7 +9,7 @@ import time
 
 import pytest
 import taskpipe
-from taskpipe import TaskPipeline, TaskStatus, _shapes
+from taskpipe import TaskPipeline, TaskStatus, _errors, _shapes
 
 CONTRACT = (
     "submit_task", "get_task_status", "monitor_task", "wait_for_task", "cancel_task",
@@ -87,7 +88,7 @@ def test_without_a_broker_calls_fail_and_say_where(offline, nowhere):
          "tasks[0].params['g'][0]"),
         (lambda p: p.submit_batch_workflow([], batch_size=0), "batch_size"),
         (lambda p: p.parameter_sweep("t", "s", [1]), "param_grid"),
-        (lambda p: p.parameter_sweep("t", "s", {"a": []}), "param_grid['a']"),
+        (lambda p: p.parameter_sweep(1, "s", {"a": []}), "tool"),
         (lambda p: p.parameter_sweep("t", "s", {"a": "abc"}), "param_grid['a']"),
         (lambda p: p.wait_for_any([]), "task_ids"),
         (lambda p: p.get_workflow_status("abc"), "task_ids"),
@@ -112,6 +113,35 @@ def test_bad_arguments_are_named_before_any_connection(offline, call, field):
     assert isinstance(caught.value, taskpipe.InvalidArgument)
     assert caught.value.field == field
     assert field in str(caught.value)
+
+
+def test_a_sweep_is_bounded_before_anything_is_made(offline):
+    for grid in (
+        {"a": range(1000), "b": range(1001)},
+        {name: range(10) for name in "abcdefghijkl"},
+        {"a": range(10**30)},
+        {"a": itertools.count()},
+    ):
+        with pytest.raises(ValueError) as caught:
+            offline.parameter_sweep("t", "s", grid)
+        assert str(caught.value) == "param_grid has more than 1000000 combinations; split it"
+        assert caught.value.field == "param_grid"
+
+
+def test_a_sweep_has_every_combination():
+    combinations = _shapes.sweep_combinations
+    assert combinations({"a": (1, 2), "b": iter("xy")}) == [
+        {"a": 1, "b": "x"}, {"a": 1, "b": "y"}, {"a": 2, "b": "x"}, {"a": 2, "b": "y"},
+    ]
+    assert combinations({}) == [{}]
+    assert combinations({"a": [], "b": [1, 2]}) == []
+    assert len(combinations({"a": range(1000), "b": range(1000)})) == 1_000_000
+
+
+def test_a_sweep_over_no_values_submits_nothing(offline):
+    told = []
+    assert offline.parameter_sweep("t", "s", {"a": [1, 2], "b": []}, told.append) == []
+    assert told == []
 
 
 def test_a_workflow_task_without_a_field_names_both(offline):
@@ -141,6 +171,52 @@ def test_a_closed_client_says_so(offline):
     offline.close()
     with pytest.raises(taskpipe.ClientClosed):
         offline.submit_task("t", "s")
+    with pytest.raises(taskpipe.ClientClosed):
+        offline.parameter_sweep("t", "s", {"a": [1, 2]})
+
+
+def test_a_batch_without_a_broker_says_so(offline, nowhere):
+    for call in (
+        lambda: offline.parameter_sweep("t", "s", {"a": [1, 2]}),
+        lambda: offline.submit_batch_workflow([{"tool": "t", "script": "s"}] * 3, batch_size=2),
+        lambda: offline.client.submit_batch([taskpipe.Task("t")] * 2),
+    ):
+        with pytest.raises(ConnectionError, match=nowhere) as caught:
+            call()
+        assert isinstance(caught.value, taskpipe.BrokerUnreachable)
+    with TaskPipeline(nowhere, connect_timeout=60, request_timeout=0.05) as impatient, \
+            pytest.raises(TimeoutError):
+        impatient.parameter_sweep("t", "s", {"a": [1, 2]})
+
+
+def unsure(task_id):
+    error = taskpipe.CallTimeout(f"not acknowledged: {task_id}")
+    error.maybe_accepted = task_id
+    return error
+
+
+def test_the_plain_cause_of_a_batch_is_raised_where_it_says_all():
+    no, late = taskpipe.Refused("no"), taskpipe.CallTimeout("not sent")
+    for errors in ({0: no, 1: late}, {0: unsure("a"), 1: late}, {0: late, 1: no}):
+        assert _errors.simplest(taskpipe.BatchRefused(["a", "b"], errors)) is errors[0]
+    for errors in (
+        {1: no},  # the other was accepted
+        {0: late, 1: unsure("b")},  # the first says nothing of the second
+        {0: unsure("a"), 1: unsure("b")},
+    ):
+        refused = taskpipe.BatchRefused(["a", "b"], errors)
+        assert _errors.simplest(refused) is refused
+
+
+def test_a_batch_behind_others_is_told_by_the_place_in_the_call():
+    error = taskpipe.InvalidArgument("tool is empty")
+    error.field = "tasks[1].tool"
+    refused = _errors.with_earlier(taskpipe.BatchRefused(["c", "d"], {1: error}), ["a", "b"])
+    assert refused.task_ids == ["a", "b", "c", "d"]
+    assert refused.accepted == ["a", "b", "c"]
+    assert refused.errors == {3: error}
+    assert (error.field, refused.field) == ("tasks[3].tool", "tasks[3].tool")
+    assert "1 of 4 tasks were not accepted; tasks[3]: tool is empty" in str(refused)
 
 
 def test_cleanup_forgets(offline):
@@ -205,6 +281,67 @@ def test_replacements_on_the_object_and_on_the_class_are_honoured(offline, monke
     del offline.submit_task
     monkeypatch.setattr(TaskPipeline, "submit_task", lambda self, **_: "of the class")
     assert offline.submit_workflow([task], sequential=False) == ["of the class"]
+
+
+def test_a_replaced_wait_is_honoured_by_the_wait_for_a_workflow(nowhere):
+    scripted = Scripted(nowhere)
+    status = scripted.wait_for_workflow(["task-1", "task-2"], timeout=60, poll_interval=0.001)
+    assert scripted.waited == ["task-1", "task-2"]  # the cancelled one has ended as well
+    assert status["completed"] == 2
+
+
+def test_a_replaced_status_tells_a_callback_of_the_wait_for_a_workflow(nowhere):
+    scripted = Scripted(nowhere)
+    seen = []
+    scripted.wait_for_workflow(["task-1"], callback=seen.append, poll_interval=0.001)
+    assert [status["completed"] for status in seen] == [0, 1]
+    assert scripted.waited == []  # it would have told of nothing before the end
+
+
+def test_a_replaced_wait_that_times_out_ends_the_wait_for_a_workflow(nowhere):
+    scripted = Scripted(nowhere)
+    limits = []
+
+    def wait_for_task(task_id, timeout=None):
+        limits.append(timeout)
+        raise TimeoutError("of the replacement")
+
+    scripted.wait_for_task = wait_for_task
+    with pytest.raises(TimeoutError, match="Workflow did not complete within 0 seconds"):
+        scripted.wait_for_workflow(["task-1", "task-2"], timeout=0)
+    assert len(limits) == 1 and 0 < limits[0] < 1
+    with pytest.raises(TimeoutError, match="of the replacement"):
+        scripted.wait_for_workflow(["task-1", "task-2"])
+
+
+def test_one_after_the_other_stops_where_the_end_of_one_is_not_known(offline, caplog):
+    submitted = []
+
+    def submit_task(tool, script, params=None):
+        submitted.append(tool)
+        return "0" * 31 + str(len(submitted))
+
+    offline.submit_task = submit_task
+    task = {"tool": "t", "script": "s"}
+    with pytest.raises(taskpipe.BrokerUnreachable):
+        offline.submit_workflow([task] * 3)
+    assert len(submitted) == 1
+    for error in (taskpipe.ClientClosed("closed"), taskpipe.UnknownTask("?"), ZeroDivisionError()):
+        def wait_for_task(task_id, timeout=None, error=error):
+            raise error
+
+        offline.wait_for_task = wait_for_task
+        with pytest.raises(type(error)):
+            offline.submit_workflow([task] * 3)
+    assert len(submitted) == 4
+    assert caplog.text == ""
+
+
+def test_one_after_the_other_goes_on_after_one_that_failed(nowhere, caplog):
+    scripted = Scripted(nowhere)
+    scripted.wait_for_task = lambda task_id: {"status": "failed", "error": f"{task_id} diverged"}
+    assert len(scripted.submit_workflow([{"tool": "t", "script": "s"}] * 2)) == 2
+    assert "task-1 diverged" in caplog.text
 
 
 def test_a_replaced_status_that_never_ends_times_out(offline):

@@ -14,10 +14,6 @@ RESULT = {
 }
 
 
-def echo(**params):
-    return {"tool": "echo", "script": "", "params": params}
-
-
 def test_a_task_that_succeeds(pipeline):
     script = "open('out.txt', 'w').write('x' * 10); print('hello')"
     task_id = pipeline.submit_task(**python(script, params={"mesh_size": 64}))
@@ -165,92 +161,6 @@ def test_monitor_without_a_callback_and_of_an_ended_task(pipeline):
     assert [status["state"] for status in seen] == ["SUCCESS"]
 
 
-def test_sequential_workflow(pipeline, tmp_path, caplog):
-    log = tmp_path / "order"
-    note = "import os; open(os.environ['SIM_LOG'], 'a').write(os.environ['SIM_N'])"
-    tasks = [python(note, params={"log": str(log), "n": n}) for n in range(3)]
-    tasks[1]["inline_script"] += "; raise SystemExit(1)"
-    task_ids = pipeline.submit_workflow(tasks)
-    assert log.read_text() == "012"
-    states = [pipeline.get_task_status(task_id)["state"] for task_id in task_ids]
-    assert states == ["SUCCESS", "FAILURE", "SUCCESS"]
-    assert task_ids[1] in caplog.text
-    rows = pipeline.client.statuses(task_ids)
-    assert len({row.workflow_id for row in rows}) == 1 and rows[0].workflow_id
-
-
-def test_parallel_workflow(pipeline, gate):
-    task_ids = pipeline.submit_workflow([gate.task(), echo(a=1)], sequential=False)
-    until_running(pipeline.client, task_ids[0])
-    assert pipeline.wait_for_any(task_ids, timeout=LIMIT_S)["task_id"] == task_ids[1]
-    status = pipeline.get_workflow_status(task_ids)
-    assert set(status) == {
-        "total", "completed", "failed", "running", "pending", "all_complete", "tasks"
-    }
-    assert (status["total"], status["completed"], status["running"]) == (2, 1, 1)
-    assert (status["failed"], status["pending"], status["all_complete"]) == (0, 0, False)
-    assert list(status["tasks"]) == task_ids
-    gate.open()
-    final = pipeline.wait_for_workflow(task_ids, timeout=LIMIT_S)
-    assert final["all_complete"] and final["completed"] == 2
-    assert final == pipeline.get_workflow_status(task_ids)
-
-
-def test_workflow_callback(pipeline, gate):
-    task_ids = pipeline.submit_workflow([gate.task(), echo(), echo(fail="no")], sequential=False)
-    seen = []
-
-    def on_status(status):
-        seen.append(status)
-        if status["completed"] + status["failed"] == 2:
-            gate.open()
-
-    final = pipeline.wait_for_workflow(
-        task_ids, timeout=LIMIT_S, callback=on_status, poll_interval=3600
-    )
-    assert seen[-1] == final
-    assert (final["completed"], final["failed"]) == (2, 1)
-    assert not seen[0]["all_complete"]
-
-
-def test_batches(pipeline):
-    told = []
-    task_ids = pipeline.submit_batch_workflow([echo(n=n) for n in range(5)], 2, told.append)
-    assert [tell["batch_num"] for tell in told] == [1, 2, 3]
-    assert [tell["batch_size"] for tell in told] == [2, 2, 1]
-    assert [tell["submitted"] for tell in told] == [2, 4, 5]
-    assert {tell["total"] for tell in told} == {5}
-    assert [i for tell in told for i in tell["task_ids"]] == task_ids
-    assert pipeline.wait_for_workflow(task_ids, timeout=LIMIT_S)["completed"] == 5
-
-
-def test_a_bad_task_in_the_last_batch_sends_nothing(pipeline):
-    told = []
-    with pytest.raises(ValueError, match=r"tasks\[2\]"):
-        pipeline.submit_batch_workflow([echo(), echo(), echo(x={1})], 1, told.append)
-    assert told == [] and pipeline._active_tasks == {}
-
-
-def test_sweep(pipeline):
-    task_ids = pipeline.parameter_sweep("echo", "", {"a": [1, 2], "b": ["x", "y", "z"]})
-    values = [pipeline.wait_for_task(i, timeout=LIMIT_S)["value"] for i in task_ids]
-    assert values == [{"a": a, "b": b} for a in (1, 2) for b in "xyz"]
-
-
-def test_stats(pipeline):
-    task_ids = pipeline.submit_workflow([echo(sleep_ms=30), echo(sleep_ms=30)], sequential=False)
-    pipeline.wait_for_workflow(task_ids, timeout=LIMIT_S)
-    stats = pipeline.get_parallel_execution_stats(task_ids)
-    assert set(stats) == {
-        "total_tasks", "completed", "failed", "running", "pending", "total_duration",
-        "avg_duration", "max_duration", "speedup", "efficiency",
-    }
-    assert stats["total_tasks"] == stats["completed"] == 2
-    assert stats["avg_duration"] == pytest.approx(stats["total_duration"] / 2)
-    assert stats["speedup"] == pytest.approx(stats["total_duration"] / stats["max_duration"])
-    assert stats["efficiency"] == pytest.approx(stats["speedup"] / 2)
-
-
 def test_health_and_simulations(pipeline):
     health = pipeline.health_check()
     assert set(health) == {"status", "worker", "message"}
@@ -293,11 +203,3 @@ def test_one_pipeline_in_many_threads(pipeline):
     for thread in threads:
         thread.join(LIMIT_S)
     assert sorted(values) == [[number, step] for number in range(8) for step in range(10)]
-
-
-@pytest.mark.parametrize("sequential", [True, False])
-def test_a_thousand_tasks_in_one_workflow(pipeline, sequential):
-    tasks = [{"tool": "noop", "script": "", "params": {}}] * 1000
-    task_ids = pipeline.submit_workflow(tasks, sequential=sequential)
-    final = pipeline.wait_for_workflow(task_ids, timeout=LIMIT_S)
-    assert (final["total"], final["completed"], final["all_complete"]) == (1000, 1000, True)

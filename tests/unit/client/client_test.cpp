@@ -178,21 +178,6 @@ TEST_F(ClientTest, StatusIsInTheOrderAskedForAndListingPages) {
   EXPECT_EQ(listed, ids);
 }
 
-TEST_F(ClientTest, TellsWithWhatATaskWasSubmitted) {
-  TaskRequest request;
-  request.tool = "shell";
-  request.script = "hello.sh";
-  request.params["grid"] = ValueList{1, 2.5, "x"};
-  const auto id = client_.submit(request);
-  ASSERT_TRUE(id);
-  const auto params = client_.params(*id);
-  ASSERT_TRUE(params);
-  EXPECT_EQ(*params, request.params);
-  const auto none = client_.params(TaskId(9, 9));
-  ASSERT_FALSE(none);
-  EXPECT_TRUE(none.error().is(ErrorCode::unknown_task));
-}
-
 TEST_F(ClientTest, AListingEndsWithTheErrorOfAPage) {
   submitted(1);
   broker_.answer_next(MessageType::query, [](const Message&) {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from taskpipe import _arguments, _feed, _native, _records
-from taskpipe._errors import CallTimeout, invalid
+from taskpipe._errors import BatchRefused, CallTimeout, invalid, simplest
 from taskpipe._questions import Questions
 from taskpipe._types import EventBatch, Task, TaskEvent, TaskResult, WorkflowEnd, WorkflowReceipt
 
@@ -81,10 +81,16 @@ class Client(Questions):
             The ids in the order of ``tasks``.
 
         Raises:
-            InvalidArgument: A task has an unacceptable value; nothing was sent.
-            BatchRefused: Some were not accepted; it says which and why.
+            InvalidArgument: A task has an unacceptable value; nothing was accepted.
+            BatchRefused: Some were not accepted; it says which and why. Where none was, and none
+                may have been, the first cause is raised instead, as by ``submit``.
         """
-        return self._native.submit_batch(_arguments.requests(tasks), _arguments.timeout_ms(timeout))
+        requests = _arguments.requests(tasks)
+        try:
+            return self._native.submit_batch(requests, _arguments.timeout_ms(timeout))
+        except BatchRefused as refused:
+            error = simplest(refused)
+        raise error
 
     def submit_workflow(
         self,

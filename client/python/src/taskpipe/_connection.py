@@ -61,6 +61,7 @@ class Connected:
             max_unacknowledged=_arguments.count("max_unacknowledged", max_unacknowledged, 2**32),
         )
         self._broker = broker
+        self._request_timeout = request_timeout
         _clients.add(self)
 
     def __repr__(self) -> str:

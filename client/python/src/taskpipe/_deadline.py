@@ -21,13 +21,22 @@ class Deadline:
         """Seconds, more than nothing; None without a limit."""
         return None if self._at is None else max(0.001, self._at - time.monotonic())
 
+    def left_before(self, other: Deadline) -> float | None:
+        """The same until the earlier of the two."""
+        limits = [limit for limit in (self.left(), other.left()) if limit is not None]
+        return min(limits, default=None)
+
+    def over(self) -> bool:
+        """Whether its time has passed."""
+        return self._at is not None and time.monotonic() >= self._at
+
     def error(self) -> CallTimeout:
         """What to raise once it is over."""
         return CallTimeout(self._text)
 
     def check(self) -> None:
         """Raises once it is over."""
-        if self._at is not None and time.monotonic() >= self._at:
+        if self.over():
             raise self.error()
 
     def sleep(self, longest_s: float) -> None:

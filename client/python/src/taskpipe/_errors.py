@@ -57,11 +57,14 @@ class HealthCheckFailed(TaskpipeError):
 
 
 class BatchRefused(TaskpipeError):
-    """Some tasks of a batch were not accepted. The others were, and are durable.
+    """Some tasks of a batch were not accepted; others were, or may have been: those are durable.
+
+    Where none was, the cause is raised instead: there is nothing to tell beside it.
 
     Attributes:
-        task_ids: The ids of the whole batch in its order, those of the refused ones included.
-        errors: Why, by index into the batch.
+        task_ids: The ids of the tasks in their order, those of the refused ones included. Of
+            several batches: up to the end of the one that failed; later ones were not sent.
+        errors: Why, by index into ``task_ids``. One with ``maybe_accepted`` was never acknowledged.
     """
 
     def __init__(self, task_ids: Sequence[str], errors: Mapping[int, TaskpipeError]) -> None:
@@ -81,9 +84,36 @@ class BatchRefused(TaskpipeError):
         self.code = self.errors[first].code
         self.field = self.errors[first].field
 
+    @property
+    def accepted(self) -> list[str]:
+        """The ids of the tasks that were accepted, in their order: they will run."""
+        return [task_id for i, task_id in enumerate(self.task_ids) if i not in self.errors]
+
     def __reduce__(self) -> tuple[type[BatchRefused], tuple[list[str], dict[int, TaskpipeError]]]:
         """Pickles by what it was made of, not by its text."""
         return type(self), (self.task_ids, self.errors)
+
+
+def with_earlier(refused: BatchRefused, accepted: Sequence[str]) -> BatchRefused:
+    """The same as told of a longer list, whose tasks before the batch had been accepted."""
+    shift = len(accepted)
+    for index, error in refused.errors.items():
+        place = f"tasks[{index}]."
+        if error.field is not None and error.field.startswith(place):
+            error.field = f"tasks[{index + shift}].{error.field.removeprefix(place)}"
+    errors = {index + shift: error for index, error in refused.errors.items()}
+    return BatchRefused([*accepted, *refused.task_ids], errors)
+
+
+def simplest(refused: BatchRefused) -> TaskpipeError:
+    """What to raise for a batch: the first cause, if it says all that there is to know.
+
+    It does not where a task was accepted, or where one may have been that it does not name.
+    """
+    first = refused.errors[min(refused.errors)]
+    unsure = sum(error.maybe_accepted is not None for error in refused.errors.values())
+    named = unsure == 0 or (unsure == 1 and first.maybe_accepted is not None)
+    return first if named and not refused.accepted else refused
 
 
 _BY_FAILURE: dict[str, type[TaskpipeError]] = {

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from taskpipe import _arguments, _shapes
+from taskpipe import _arguments, _native, _shapes
 from taskpipe._deadline import Deadline, interval_of
-from taskpipe._errors import CallTimeout, invalid
-from taskpipe._feed import Feed
+from taskpipe._errors import (
+    BatchRefused,
+    CallTimeout,
+    TaskCancelled,
+    invalid,
+    simplest,
+    with_earlier,
+)
 from taskpipe._shapes import StatusDict
 from taskpipe._single_tasks import OWN, SingleTasks, StatusCallback
-from taskpipe._types import Task, TaskEvent
+from taskpipe._types import Task
+from taskpipe._watching import Followed, follow
 
 _log = logging.getLogger("taskpipe")
 _OPTION_FIELDS: Final = tuple(
@@ -64,6 +70,7 @@ class TaskPipeline(SingleTasks):
 
         Raises:
             ValueError: A task lacks the tool or the script, or is otherwise unacceptable.
+            BrokerUnreachable: There is no broker.
         """
         made = _shapes.tasks_of(tasks)
         if not made:
@@ -128,18 +135,19 @@ class TaskPipeline(SingleTasks):
         ids = _distinct(task_ids)
         interval_s = interval_of(poll_interval)
         deadline = Deadline(timeout, "Workflow did not complete within {} seconds")
-        if self._replaced("get_task_status", "get_workflow_status"):
+        polls = self._replaced("get_task_status", "get_workflow_status")
+        if self._replaced("wait_for_task") and not (polls and callback is not None):
+            self._wait_for_each(ids, deadline)  # then what follows finds them ended
+        if polls:
             return self._poll_workflow(ids, deadline, callback, interval_s)
         if callback is not None:
             return self._watch_workflow(ids, deadline, callback, interval_s)
-        status = self.get_workflow_status(ids)
-        if status["all_complete"]:
-            return status
-        deadline.check()
-        try:
-            self._client.wait_all(ids, timeout=deadline.left())
-        except CallTimeout as error:
-            raise deadline.error() from error
+        if not all(info.ready for info in self._client.statuses(ids)):
+            deadline.check()
+            try:
+                self._client.wait_all(ids, timeout=deadline.left())
+            except CallTimeout as error:
+                raise deadline.error() from error
         return self.get_workflow_status(ids)
 
     def submit_batch_workflow(
@@ -160,16 +168,21 @@ class TaskPipeline(SingleTasks):
             The ids in the order of ``tasks``.
 
         Raises:
-            ValueError: A task or the batch size is unacceptable; nothing was sent.
+            ValueError: A task or the batch size is unacceptable; nothing was accepted.
+            Refused: No connected worker could ever run them.
+            BrokerUnreachable: There is no broker.
+            BatchRefused: Some tasks were accepted, in this batch or in earlier ones, and some were
+                not; it says which and why. Later batches were not sent.
         """
         made = _shapes.tasks_of(tasks)
         if batch_size is not None:
             _arguments.count("batch_size", batch_size, 2**32, 1)
-        _arguments.requests(made)  # all of them, before the first is sent
+        requests = _arguments.requests(made)  # all of them, before the first is sent
         step = batch_size or max(1, len(made))
         task_ids: list[str] = []
         for number, start in enumerate(range(0, len(made), step), 1):
-            submitted = self._submit_all(made[start : start + step])
+            batch = slice(start, start + step)
+            submitted = self._submit_batch(made[batch], requests[batch], task_ids)
             task_ids += submitted
             if callback is not None:
                 callback(
@@ -199,25 +212,19 @@ class TaskPipeline(SingleTasks):
             callback: As for ``submit_batch_workflow``.
 
         Returns:
-            The ids, in the order of ``itertools.product``.
+            The ids, in the order of ``itertools.product``. No ids where a parameter has no values:
+            there is no combination.
 
         Raises:
-            ValueError: The grid is no dict of non-empty lists, or a value is unacceptable.
+            ValueError: The grid is no dict of lists, a value is unacceptable, or there are more
+                than a million combinations; nothing was accepted.
+            BatchRefused: As ``submit_batch_workflow``; so are the others.
         """
-        if not isinstance(param_grid, Mapping):
-            raise invalid("param_grid", f"must be a dict, not {type(param_grid).__name__}")
-        values = []
-        for key, choices in param_grid.items():
-            place = f"param_grid[{key!r}]"
-            if isinstance(choices, (str, bytes)) or not isinstance(choices, Iterable):
-                raise invalid(place, f"must be a list of values, not {type(choices).__name__}")
-            listed = list(choices)
-            if not listed:
-                raise invalid(place, "is empty, so that there is no combination")
-            values.append(listed)
+        _arguments.text("tool", tool)
+        _arguments.text("script", script)
         tasks = [
-            {"tool": tool, "script": script, "params": dict(zip(param_grid, choice, strict=True))}
-            for choice in itertools.product(*values)
+            {"tool": tool, "script": script, "params": params}
+            for params in _shapes.sweep_combinations(param_grid)
         ]
         return self.submit_batch_workflow(tasks, callback=callback)
 
@@ -270,7 +277,11 @@ class TaskPipeline(SingleTasks):
         Raises:
             UnknownTask: One does not exist.
         """
-        return _shapes.parallel_stats(self.get_workflow_status(task_ids))
+        if self._replaced("get_task_status", "get_workflow_status"):
+            return _shapes.parallel_stats(self.get_workflow_status(task_ids))
+        ids = _distinct(task_ids)
+        statuses = self._fetch_statuses(ids, with_params=False)
+        return _shapes.parallel_stats(_shapes.workflow_status(ids, statuses))
 
     # --- How
 
@@ -279,13 +290,27 @@ class TaskPipeline(SingleTasks):
             return [self.get_task_status(task_id) for task_id in ids]
         return self._fetch_statuses(ids)
 
-    def _submit_all(self, tasks: Sequence[Task]) -> list[str]:
+    def _submit_batch(
+        self,
+        tasks: Sequence[Task],
+        requests: Sequence[_native.Request],
+        earlier: Sequence[str],
+    ) -> list[str]:
+        """One batch; ``earlier`` ids belong to the tasks of the call before it."""
         if self._replaced("submit_task"):
             return [self._submit_one(task) for task in tasks]
-        task_ids = self._client.submit_batch(tasks)
-        for task_id, task in zip(task_ids, tasks, strict=True):
-            self._track(task_id, task)
-        return task_ids
+        try:
+            task_ids = self._client._native.submit_batch(requests)
+        except BatchRefused as refused:
+            for index, (task_id, task) in enumerate(zip(refused.task_ids, tasks, strict=True)):
+                if index not in refused.errors:
+                    self._track(task_id, task)
+            error = simplest(with_earlier(refused, earlier))
+        else:
+            for task_id, task in zip(task_ids, tasks, strict=True):
+                self._track(task_id, task)
+            return task_ids
+        raise error
 
     def _submit_one(self, task: Task) -> str:
         defaults = Task(task.tool)
@@ -306,10 +331,24 @@ class TaskPipeline(SingleTasks):
             if not sequential:
                 continue
             try:
-                self.wait_for_task(task_id)
-            except Exception as error:
+                result = self.wait_for_task(task_id)
+            except TaskCancelled as error:  # anything else is no end of the task
                 _log.warning("task %s: %s", task_id, error)
+                continue
+            if isinstance(result, Mapping) and result.get("status", "success") != "success":
+                _log.warning("task %s: %s", task_id, result.get("error", result["status"]))
         return task_ids
+
+    def _wait_for_each(self, ids: Sequence[str], deadline: Deadline) -> None:
+        for task_id in ids:
+            try:
+                self.wait_for_task(task_id, timeout=deadline.left())
+            except TaskCancelled:
+                continue  # which is an end as well
+            except TimeoutError:
+                if deadline.left() is None:
+                    raise
+                return  # the caller sees who has ended, and that no time is left
 
     def _poll_workflow(
         self,
@@ -333,26 +372,17 @@ class TaskPipeline(SingleTasks):
         callback: StatusCallback,
         interval_s: float,
     ) -> dict[str, Any]:
-        ended: dict[str, StatusDict] = {}  # these never change any more
+        followed = Followed(ids, self._fetch_statuses)
+        status = followed.status()
+        callback(status)
+        if status["all_complete"]:
+            return status
         with self._client.events(ids) as events:
-            while True:
-                live = [task_id for task_id in ids if task_id not in ended]
-                now = dict(zip(live, self._fetch_statuses(live), strict=True))
-                ended.update({key: status for key, status in now.items() if status["ready"]})
-                status = _shapes.workflow_status(ids, [ended.get(key) or now[key] for key in ids])
+            while not status["all_complete"]:
+                follow(followed, events, deadline, interval_s)
+                status = followed.status()
                 callback(status)
-                if status["all_complete"]:
-                    return status
-                _await_change(events, deadline, interval_s)
-
-
-def _await_change(events: Feed[TaskEvent], deadline: Deadline, interval_s: float) -> None:
-    left = deadline.left()
-    try:
-        events.next_within(interval_s if left is None else min(interval_s, left))
-        events.drain()
-    except (CallTimeout, StopIteration):
-        deadline.check()
+        return status
 
 
 def _distinct(task_ids: Iterable[str]) -> list[str]:

@@ -56,9 +56,8 @@ class Questions(Connected):
         Raises:
             UnknownTask: There is no such task.
         """
-        return self._native.params(
-            _arguments.text("task_id", task_id), _arguments.timeout_ms(timeout)
-        )
+        ids = [_arguments.text("task_id", task_id)]
+        return self._native.params(ids, _arguments.timeout_ms(timeout))[0]
 
     def list(
         self,

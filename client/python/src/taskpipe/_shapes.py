@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from taskpipe._arguments import text
 from taskpipe._errors import invalid
 from taskpipe._types import TERMINAL_STATES, Task, TaskEvent, TaskInfo, TaskResult, TaskStatus
 
 StatusDict = dict[str, Any]
+MAX_SWEEP_TASKS: Final = 1_000_000  # as kMaxSweepTasks of the C++ pipeline
 
 _STATUS_WORDS = {
     TaskStatus.SUCCESS: "success",
@@ -156,3 +158,29 @@ def tasks_of(tasks: object) -> list[Task]:
             raise invalid(f"{place}[{unknown[0]!r}]", "is no field of a task")
         made.append(Task(**task))
     return made
+
+
+def sweep_combinations(param_grid: object) -> list[dict[str, Any]]:
+    """The params of each task of a sweep; the last parameter varies fastest.
+
+    Raises:
+        InvalidArgument: The grid is no dict of lists, or has too many combinations.
+    """
+    if not isinstance(param_grid, Mapping):
+        raise invalid("param_grid", f"must be a dict, not {type(param_grid).__name__}")
+    values: list[list[Any]] = []
+    total = 1
+    for key, choices in param_grid.items():
+        if isinstance(choices, (str, bytes)) or not isinstance(choices, Iterable):
+            place = f"param_grid[{key!r}]"
+            raise invalid(place, f"must be a list of values, not {type(choices).__name__}")
+        # Bounded: it may be a generator without an end.
+        values.append(list(itertools.islice(choices, MAX_SWEEP_TASKS + 1)))
+        total *= len(values[-1])
+        if total > MAX_SWEEP_TASKS:
+            text = f"has more than {MAX_SWEEP_TASKS} combinations; split it"
+            raise invalid("param_grid", text)
+    return [
+        dict(zip(param_grid, combination, strict=True))
+        for combination in itertools.product(*values)
+    ]

@@ -11,7 +11,7 @@ from taskpipe._client import Client
 from taskpipe._deadline import interval_of
 from taskpipe._errors import CallTimeout, HealthCheckFailed, TaskCancelled, TaskpipeError, invalid
 from taskpipe._shapes import StatusDict
-from taskpipe._types import Task, TaskInfo, TaskResult, TaskStatus
+from taskpipe._types import Task, TaskResult, TaskStatus
 
 StatusCallback = Callable[[dict[str, Any]], object]
 Self = TypeVar("Self", bound="SingleTasks")
@@ -171,7 +171,7 @@ class SingleTasks:
             ) from error
         if result.state == TaskStatus.CANCELLED:
             raise TaskCancelled(f"Task {task_id} was cancelled: {result.reason}")
-        return self._result_of(result, None)
+        return self._result_of(result)
 
     def cancel_task(self, task_id: str) -> bool:
         """Cancels a task that waits or runs; the whole process group ends.
@@ -243,29 +243,51 @@ class SingleTasks:
             "params": dict(task.params or {}),
         }
 
-    def _result_of(self, result: TaskResult, info: TaskInfo | None) -> dict[str, Any]:
-        entry = self._active_tasks.get(result.task_id)
-        if isinstance(entry, Mapping) and "params" in entry:
+    def _result_of(self, result: TaskResult) -> dict[str, Any]:
+        entry = self._tracked(result.task_id)
+        if entry is not None:
             return _shapes.result_dict(result, entry["tool"], entry["script"], entry["params"])
         # Another object's task: the broker knows.
-        info = info or self._client.status(result.task_id)
+        info = self._client.status(result.task_id)
         params = self._client.params(result.task_id)
         return _shapes.result_dict(result, info.tool, info.script, params)
 
-    def _fetch_statuses(self, ids: Sequence[str]) -> list[StatusDict]:
-        """Two questions for all, rather than two for each."""
+    def _tracked(self, task_id: str) -> Mapping[str, Any] | None:
+        # Callers know the dict and may have put anything there.
+        entry = self._active_tasks.get(task_id)
+        return entry if isinstance(entry, Mapping) and "params" in entry else None
+
+    def _params_of(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        entries = [(task_id, self._tracked(task_id)) for task_id in ids]
+        params = {task_id: entry["params"] for task_id, entry in entries if entry is not None}
+        others = [task_id for task_id, entry in entries if entry is None]
+        params.update(zip(others, self._client._native.params(others), strict=True))
+        return params
+
+    def _fetch_statuses(self, ids: Sequence[str], with_params: bool = True) -> list[StatusDict]:
+        """Asks for the states of all, then for the results of those that have ended.
+
+        The broker is also asked for the params of each ended task that this object did not submit,
+        many at a time. Without ``with_params`` it is not: those in the results mean nothing then.
+        """
         infos = self._client.statuses(ids)
-        ended = [i.task_id for i in infos if i.ready and i.state != TaskStatus.CANCELLED]
-        results = {result.task_id: result for result in self._client.wait_all(ended)}
-        statuses = []
-        for info in infos:
-            if not info.ready:
-                statuses.append(_shapes.live_status(info))
-                continue
-            result = results.get(info.task_id)
-            shape = None if result is None else self._result_of(result, info)
-            statuses.append(_shapes.ended_status(info, shape))
-        return statuses
+        ended = [info for info in infos if info.ready and info.state != TaskStatus.CANCELLED]
+        # They have ended, so that nobody is waited for: the answers come as others do.
+        names = [info.task_id for info in ended]
+        results = self._client.wait_all(names, timeout=self._client._request_timeout)
+        params = self._params_of(names) if with_params else {}
+        shapes = {
+            info.task_id: _shapes.result_dict(
+                result, info.tool, info.script, params.get(info.task_id, {})
+            )
+            for info, result in zip(ended, results, strict=True)
+        }
+        return [
+            _shapes.ended_status(info, shapes.get(info.task_id))
+            if info.ready
+            else _shapes.live_status(info)
+            for info in infos
+        ]
 
     def _poll_task(
         self, task_id: str, callback: StatusCallback | None, interval_s: float
