@@ -56,15 +56,17 @@ void raise(const BatchError& error, std::size_t first_index,
   throw BatchSubmitError(first, std::move(accepted_before), std::move(refusals));
 }
 
-TaskId task_id_of(const std::string& text) {
+TaskId task_id_of(const std::string& text, const std::string& field) {
   if (const auto id = TaskId::parse(text)) return *id;
-  throw UnknownTaskError("task '" + text + "': it does not exist; an id is 32 hex digits", text);
+  throw InvalidArgumentError(field + " '" + text + "' is no id: ids are 32 hex digits", field);
 }
 
 std::vector<TaskId> task_ids_of(const std::vector<std::string>& texts) {
   std::vector<TaskId> ids;
   ids.reserve(texts.size());
-  for (const std::string& text : texts) ids.push_back(task_id_of(text));
+  for (const std::string& text : texts) {
+    ids.push_back(task_id_of(text, "task_ids[" + std::to_string(ids.size()) + "]"));
+  }
   return distinct(ids);
 }
 

@@ -24,9 +24,9 @@ template <class T>
   return std::move(*result);
 }
 
-// UnknownTaskError for text that is no id: no task ever had it.
-[[nodiscard]] TaskId task_id_of(const std::string& text);
-// Each once, in order.
+// InvalidArgumentError about `field` for text that is no id.
+[[nodiscard]] TaskId task_id_of(const std::string& text, const std::string& field = "task_id");
+// Each once, in order; errors are about "task_ids[0]" and so on.
 [[nodiscard]] std::vector<TaskId> task_ids_of(const std::vector<std::string>& texts);
 
 // "5", "0.25".

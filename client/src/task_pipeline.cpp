@@ -77,7 +77,7 @@ std::string TaskPipeline::submit_task(const std::string& tool, const std::string
 }
 
 PipelineStatus TaskPipeline::get_task_status(const std::string& task_id) {
-  return std::move(statuses({task_id}).front());
+  return std::move(statuses({task_id_of(task_id)}).front());
 }
 
 PipelineStatus TaskPipeline::monitor_task(const std::string& task_id,
@@ -144,8 +144,8 @@ PipelineStatus TaskPipeline::ended_status(TaskResult&& result, PipelineStatus&& 
   return status;
 }
 
-std::vector<PipelineStatus> TaskPipeline::statuses(const std::vector<std::string>& task_ids) {
-  auto found = value_or_raise(client_.status(client::task_ids_of(task_ids)));
+std::vector<PipelineStatus> TaskPipeline::statuses(const std::vector<TaskId>& ids) {
+  auto found = value_or_raise(client_.status(ids));
   if (!found.unknown.empty()) {
     const std::string unknown = found.unknown.front().to_string();
     throw UnknownTaskError("task " + unknown + ": it does not exist, or belongs to somebody else",

@@ -57,7 +57,9 @@ PipelineWorkflowStatus TaskPipeline::get_workflow_status(const std::vector<std::
   PipelineWorkflowStatus workflow;
   if (task_ids.empty()) return workflow;
   if (!replaced().get_task_status) {
-    for (PipelineStatus& status : statuses(task_ids)) workflow.put(std::move(status));
+    for (PipelineStatus& status : statuses(client::task_ids_of(task_ids))) {
+      workflow.put(std::move(status));
+    }
     return workflow;
   }
   for (const std::string& id : task_ids) {

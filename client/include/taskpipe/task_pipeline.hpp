@@ -13,9 +13,10 @@
 /// What is not offered here (priorities, resources, dependencies, logs) is a call to `client()`.
 ///
 /// Errors are exceptions, see pipeline_errors.hpp. Every method may throw InvalidArgumentError,
-/// before anything is sent, and ConnectionError, when no broker answers within
-/// ClientOptions::connect_timeout; further ones are listed with the methods. A task that failed
-/// throws nothing: `successful` is false and the result says why.
+/// before anything is sent, also for text that is no id (UnknownTaskError is for ids that no task
+/// has), and ConnectionError, when no broker answers within ClientOptions::connect_timeout; further
+/// ones are listed with the methods. A task that failed throws nothing: `successful` is false and
+/// the result says why.
 ///
 /// Nothing polls: ends and changes are pushed. An outage of the broker is lived through: waits go
 /// on when it is back; the other calls end with TimeoutError after ClientOptions::request_timeout.
@@ -206,7 +207,8 @@ class TaskPipeline {
  private:
   // A task that has ended. `known` tells tool and script, and the status before its end.
   [[nodiscard]] PipelineStatus ended_status(TaskResult&& result, PipelineStatus&& known);
-  [[nodiscard]] std::vector<PipelineStatus> statuses(const std::vector<std::string>& task_ids);
+  // Each id once.
+  [[nodiscard]] std::vector<PipelineStatus> statuses(const std::vector<TaskId>& ids);
   [[nodiscard]] std::optional<PipelineTask> tracked(const std::string& task_id) const;
   void track(const std::vector<std::string>& ids, const PipelineTask* tasks);
 

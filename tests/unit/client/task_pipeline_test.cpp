@@ -88,7 +88,7 @@ TEST(TaskPipelineAlone, AllErrorsButBadArgumentsArePipelineErrors) {
   TaskPipeline pipeline(nowhere());
   EXPECT_THROW(pipeline.get_task_status(kSomeId), PipelineError);
   EXPECT_THROW(pipeline.health_check(), PipelineError);
-  EXPECT_THROW(pipeline.get_task_status("no id"), PipelineError);
+  EXPECT_THROW(pipeline.get_task_status("no id"), std::invalid_argument);
   EXPECT_THROW(pipeline.submit_task("", "a.sh"), std::invalid_argument);
 }
 
@@ -147,16 +147,25 @@ TEST(TaskPipelineAlone, BadTimesAreRefusedBeforeConnecting) {
   EXPECT_EQ(field_refused([&] { pipeline.wait_for_any({}); }), "task_ids");
 }
 
-TEST(TaskPipelineAlone, TextThatIsNoIdIsAnUnknownTask) {
+TEST(TaskPipelineAlone, TextThatIsNoIdIsABadArgument) {
   TaskPipeline pipeline(nowhere());
   for (const std::string& id : {std::string(), std::string("nonsense"), kSomeId + "a"}) {
-    EXPECT_THROW(pipeline.get_task_status(id), UnknownTaskError);
-    EXPECT_THROW(pipeline.wait_for_task(id), UnknownTaskError);
-    EXPECT_THROW(pipeline.monitor_task(id), UnknownTaskError);
-    EXPECT_THROW(pipeline.cancel_task(id), UnknownTaskError);
-    EXPECT_THROW(pipeline.get_workflow_status({kSomeId, id}), UnknownTaskError);
-    EXPECT_THROW(pipeline.wait_for_workflow({kSomeId, id}), UnknownTaskError);
-    EXPECT_THROW(pipeline.wait_for_any({kSomeId, id}), UnknownTaskError);
+    EXPECT_EQ(field_refused([&] { (void)pipeline.get_task_status(id); }), "task_id");
+    EXPECT_EQ(field_refused([&] { pipeline.wait_for_task(id); }), "task_id");
+    EXPECT_EQ(field_refused([&] { pipeline.monitor_task(id); }), "task_id");
+    EXPECT_EQ(field_refused([&] { pipeline.cancel_task(id); }), "task_id");
+    // The place in the list as it was given, repeated ids included.
+    const std::vector<std::string> ids = {kSomeId, kSomeId, id};
+    EXPECT_EQ(field_refused([&] { pipeline.get_workflow_status(ids); }), "task_ids[2]");
+    EXPECT_EQ(field_refused([&] { pipeline.wait_for_workflow(ids); }), "task_ids[2]");
+    EXPECT_EQ(field_refused([&] { pipeline.wait_for_any(ids); }), "task_ids[2]");
+    EXPECT_EQ(field_refused([&] { pipeline.get_parallel_execution_stats(ids); }), "task_ids[2]");
+  }
+  try {
+    pipeline.get_task_status("nonsense");
+    FAIL() << "it is no id";
+  } catch (const InvalidArgumentError& error) {
+    EXPECT_STREQ(error.what(), "task_id 'nonsense' is no id: ids are 32 hex digits");
   }
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ _MAX_INT32 = 2**31 - 1
 _MAX_UINT32 = 2**32 - 1
 _MAX_UINT64 = 2**64 - 1
 _MAX_TIMEOUT_S = 315_360_000  # ten years
+_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 
 def text(field: str, value: object) -> str:
@@ -55,11 +57,30 @@ def timeout_ms(value: object, field: str = "timeout") -> int | None:
     return math.ceil(seconds(field, value) * 1000)
 
 
-def task_ids(values: object, field: str = "task_ids") -> list[str]:
-    """Ids as a list. A str alone is refused: it would count as a list of characters."""
+def texts(field: str, values: object) -> list[str]:
+    """Strs as a list. A str alone is refused: it would count as a list of characters."""
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        raise invalid(field, f"must be an iterable of ids, not {type(values).__name__}")
+        raise invalid(field, f"must be an iterable of str, not {type(values).__name__}")
     return [text(f"{field}[{index}]", value) for index, value in enumerate(values)]
+
+
+def id_text(value: object, field: str = "task_id") -> str:
+    """An id as text. Whether something has this id is another question."""
+    value = text(field, value)
+    if _ID.fullmatch(value) is None:
+        raise invalid(field, f"{value!r} is no id: ids are 32 hex digits")
+    return value
+
+
+def task_ids(values: object) -> list[str]:
+    """Ids as a list; the one that is none is named by its place."""
+    listed = texts("task_ids", values)
+    return [id_text(value, f"task_ids[{index}]") for index, value in enumerate(listed)]
+
+
+def one_or_more_ids(values: object) -> list[str]:
+    """One id, or several."""
+    return [id_text(values)] if isinstance(values, str) else task_ids(values)
 
 
 def _mapping(field: str, value: object) -> Mapping[Any, Any]:
@@ -117,7 +138,7 @@ def request(task: Task, prefix: str = "") -> _native.Request:
     if task.wait_for_capacity:
         options["wait_for_capacity"] = True
     if task.task_id is not None:
-        options["task_id"] = text(prefix + "task_id", task.task_id)
+        options["task_id"] = id_text(task.task_id, prefix + "task_id")
     params = task.params
     if params is not None and not isinstance(params, dict):
         params = dict(_mapping(prefix + "params", params))

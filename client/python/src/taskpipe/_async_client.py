@@ -100,7 +100,7 @@ class AsyncClient:
 
     async def wait(self, task_id: str, *, timeout: float | None = None) -> TaskResult:
         """As ``Client.wait``."""
-        ids = [_arguments.text("task_id", task_id)]
+        ids = [_arguments.id_text(task_id)]
         return (await self._ends(ids, _arguments.timeout_ms(timeout)))[0]
 
     async def wait_all(
@@ -157,7 +157,7 @@ class AsyncClient:
         self, task_ids: str | Iterable[str], *, timeout: float | None = None
     ) -> AsyncIterator[TaskEvent]:
         """As ``Client.events``, for ``async for``."""
-        ids = [task_ids] if isinstance(task_ids, str) else _arguments.task_ids(task_ids)
+        ids = _arguments.one_or_more_ids(task_ids)
         limit_ms = _arguments.timeout_ms(timeout)
         loop = asyncio.get_running_loop()
         arrived: asyncio.Queue[TaskEvent | BaseException | None] = asyncio.Queue()

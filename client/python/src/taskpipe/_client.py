@@ -146,7 +146,7 @@ class Client(Questions):
             UnknownTask: There is no such task.
             CallTimeout: It has not ended in time; it goes on.
         """
-        ids = [_arguments.text("task_id", task_id)]
+        ids = [_arguments.id_text(task_id)]
         return _records.task_result(self._native.wait_all(ids, _arguments.timeout_ms(timeout))[0])
 
     def wait_all(
@@ -196,7 +196,7 @@ class Client(Questions):
             CallTimeout: It has not ended in time; it goes on.
         """
         record = self._native.wait_workflow(
-            _arguments.text("workflow_id", workflow_id), _arguments.timeout_ms(timeout)
+            _arguments.id_text(workflow_id, "workflow_id"), _arguments.timeout_ms(timeout)
         )
         return WorkflowEnd(**record)
 
@@ -290,7 +290,7 @@ class Client(Questions):
             UnknownTask: One does not exist; raised by the iteration, as the next.
             CallTimeout: Not all have ended in time.
         """
-        ids = [task_ids] if isinstance(task_ids, str) else _arguments.task_ids(task_ids)
+        ids = _arguments.one_or_more_ids(task_ids)
         limit_ms = _arguments.timeout_ms(timeout)
         native = self._native
 
@@ -321,7 +321,7 @@ class Client(Questions):
         Raises:
             InvalidArgument: A topic is not acceptable.
         """
-        listed = _arguments.task_ids(topics, "topics")
+        listed = _arguments.texts("topics", topics)
         return self._native.subscribe(
             listed,
             lambda record: on_events(_records.event_batch(record)),

@@ -106,7 +106,7 @@ class TaskPipeline(SingleTasks):
         Raises:
             UnknownTask: One does not exist.
         """
-        ids = _distinct(task_ids)
+        ids = self._ids_of(task_ids)
         return _shapes.workflow_status(ids, self._statuses(ids))
 
     def wait_for_workflow(
@@ -132,7 +132,7 @@ class TaskPipeline(SingleTasks):
             TimeoutError: Not all have ended in time; they go on.
             UnknownTask: One does not exist.
         """
-        ids = _distinct(task_ids)
+        ids = self._ids_of(task_ids)
         interval_s = interval_of(poll_interval)
         deadline = Deadline(timeout, "Workflow did not complete within {} seconds")
         polls = self._replaced("get_task_status", "get_workflow_status")
@@ -243,7 +243,7 @@ class TaskPipeline(SingleTasks):
             TimeoutError: No task completed within the timeout.
             UnknownTask: One does not exist.
         """
-        ids = _distinct(task_ids)
+        ids = self._ids_of(task_ids)
         if not ids:
             raise invalid("task_ids", "is empty; there is nothing to wait for")
         deadline = Deadline(timeout, "No task completed within {} seconds")
@@ -279,11 +279,19 @@ class TaskPipeline(SingleTasks):
         """
         if self._replaced("get_task_status", "get_workflow_status"):
             return _shapes.parallel_stats(self.get_workflow_status(task_ids))
-        ids = _distinct(task_ids)
+        ids = self._ids_of(task_ids)
         statuses = self._fetch_statuses(ids, with_params=False)
         return _shapes.parallel_stats(_shapes.workflow_status(ids, statuses))
 
     # --- How
+
+    def _ids_of(self, task_ids: Iterable[str]) -> list[str]:
+        """Each once. What is an id is the replacement's business where there is one."""
+        if self._replaced("get_task_status", "wait_for_task", "get_workflow_status"):
+            listed = _arguments.texts("task_ids", task_ids)
+        else:
+            listed = _arguments.task_ids(task_ids)
+        return list(dict.fromkeys(listed))
 
     def _statuses(self, ids: Sequence[str]) -> list[StatusDict]:
         if self._replaced("get_task_status"):
@@ -383,10 +391,6 @@ class TaskPipeline(SingleTasks):
                 status = followed.status()
                 callback(status)
         return status
-
-
-def _distinct(task_ids: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(_arguments.task_ids(task_ids)))
 
 
 OWN["get_workflow_status"] = TaskPipeline.get_workflow_status

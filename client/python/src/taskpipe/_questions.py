@@ -24,7 +24,7 @@ class Questions(Connected):
         Raises:
             UnknownTask: There is no such task.
         """
-        return self.statuses([task_id], timeout=timeout)[0]
+        return self.statuses([_arguments.id_text(task_id)], timeout=timeout)[0]
 
     def statuses(self, task_ids: Iterable[str], *, timeout: float | None = None) -> list[TaskInfo]:
         """The same of many, in their order.
@@ -56,7 +56,7 @@ class Questions(Connected):
         Raises:
             UnknownTask: There is no such task.
         """
-        ids = [_arguments.text("task_id", task_id)]
+        ids = [_arguments.id_text(task_id)]
         return self._native.params(ids, _arguments.timeout_ms(timeout))[0]
 
     def list(
@@ -101,7 +101,7 @@ class Questions(Connected):
             UnknownTask: There is no such task.
         """
         codes = self._native.cancel(
-            [_arguments.text("task_id", task_id)],
+            [_arguments.id_text(task_id)],
             milliseconds("grace", grace),
             _arguments.timeout_ms(timeout),
         )
@@ -124,7 +124,7 @@ class Questions(Connected):
             UnknownTask: There is no such workflow.
         """
         codes = self._native.cancel_workflow(
-            _arguments.text("workflow_id", workflow_id),
+            _arguments.id_text(workflow_id, "workflow_id"),
             milliseconds("grace", grace),
             _arguments.timeout_ms(timeout),
         )
@@ -179,7 +179,7 @@ class Questions(Connected):
         """
         chunks: list[bytes] = []
         self._native.fetch_log(
-            _arguments.text("task_id", task_id),
+            _arguments.id_text(task_id),
             _is_stderr(stream),
             _arguments.count("offset", offset, 2**63),
             False,
@@ -208,7 +208,7 @@ class Questions(Connected):
             UnknownTask: There is no such task; raised by the iteration, as the next.
             CallTimeout: It has not ended in time.
         """
-        _arguments.text("task_id", task_id)
+        _arguments.id_text(task_id)
         of_stderr = _is_stderr(stream)
         _arguments.count("offset", offset, 2**63)
         limit_ms = _arguments.timeout_ms(timeout)

@@ -98,7 +98,7 @@ class SingleTasks:
         Raises:
             UnknownTask: There is no such task.
         """
-        return self._fetch_statuses([task_id])[0]
+        return self._fetch_statuses([_arguments.id_text(task_id)])[0]
 
     def monitor_task(
         self,
