@@ -3,7 +3,6 @@
 #include <string>
 #include <utility>
 
-#include "client/cli/quantities.hpp"
 #include "common/process/clock.hpp"
 
 namespace taskpipe::cli {
@@ -87,30 +86,6 @@ std::string_view status_word(TaskState state) {
   return "?";
 }
 
-Value return_code(const TaskResult& result) {
-  const Outcome& outcome = result.outcome;
-  if (outcome.signal != 0) return -outcome.signal;
-  const bool exited = outcome.state == TaskState::success || outcome.failure == FailureClass::exit;
-  return exited ? Value(outcome.exit_code) : Value();
-}
-
-Micros run_time_of(const TaskResult& result) {
-  const std::uint64_t us = result.outcome.usage.wall_us;
-  if (us > 0) return Micros(static_cast<Micros::rep>(us));
-  return between(result.started, result.finished);
-}
-
-std::string reason_of(const TaskResult& result) {
-  const Outcome& outcome = result.outcome;
-  if (outcome.state == TaskState::success || !outcome.reason.empty()) return outcome.reason;
-  if (outcome.failure == FailureClass::exit) {
-    return "exit code " + std::to_string(outcome.exit_code);
-  }
-  if (outcome.signal != 0) return "killed by signal " + std::to_string(outcome.signal);
-  if (outcome.failure == FailureClass::none) return std::string(status_word(outcome.state));
-  return std::string(name_of(outcome.failure));
-}
-
 Value row_document(const TaskRow& row) {
   ValueMap map;
   map["task_id"] = row.id.to_string();
@@ -142,7 +117,8 @@ Value result_document(const TaskResult& result, std::string_view tool, std::stri
   map["tool"] = tool;
   map["script"] = script;
   map["params"] = params;
-  map["returncode"] = return_code(result);
+  const auto returncode = returncode_of(result.outcome);
+  map["returncode"] = returncode ? Value(*returncode) : Value();
   map["stdout"] = result.report.stdout_tail;
   map["stderr"] = result.report.stderr_tail;
   map["stdout_bytes"] = count(result.report.stdout_bytes);

@@ -6,6 +6,7 @@
 
 #include <string_view>
 
+#include "client/src/result_facts.hpp"
 #include "common/model/value.hpp"
 #include "taskpipe/client.hpp"
 
@@ -30,14 +31,5 @@ namespace taskpipe::cli {
 
 // 'success', 'failed', 'timeout', 'error', 'cancelled'; 'pending' and 'running' before the end.
 [[nodiscard]] std::string_view status_word(TaskState state);
-
-// The exit code of the process, minus the signal that killed it, or null when there is neither.
-[[nodiscard]] Value return_code(const TaskResult& result);
-
-// Wall time of the deciding run: as the kernel counted it, else from its start to its end.
-[[nodiscard]] Micros run_time_of(const TaskResult& result);
-
-// Why it did not succeed, as a sentence; never empty for a result that is no success.
-[[nodiscard]] std::string reason_of(const TaskResult& result);
 
 }  // namespace taskpipe::cli

@@ -115,8 +115,8 @@ std::string result_text(const TaskResult& result, const TaskRow& row, const Text
     append_field(text, "duration", time, style);
   }
   append_field(text, "used", usage_text(result.outcome.usage), style);
-  const Value code = return_code(result);
-  if (!code.is_null()) append_field(text, "exit code", to_text(code), style);
+  const auto code = returncode_of(result.outcome);
+  if (code) append_field(text, "exit code", std::to_string(*code), style);
   append_field(text, "metrics", metrics_text(result.report), style);
   if (!result.report.value.is_null()) {
     append_field(text, "value", printable(to_json_text(result.report.value)), style);

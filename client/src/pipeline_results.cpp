@@ -1,7 +1,10 @@
 #include "client/src/pipeline_results.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
+
+#include "client/src/result_facts.hpp"
 
 namespace taskpipe::client {
 namespace {
@@ -17,25 +20,12 @@ PipelineStatus status_from(const Source& source, double percent) {
   if (!status.ready()) {
     status.message = source.message;
   } else if (status.state != TaskState::success) {
-    status.error = source.message.empty() ? std::string(name_of(source.state)) : source.message;
+    Outcome outcome;  // which has no exit code here
+    outcome.state = source.state;
+    outcome.reason = source.message;
+    status.error = reason_of(outcome);
   }
   return status;
-}
-
-double run_seconds(const TaskResult& result) {
-  if (result.outcome.usage.wall_us > 0) {
-    return static_cast<double>(result.outcome.usage.wall_us) / 1e6;
-  }
-  if (result.started.unix_ms == 0) return 0.0;  // never ran
-  return static_cast<double>(
-             std::max<std::int64_t>(result.finished.unix_ms - result.started.unix_ms, 0)) /
-         1e3;
-}
-
-std::optional<std::int32_t> returncode_of(const Outcome& outcome) {
-  if (outcome.signal != 0) return -outcome.signal;
-  const bool exited = outcome.state == TaskState::success || outcome.failure == FailureClass::exit;
-  return exited ? std::optional(outcome.exit_code) : std::nullopt;
 }
 
 }  // namespace
@@ -52,7 +42,7 @@ PipelineResult pipeline_result(TaskResult&& result, std::string tool, std::strin
   shown.script = std::move(script);
   shown.params = std::move(params);
   shown.returncode = returncode_of(result.outcome);
-  shown.duration_seconds = run_seconds(result);
+  shown.duration_seconds = std::chrono::duration<double>(run_time_of(result)).count();
   shown.error = reason_of(result.outcome);
   shown.usage = result.outcome.usage;
   shown.stdout_tail = std::move(result.report.stdout_tail);
@@ -60,16 +50,6 @@ PipelineResult pipeline_result(TaskResult&& result, std::string tool, std::strin
   shown.artifacts = std::move(result.report.artifacts);
   shown.value = std::move(result.report.value);
   return shown;
-}
-
-std::string reason_of(const Outcome& outcome) {
-  if (outcome.state == TaskState::success || !outcome.reason.empty()) return outcome.reason;
-  if (outcome.failure == FailureClass::exit) {
-    return "exit code " + std::to_string(outcome.exit_code);
-  }
-  if (outcome.signal != 0) return "killed by signal " + std::to_string(outcome.signal);
-  if (outcome.failure != FailureClass::none) return std::string(name_of(outcome.failure));
-  return std::string(name_of(outcome.state));
 }
 
 }  // namespace taskpipe::client

@@ -16,7 +16,4 @@ namespace taskpipe::client {
 [[nodiscard]] PipelineResult pipeline_result(TaskResult&& result, std::string tool,
                                              std::string script, ValueMap params);
 
-// Why it did not succeed, as a sentence; empty on success only.
-[[nodiscard]] std::string reason_of(const Outcome& outcome);
-
 }  // namespace taskpipe::client

@@ -10,6 +10,7 @@
 #include "client/src/paced_monitor.hpp"
 #include "client/src/pipeline_raise.hpp"
 #include "client/src/pipeline_results.hpp"
+#include "client/src/result_facts.hpp"
 
 namespace taskpipe {
 
@@ -133,7 +134,7 @@ PipelineStatus TaskPipeline::ended_status(TaskResult&& result, PipelineStatus&& 
   status.task_id = result.id.to_string();
   status.state = result.outcome.state;
   status.message.clear();
-  status.error = client::reason_of(result.outcome);
+  status.error = reason_of(result.outcome);
   if (status.state == TaskState::success) status.progress_percent = 100.0;
   if (status.state == TaskState::cancelled) return status;
   auto task = tracked(status.task_id);

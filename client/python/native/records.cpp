@@ -1,10 +1,12 @@
 #include "client/python/native/records.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "client/python/native/values.hpp"
+#include "client/src/result_facts.hpp"
 
 namespace taskpipe::python {
 namespace nb = nanobind;
@@ -30,29 +32,6 @@ nb::object percent_of(double percent) {
 
 nb::object class_of(FailureClass failure) {
   return failure == FailureClass::none ? nb::object(nb::none()) : to_python(name_of(failure));
-}
-
-// -N for a process that signal N ended, as subprocess has it; None when none has exited.
-nb::object return_code(const Outcome& outcome) {
-  if (outcome.signal != 0) return nb::int_(-outcome.signal);
-  const bool exited = outcome.state == TaskState::success || outcome.failure == FailureClass::exit;
-  return exited ? nb::object(nb::int_(outcome.exit_code)) : nb::object(nb::none());
-}
-
-std::string reason_of(const Outcome& outcome) {
-  if (outcome.state == TaskState::success || !outcome.reason.empty()) return outcome.reason;
-  if (outcome.failure == FailureClass::exit) {
-    return "exit code " + std::to_string(outcome.exit_code);
-  }
-  if (outcome.signal != 0) return "killed by signal " + std::to_string(outcome.signal);
-  return std::string(outcome.failure == FailureClass::none ? name_of(outcome.state)
-                                                           : name_of(outcome.failure));
-}
-
-double run_time_s(const TaskResult& result) {
-  if (result.outcome.usage.wall_us > 0) return seconds(result.outcome.usage.wall_us);
-  if (result.started.unix_ms == 0 || result.finished < result.started) return 0;
-  return static_cast<double>(result.finished.unix_ms - result.started.unix_ms) / 1e3;
 }
 
 template <class Pairs>
@@ -84,7 +63,7 @@ nb::dict to_dict(const Resources& resources) {
 
 nb::dict usage_of(const TaskResult& result) {
   nb::dict dict;
-  dict["wall_s"] = run_time_s(result);
+  dict["wall_s"] = std::chrono::duration<double>(run_time_of(result)).count();
   dict["user_s"] = seconds(result.outcome.usage.user_us);
   dict["system_s"] = seconds(result.outcome.usage.system_us);
   dict["max_rss_bytes"] = result.outcome.usage.max_rss_bytes;
@@ -112,8 +91,9 @@ nb::dict to_dict(const TaskResult& result) {
   dict["task_id"] = result.id.to_string();
   dict["state"] = to_python(name_of(result.outcome.state));
   dict["failure"] = class_of(result.outcome.failure);
-  dict["returncode"] = return_code(result.outcome);
-  dict["reason"] = text(reason_of(result.outcome));
+  const auto returncode = returncode_of(result.outcome);
+  dict["returncode"] = returncode ? nb::object(nb::int_(*returncode)) : nb::object(nb::none());
+  dict["reason"] = text(reason_of(result));
   dict["attempt"] = result.attempt.value();
   dict["worker"] = or_none(result.worker);
   add_report(dict, result.report);
