@@ -37,7 +37,7 @@ TaskPipeline::~TaskPipeline() = default;
 
 TaskPipeline::Replaced TaskPipeline::replaced() const {
   const bool is_subclass = typeid(*this) != typeid(TaskPipeline);
-  return {is_subclass, is_subclass, is_subclass};
+  return {is_subclass, is_subclass, is_subclass, is_subclass};
 }
 
 // --- What is tracked
@@ -78,7 +78,7 @@ std::string TaskPipeline::submit_task(const std::string& tool, const std::string
 }
 
 PipelineStatus TaskPipeline::get_task_status(const std::string& task_id) {
-  return std::move(statuses({task_id_of(task_id)}).front());
+  return std::move(statuses({task_id_of(task_id)}, Params::included).front());
 }
 
 PipelineStatus TaskPipeline::monitor_task(const std::string& task_id,
@@ -130,6 +130,13 @@ bool TaskPipeline::cancel_task(const std::string& task_id) {
 }
 
 PipelineStatus TaskPipeline::ended_status(TaskResult&& result, PipelineStatus&& known) {
+  const bool has_result = result.outcome.state != TaskState::cancelled;
+  ValueMap params = has_result ? std::move(params_of({result.id}).front()) : ValueMap{};
+  return ended_status(std::move(result), std::move(known), std::move(params));
+}
+
+PipelineStatus TaskPipeline::ended_status(TaskResult&& result, PipelineStatus&& known,
+                                          ValueMap&& params) {
   PipelineStatus status = std::move(known);
   status.task_id = result.id.to_string();
   status.state = result.outcome.state;
@@ -137,15 +144,29 @@ PipelineStatus TaskPipeline::ended_status(TaskResult&& result, PipelineStatus&& 
   status.error = reason_of(result.outcome);
   if (status.state == TaskState::success) status.progress_percent = 100.0;
   if (status.state == TaskState::cancelled) return status;
-  auto task = tracked(status.task_id);
-  ValueMap params =
-      task ? std::move(task->params) : value_or_raise(client_.params(result.id), status.task_id);
   status.result =
       client::pipeline_result(std::move(result), status.tool, status.script, std::move(params));
   return status;
 }
 
-std::vector<PipelineStatus> TaskPipeline::statuses(const std::vector<TaskId>& ids) {
+std::vector<ValueMap> TaskPipeline::params_of(const std::vector<TaskId>& ids) {
+  std::vector<ValueMap> params(ids.size());
+  std::vector<TaskId> others;
+  std::vector<std::size_t> places;  // of the others in `ids`
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (auto task = tracked(ids[i].to_string())) {
+      params[i] = std::move(task->params);
+    } else {
+      others.push_back(ids[i]);
+      places.push_back(i);
+    }
+  }
+  auto asked = value_or_raise(client_.params(others));
+  for (std::size_t i = 0; i < others.size(); ++i) params[places[i]] = std::move(asked[i]);
+  return params;
+}
+
+std::vector<PipelineStatus> TaskPipeline::statuses(const std::vector<TaskId>& ids, Params which) {
   auto found = value_or_raise(client_.status(ids));
   if (!found.unknown.empty()) {
     const std::string unknown = found.unknown.front().to_string();
@@ -158,13 +179,16 @@ std::vector<PipelineStatus> TaskPipeline::statuses(const std::vector<TaskId>& id
   }
   // They have ended: every answer is there at once.
   auto results = value_or_raise(client_.wait_all(ended, {request_timeout_, {}}));
+  auto params = which == Params::included ? params_of(ended) : std::vector<ValueMap>(ended.size());
   std::vector<PipelineStatus> list;
-  auto result = results.begin();
+  std::size_t next = 0;  // of the results
   for (const TaskRow& row : found.rows) {
     PipelineStatus status = client::status_of(row);
-    const bool has_result = result != results.end() && result->id == row.id;
-    list.push_back(has_result ? ended_status(std::move(*result++), std::move(status))
-                              : std::move(status));
+    if (next < results.size() && results[next].id == row.id) {
+      status = ended_status(std::move(results[next]), std::move(status), std::move(params[next]));
+      ++next;
+    }
+    list.push_back(std::move(status));
   }
   return list;
 }

@@ -1,44 +1,21 @@
 // TaskPipeline: states of many tasks, and waiting for them.
 #include <algorithm>
-#include <chrono>
 #include <thread>
 #include <utility>
 
 #include "client/src/paced_monitor.hpp"
+#include "client/src/pipeline_countdown.hpp"
 #include "client/src/pipeline_raise.hpp"
 #include "client/src/pipeline_results.hpp"
 #include "taskpipe/task_pipeline.hpp"
 
 namespace taskpipe {
+
+using client::Countdown;
+
 namespace {
 
 constexpr Millis kAskForAny{100};
-
-using Clock = std::chrono::steady_clock;
-
-// The time that is left of a timeout.
-class Countdown {
- public:
-  explicit Countdown(const TaskPipeline::Timeout& timeout) {
-    if (!timeout) return;
-    if (*timeout < Millis(0) || *timeout > Millis(limits::kMaxCallTimeoutMs)) {
-      throw InvalidArgumentError("timeout is negative or beyond all bounds", "timeout");
-    }
-    end_ = Clock::now() + *timeout;
-  }
-  [[nodiscard]] TaskPipeline::Timeout left() const {
-    if (!end_) return std::nullopt;
-    // Rounded up: the call that is given it ends after the timeout, never before.
-    return std::max(std::chrono::ceil<Millis>(*end_ - Clock::now()), Millis(0));
-  }
-  [[nodiscard]] bool over() const { return end_ && Clock::now() >= *end_; }
-  void pause(Millis most) const {
-    std::this_thread::sleep_for(std::min(most, left().value_or(most)));
-  }
-
- private:
-  std::optional<Clock::time_point> end_;
-};
 
 [[noreturn]] void throw_late(const TaskPipeline::Timeout& timeout) {
   throw TimeoutError("workflow did not complete within " +
@@ -51,13 +28,20 @@ class Countdown {
                      client::seconds_text(timeout.value_or(Millis(0))) + " seconds");
 }
 
+// The end of a wait.
+PipelineWorkflowStatus told(PipelineWorkflowStatus workflow,
+                            const TaskPipeline::WorkflowCallback& callback) {
+  if (callback) callback(workflow);
+  return workflow;
+}
+
 }  // namespace
 
 PipelineWorkflowStatus TaskPipeline::get_workflow_status(const std::vector<std::string>& task_ids) {
   PipelineWorkflowStatus workflow;
   if (task_ids.empty()) return workflow;
   if (!replaced().get_task_status) {
-    for (PipelineStatus& status : statuses(client::task_ids_of(task_ids))) {
+    for (PipelineStatus& status : statuses(client::task_ids_of(task_ids), Params::included)) {
       workflow.put(std::move(status));
     }
     return workflow;
@@ -77,26 +61,30 @@ PipelineWorkflowStatus TaskPipeline::wait_for_workflow(const std::vector<std::st
                                                        Millis poll_interval) {
   client::check_poll_interval(poll_interval);
   const Countdown countdown(timeout);
+  if (task_ids.empty()) return told(get_workflow_status(task_ids), callback);
   const Replaced instead = replaced();
-  if (instead.get_task_status && !instead.wait_for_task) {
-    return ask_until_complete(task_ids, timeout, callback, poll_interval);
+  const bool asks = instead.get_task_status || instead.get_workflow_status;
+  // Waiting task by task tells nothing before the end: it is not for callers who want to be told
+  // and can be, by replaced statuses.
+  if (instead.wait_for_task && !(asks && callback)) {
+    wait_for_each(task_ids, countdown);
+    // That should have been all of it. What follows then finds them ended.
+    if (!asks) {
+      PipelineWorkflowStatus workflow = get_workflow_status(task_ids);
+      if (workflow.all_complete()) return told(std::move(workflow), callback);
+    }
   }
-  if (instead.wait_for_task) {
-    wait_for_each(task_ids, timeout);
-  } else if (!task_ids.empty()) {
-    follow_all(task_ids, timeout, callback, poll_interval);
-  }
-  PipelineWorkflowStatus workflow = get_workflow_status(task_ids);
-  if (callback) callback(workflow);
-  return workflow;
+  if (asks) return ask_until_complete(task_ids, countdown, callback, poll_interval);
+  follow_all(task_ids, countdown, callback, poll_interval);
+  return told(get_workflow_status(task_ids), callback);
 }
 
-void TaskPipeline::follow_all(const std::vector<std::string>& task_ids, Timeout timeout,
+void TaskPipeline::follow_all(const std::vector<std::string>& task_ids, const Countdown& countdown,
                               const WorkflowCallback& callback, Millis poll_interval) {
   const std::vector<TaskId> ids = client::task_ids_of(task_ids);
   CallResult<std::vector<TaskResult>> ended;
   if (!callback) {
-    ended = client_.wait_all(ids, {timeout, {}});
+    ended = client_.wait_all(ids, {countdown.left(), {}});
   } else {
     PipelineWorkflowStatus workflow;
     for (const TaskId& id : ids) {
@@ -116,22 +104,23 @@ void TaskPipeline::follow_all(const std::vector<std::string>& task_ids, Timeout 
       workflow.put(std::move(status));
       if (!is_first && !workflow.all_complete()) tell();
     };
-    ended = client::paced_monitor(client_, ids, on_event, tell, poll_interval, timeout);
+    ended = client::paced_monitor(client_, ids, on_event, tell, poll_interval, countdown.left());
   }
   if (ended) return;
-  if (ended.error().failure == CallFailure::timed_out) throw_late(timeout);
+  if (ended.error().failure == CallFailure::timed_out) throw_late(countdown.timeout());
   client::raise(ended.error());
 }
 
-void TaskPipeline::wait_for_each(const std::vector<std::string>& task_ids, Timeout timeout) {
-  const Countdown countdown(timeout);
+void TaskPipeline::wait_for_each(const std::vector<std::string>& task_ids,
+                                 const Countdown& countdown) {
   for (const std::string& id : task_ids) {
     try {
       (void)wait_for_task(id, countdown.left());
     } catch (const TaskCancelledError&) {
       // It has ended.
     } catch (const TimeoutError&) {
-      throw_late(timeout);
+      if (!countdown.timeout()) throw;
+      return;  // the caller sees who has ended, and that no time is left
     }
   }
 }
@@ -150,7 +139,15 @@ PipelineCompletion TaskPipeline::wait_for_any(const std::vector<std::string>& ta
 }
 
 PipelineStats TaskPipeline::get_parallel_execution_stats(const std::vector<std::string>& task_ids) {
-  return parallel_stats(get_workflow_status(task_ids));
+  const Replaced instead = replaced();
+  if (task_ids.empty() || instead.get_task_status || instead.get_workflow_status) {
+    return parallel_stats(get_workflow_status(task_ids));
+  }
+  PipelineWorkflowStatus workflow;
+  for (PipelineStatus& status : statuses(client::task_ids_of(task_ids), Params::left_out)) {
+    workflow.put(std::move(status));
+  }
+  return parallel_stats(workflow);
 }
 
 // --- Replaced statuses: nobody pushes them
@@ -165,15 +162,14 @@ PipelineStatus TaskPipeline::ask_until_ready(const std::string& task_id,
 }
 
 PipelineWorkflowStatus TaskPipeline::ask_until_complete(const std::vector<std::string>& task_ids,
-                                                        Timeout timeout,
+                                                        const Countdown& countdown,
                                                         const WorkflowCallback& callback,
                                                         Millis poll_interval) {
-  const Countdown countdown(timeout);
   for (;; countdown.pause(poll_interval)) {
     PipelineWorkflowStatus workflow = get_workflow_status(task_ids);
     if (callback) callback(workflow);
     if (workflow.all_complete()) return workflow;
-    if (countdown.over()) throw_late(timeout);
+    if (countdown.over()) throw_late(countdown.timeout());
   }
 }
 

@@ -44,6 +44,10 @@
 
 namespace taskpipe {
 
+namespace client {
+class Countdown;
+}
+
 /// The defaults, with the broker's address from the environment variable TASKPIPE_BROKER and that
 /// of its events from TASKPIPE_EVENTS, where they are set.
 [[nodiscard]] ClientOptions client_options_from_environment();
@@ -114,7 +118,7 @@ class TaskPipeline {
 
   /// Counts and statuses of these tasks. UnknownTaskError for the first unknown one. Two messages
   /// for each limits::kMaxBatchItems tasks, a result for each that has ended, and a question for
-  /// the params of each of these that this object did not submit.
+  /// the params of each of these that this object did not submit, many of them at a time.
   virtual PipelineWorkflowStatus get_workflow_status(const std::vector<std::string>& task_ids);
 
   /// Waits until all have ended and returns their final status. `callback` runs after every change
@@ -144,7 +148,7 @@ class TaskPipeline {
   virtual PipelineCompletion wait_for_any(const std::vector<std::string>& task_ids,
                                           Timeout timeout = {});
 
-  /// `parallel_stats` of get_workflow_status.
+  /// `parallel_stats` of get_workflow_status, without the params, which it does not need.
   virtual PipelineStats get_parallel_execution_stats(const std::vector<std::string>& task_ids);
 
   // --- The cluster ------------------------------------------------------------------------------
@@ -169,17 +173,19 @@ class TaskPipeline {
   [[nodiscard]] Client& client() { return client_; }
 
  protected:
-  /// Which methods for one task are not this class's own.
+  /// Which methods that others are made of are not this class's own.
   struct Replaced {
     bool submit_task = false;      ///< submit_task is not
     bool get_task_status = false;  ///< get_task_status is not
     bool wait_for_task = false;    ///< wait_for_task is not
+    /// get_workflow_status is not: waits and statistics then go by it.
+    bool get_workflow_status = false;
   };
   /// What the methods for many tasks ask first, each time. They send one message for many tasks
   /// where they may; where the method for one task is replaced they call it for each task, in turn.
   ///
   /// Says nothing for an object of this class, and everything for one of a subclass: whatever it
-  /// replaces is called. A subclass that leaves these three alone gives up for it what is pushed (a
+  /// replaces is called. A subclass that leaves these alone gives up for it what is pushed (a
   /// task may end between two questions, never seen running) and pays a message per task. Such a
   /// subclass says what it does:
   ///
@@ -190,9 +196,10 @@ class TaskPipeline {
   /// A binding to a language where objects can be changed asks the object instead.
   ///
   /// Replaced statuses come from nobody who could push them. They alone are asked for repeatedly:
-  /// in monitor_task and, unless wait_for_task is replaced as well, in wait_for_workflow (each
-  /// `poll_interval`), and in wait_for_any (ten times a second). Where wait_for_task is replaced,
-  /// wait_for_workflow calls it for each task, and its callback once, at the end.
+  /// in monitor_task and wait_for_workflow (each `poll_interval`), and in wait_for_any (ten times a
+  /// second). Where wait_for_task is replaced, wait_for_workflow calls it for each task first, and
+  /// its callback once, at the end; but not where statuses are replaced as well and there is a
+  /// callback, which they can tell in between.
   [[nodiscard]] virtual Replaced replaced() const;
   /// What Derived, or a class between it and this one, replaces by public methods.
   template <class Derived>
@@ -201,25 +208,32 @@ class TaskPipeline {
     using Base = TaskPipeline;
     return {!std::is_same_v<decltype(&Derived::submit_task), decltype(&Base::submit_task)>,
             !std::is_same_v<decltype(&Derived::get_task_status), decltype(&Base::get_task_status)>,
-            !std::is_same_v<decltype(&Derived::wait_for_task), decltype(&Base::wait_for_task)>};
+            !std::is_same_v<decltype(&Derived::wait_for_task), decltype(&Base::wait_for_task)>,
+            !std::is_same_v<decltype(&Derived::get_workflow_status),
+                            decltype(&Base::get_workflow_status)>};
   }
 
  private:
+  enum class Params : bool { left_out, included };  // in the results
+
   // A task that has ended. `known` tells tool and script, and the status before its end.
   [[nodiscard]] PipelineStatus ended_status(TaskResult&& result, PipelineStatus&& known);
-  // Each id once.
-  [[nodiscard]] std::vector<PipelineStatus> statuses(const std::vector<TaskId>& ids);
+  [[nodiscard]] PipelineStatus ended_status(TaskResult&& result, PipelineStatus&& known,
+                                            ValueMap&& params);
+  // Of each id, given once. Those of tasks that this object did not submit are asked for together.
+  [[nodiscard]] std::vector<PipelineStatus> statuses(const std::vector<TaskId>& ids, Params which);
+  [[nodiscard]] std::vector<ValueMap> params_of(const std::vector<TaskId>& ids);
   [[nodiscard]] std::optional<PipelineTask> tracked(const std::string& task_id) const;
   void track(const std::vector<std::string>& ids, const PipelineTask* tasks);
 
   PipelineStatus ask_until_ready(const std::string& task_id, const StatusCallback& callback,
                                  Millis poll_interval);
   PipelineWorkflowStatus ask_until_complete(const std::vector<std::string>& task_ids,
-                                            Timeout timeout, const WorkflowCallback& callback,
-                                            Millis poll_interval);
+                                            const client::Countdown& countdown,
+                                            const WorkflowCallback& callback, Millis poll_interval);
   PipelineCompletion ask_for_any(const std::vector<std::string>& task_ids, Timeout timeout);
-  void wait_for_each(const std::vector<std::string>& task_ids, Timeout timeout);
-  void follow_all(const std::vector<std::string>& task_ids, Timeout timeout,
+  void wait_for_each(const std::vector<std::string>& task_ids, const client::Countdown& countdown);
+  void follow_all(const std::vector<std::string>& task_ids, const client::Countdown& countdown,
                   const WorkflowCallback& callback, Millis poll_interval);
   std::vector<std::string> submit_singly(const std::vector<PipelineTask>& tasks, bool sequential);
   // Tasks [begin, end); `before` were accepted in earlier batches.
