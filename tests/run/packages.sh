@@ -51,6 +51,14 @@ install_packages() { # NAME…; quiet unless it fails
   return 1
 }
 
+install_missing() { # NAME…, or the end
+  local -a missing
+  mapfile -t missing < <(missing_packages "$@")
+  ((${#missing[@]})) || return 0
+  heading "install ${missing[*]}"
+  install_packages "${missing[@]}" || die "could not install ${missing[*]}"
+}
+
 deps() { # what building and testing needs
   command -v apt-get >/dev/null || die "this is no Debian: install by hand ${BUILD_PACKAGES[*]}"
   local -a missing
