@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -43,29 +44,48 @@ std::string overview() {
   return text;
 }
 
-ExitCode unknown_command(Console& console, std::span<const std::string> words) {
+ExitCode complain(Console& console, bool json, std::string text) {
+  return complain_of_usage(console, json, Error{ErrorCode::invalid, std::move(text), {}});
+}
+
+// `words` name no command. `asked` stands before the commands that are listed: "man ".
+ExitCode unknown_command(Console& console, bool json, std::span<const std::string> words,
+                         const std::string& asked = "") {
   const std::string& word = words.front();
   if (const auto seconds = second_words(word); !seconds.empty()) {
-    const std::string near = words.size() > 1 ? process::nearest_name(words[1], seconds) : "";
-    std::string text = "taskpipe: '" + word + "' needs to know what to do";
-    if (words.size() > 1) text = "taskpipe: '" + word + "' has no '" + printable(words[1]) + "'";
+    const bool has_second = words.size() > 1 && !words[1].starts_with('-');
+    const std::string near = has_second ? process::nearest_name(words[1], seconds) : "";
+    std::string text =
+        "taskpipe: '" + word + "' is the first word of several commands; add " + "the second";
+    if (has_second) text = "taskpipe: '" + word + "' has no '" + printable(words[1]) + "'";
     if (!near.empty()) text += "; did you mean '" + near + "'?";
     for (const Command& command : all_commands()) {
       if (!command.name.starts_with(word + " ")) continue;
-      text += "\n  taskpipe " + padded(usage_of(command), kUsageColumns) + command.summary;
+      text += "\n  taskpipe " + asked;
+      text += padded(asked.empty() ? usage_of(command) : command.name, kUsageColumns);
+      text += command.summary;
     }
-    console.complain(text);
-    return ExitCode::usage;
+    return complain(console, json, std::move(text));
   }
   std::vector<std::string> names;
   for (const Command& command : all_commands()) {
     names.push_back(command.name.substr(0, command.name.find(' ')));
   }
   const std::string near = process::nearest_name(word, names);
-  console.complain("taskpipe: there is no command '" + printable(word) + "'" +
-                   (near.empty() ? "" : "; did you mean '" + near + "'?") +
-                   "\n  'taskpipe help' lists the commands");
-  return ExitCode::usage;
+  return complain(console, json,
+                  "taskpipe: there is no command '" + printable(word) + "'" +
+                      (near.empty() ? "" : "; did you mean '" + near + "'?") +
+                      "\n  'taskpipe help' lists the commands");
+}
+
+// "submit foo": the command is there, and what follows its name is too much.
+std::optional<Error> stray_word(std::span<const std::string> words) {
+  const FoundCommand found = find_command(words);
+  if (found.command == nullptr || found.words == words.size()) return std::nullopt;
+  return Error{ErrorCode::invalid,
+               "unexpected argument '" + words[found.words] + "' after the command '" +
+                   found.command->name + "'",
+               {}};
 }
 
 ExitCode explain(Console& console, const Command& command) {
@@ -73,7 +93,7 @@ ExitCode explain(Console& console, const Command& command) {
   return command.run(call);
 }
 
-ExitCode help_about(Console& console, std::span<const std::string> words) {
+ExitCode help_about(Console& console, bool json, std::span<const std::string> words) {
   if (words.empty()) {
     console.out << overview();
     return ExitCode::success;
@@ -82,7 +102,7 @@ ExitCode help_about(Console& console, std::span<const std::string> words) {
     return explain(console, *found.command);
   }
   const bool all_of_several = words.size() == 1 && !second_words(words.front()).empty();
-  if (!all_of_several) return unknown_command(console, words);
+  if (!all_of_several) return unknown_command(console, json, words);
   bool first = true;
   for (const Command& command : all_commands()) {
     if (!command.name.starts_with(words.front() + " ")) continue;
@@ -96,7 +116,8 @@ ExitCode help_about(Console& console, std::span<const std::string> words) {
 
 ExitCode run_help(Invocation& call) {
   if (const auto end = call.parse({0, 2})) return *end;
-  return help_about(call.console(), call.arguments());
+  if (const auto stray = stray_word(call.arguments())) return call.usage_error(*stray);
+  return help_about(call.console(), call.json(), call.arguments());
 }
 
 ExitCode run_man(Invocation& call) {
@@ -106,9 +127,10 @@ ExitCode run_man(Invocation& call) {
     call.out() << manual_page();
     return ExitCode::success;
   }
+  if (const auto stray = stray_word(words)) return call.usage_error(*stray);
   const FoundCommand found = find_command(words);
-  if (found.command == nullptr || found.words != words.size()) {
-    return unknown_command(call.console(), words);
+  if (found.command == nullptr) {
+    return unknown_command(call.console(), call.json(), words, "man ");
   }
   call.out() << manual_page(*found.command);
   return ExitCode::success;
@@ -141,13 +163,20 @@ ExitCode run(const process::OptionSources& sources, Console& console) {
     console.out << "taskpipe " << TASKPIPE_VERSION << '\n';
     return ExitCode::success;
   }
-  if (asked("--help") || asked("-h")) return help_about(console, rest);
-  if (rest.empty()) {
+  if (asked("--help") || asked("-h")) return help_about(console, asks_for_json(sources), rest);
+  if (words.empty()) {
     console.complain(overview());
     return ExitCode::usage;
   }
+  if (rest.empty()) {
+    return complain(console, asks_for_json(sources),
+                    "taskpipe: there is no command behind '" + printable(words.back()) +
+                        "'\n  'taskpipe help' lists the commands");
+  }
   const FoundCommand found = find_command(rest);
-  if (found.command == nullptr) return unknown_command(console, rest);
+  if (found.command == nullptr) {
+    return unknown_command(console, asks_for_json(sources), rest);
+  }
   process::OptionSources others = sources;
   others.arguments.assign(before.begin(), before.end());
   others.arguments.insert(others.arguments.end(),

@@ -76,7 +76,7 @@ tl::expected<std::vector<Label>, Error> read_labels(std::span<const std::string>
     });
     if (twice) {
       return tl::unexpected(
-          invalid("the label '" + assignment->key + "' is given twice", "labels"));
+          invalid("--label " + assignment->key + " is given twice; leave one out", "labels"));
     }
     labels.push_back({std::move(assignment->key), std::move(assignment->value)});
   }
@@ -95,6 +95,14 @@ tl::expected<std::vector<NamedResource>, Error> read_named_resources(
                                         "' is no amount: write a whole number, with a unit such "
                                         "as 10G where it counts bytes",
                                     "resources." + assignment->key));
+    }
+    const bool twice = std::any_of(named.begin(), named.end(), [&](const NamedResource& resource) {
+      return resource.name == assignment->key;
+    });
+    if (twice) {
+      return tl::unexpected(
+          invalid("--resource " + assignment->key + " is given twice; leave one out",
+                  "resources." + assignment->key));
     }
     named.push_back({std::move(assignment->key), *amount});
   }

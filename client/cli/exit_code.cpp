@@ -4,7 +4,13 @@
 
 namespace taskpipe::cli {
 
+bool is_address_error(const ClientError& error) {
+  return error.failure == CallFailure::refused && error.error.code == ErrorCode::invalid &&
+         (error.error.field == "broker" || error.error.field == "events");
+}
+
 ExitCode exit_code_of(const ClientError& error) {
+  if (is_address_error(error)) return ExitCode::usage;
   switch (error.failure) {
     case CallFailure::refused:
       return error.error.code == ErrorCode::unknown_task ? ExitCode::not_successful

@@ -22,6 +22,9 @@ enum class ExitCode : std::uint8_t {
 
 [[nodiscard]] constexpr int as_int(ExitCode code) { return static_cast<int>(code); }
 
+// The address that was given for the broker or its events is none.
+[[nodiscard]] bool is_address_error(const ClientError& error);
+
 // An unknown task is `not_successful`: a script that asks about a task must not mistake it for one
 // that waits, nor for a broker that is away.
 [[nodiscard]] ExitCode exit_code_of(const ClientError& error);

@@ -26,9 +26,15 @@ class Descriptor {
   int fd_;
 };
 
+// The option that names the file; an argument needs no name.
+std::string said_by(const std::string& option) {
+  return option == "FILE" ? "" : "--" + option + ": ";
+}
+
 Error unreadable(const std::string& path, int problem, const std::string& option) {
   const std::string name = path == "-" ? "standard input" : "'" + path + "'";
-  return Error{ErrorCode::invalid, "cannot read " + name + ": " + std::strerror(problem), option};
+  return Error{ErrorCode::invalid,
+               said_by(option) + "cannot read " + name + ": " + std::strerror(problem), option};
 }
 
 }  // namespace
@@ -46,10 +52,10 @@ tl::expected<std::string, Error> read_input_file(const std::string& path,
     if (count == 0) return text;
     text.append(buffer.data(), static_cast<std::size_t>(count));
     if (text.size() > kMaxInputFileBytes) {
-      return tl::unexpected(Error{
-          ErrorCode::too_big,
-          "'" + path + "' is larger than " + std::to_string(kMaxInputFileBytes >> 20U) + " MiB",
-          option});
+      return tl::unexpected(Error{ErrorCode::too_big,
+                                  said_by(option) + "'" + path + "' is larger than " +
+                                      std::to_string(kMaxInputFileBytes >> 20U) + " MiB",
+                                  option});
     }
   }
 }

@@ -1,5 +1,6 @@
 #include "client/cli/invocation.hpp"
 
+#include <algorithm>
 #include <sstream>
 #include <utility>
 
@@ -23,7 +24,10 @@ process::ProgramInfo info_of(const Command& command) {
 
 // What to do about a refusal, where the text of the broker cannot know our commands.
 std::string_view remedy_of(const ClientError& error) {
-  if (error.failure == CallFailure::unreachable) {
+  if (is_address_error(error) && error.error.field == "events") {
+    return "give another address with --events or TASKPIPE_EVENTS";
+  }
+  if (error.failure == CallFailure::unreachable || is_address_error(error)) {
     return "give another address with --broker or TASKPIPE_BROKER";
   }
   if (error.failure != CallFailure::refused) return "";
@@ -69,13 +73,17 @@ std::optional<ExitCode> Invocation::parse(ArgumentCount count) {
     return ExitCode::success;
   }
   auto parsed = table_.parse(sources_);
-  if (!parsed) return usage_error(parsed.error());
+  if (!parsed) {
+    json_ = asks_for_json(sources_);  // it may stand behind the mistake
+    return usage_error(parsed.error());
+  }
   if (parsed->print) {
     console_.out << *parsed->print;
     return ExitCode::success;
   }
   arguments_ = std::move(parsed->positional);
   console_.colours = wants_colours(color_, console_.out_is_terminal);
+  if (const auto empty = empty_value(*parsed)) return usage_error(*empty);
   if (arguments_.size() < count.least) {
     return usage_error("an argument is missing: taskpipe " + command_.name + " " +
                        command_.arguments);
@@ -84,6 +92,34 @@ std::optional<ExitCode> Invocation::parse(ArgumentCount count) {
     return usage_error("unexpected argument '" + arguments_[count.most] + "'");
   }
   return std::nullopt;
+}
+
+std::optional<Error> Invocation::empty_value(const process::ParsedOptions& parsed) const {
+  for (const process::Setting& setting : parsed.settings) {
+    const auto row =
+        std::find_if(table_.rows().begin(), table_.rows().end(),
+                     [&setting](const auto& option) { return option.long_name() == setting.name; });
+    if (!setting.value.empty() || row == table_.rows().end() || !row->command_line_only) continue;
+    return Error{
+        ErrorCode::invalid,
+        setting.origin + ": its value is empty; give one, or leave " + setting.origin + " out",
+        setting.name};
+  }
+  return std::nullopt;
+}
+
+bool asks_for_json(const process::OptionSources& sources) {
+  const auto& words = sources.arguments;
+  const auto end = std::find(words.begin(), words.end(), "--");
+  if (std::find(words.begin(), end, "--json") != end) return true;
+  const auto value = sources.environment ? sources.environment("TASKPIPE_JSON") : std::nullopt;
+  return value && (*value == "1" || *value == "true" || *value == "yes" || *value == "on");
+}
+
+ExitCode complain_of_usage(Console& console, bool json, const Error& error) {
+  console.complain(json ? to_json_text(error_document({CallFailure::refused, error, {}}))
+                        : error.text);
+  return ExitCode::usage;
 }
 
 CommandForm form_of(const Command& command) {
@@ -154,13 +190,10 @@ ExitCode Invocation::fail_waiting(const ClientError& error, const std::string& i
 }
 
 ExitCode Invocation::usage_error(const Error& error) {
-  if (json_) {
-    report(ClientError{CallFailure::refused, error, {}});
-  } else {
-    console_.complain("taskpipe " + command_.name + ": " + printable(error.text) +
-                      "\n  'taskpipe help " + command_.name + "' shows how it is used");
-  }
-  return ExitCode::usage;
+  if (json_) return complain_of_usage(console_, true, error);
+  const std::string text = "taskpipe " + command_.name + ": " + printable(error.text) +
+                           "\n  'taskpipe help " + command_.name + "' shows how it is used";
+  return complain_of_usage(console_, false, Error{error.code, text, error.field});
 }
 
 ExitCode Invocation::usage_error(std::string text) {

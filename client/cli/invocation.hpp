@@ -51,6 +51,12 @@ struct CommandForm {
 // Runs the command as far as `parse`, which tells the form and ends it.
 [[nodiscard]] CommandForm form_of(const Command& command);
 
+// Whether --json or TASKPIPE_JSON asks for it: for what goes wrong before the options are read.
+[[nodiscard]] bool asks_for_json(const process::OptionSources& sources);
+
+// What is wrong with the use of the program, on stderr: as a document with `json`.
+ExitCode complain_of_usage(Console& console, bool json, const Error& error);
+
 // Where users set what every command has: --broker and the like. Name of the configuration file.
 inline constexpr std::string_view kConfigName = "client";
 
@@ -91,6 +97,8 @@ class Invocation {
 
   void declare_common_options();
   void report(const ClientError& error);
+  // An empty value is a variable of a script that was never set.
+  [[nodiscard]] std::optional<Error> empty_value(const process::ParsedOptions& parsed) const;
 
   const Command& command_;
   process::OptionSources sources_;

@@ -22,7 +22,9 @@ ExitCode after_output(ExitCode code, taskpipe::cli::Console& console,
   if (buffer.problem() == EPIPE) return ExitCode::output_closed;
   console.complain(std::string("taskpipe: cannot write the output: ") +
                    std::strerror(buffer.problem()));
-  return code == ExitCode::success ? ExitCode::not_successful : code;
+  // A stream that was cut short by it ended as if nobody read any more.
+  const bool spoilt = code == ExitCode::success || code == ExitCode::output_closed;
+  return spoilt ? ExitCode::not_successful : code;
 }
 
 }  // namespace

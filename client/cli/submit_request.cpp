@@ -82,8 +82,9 @@ tl::expected<TaskRequest, Error> make_request(const std::string& tool, const std
   request.tool = tool;
   request.script = script;
   if (!is_utf8(tool) || !is_utf8(script)) {
-    return tl::unexpected(Error{ErrorCode::invalid, "the name is not valid UTF-8",
-                                is_utf8(tool) ? "script" : "tool"});
+    const std::string field = is_utf8(tool) ? "script" : "tool";
+    return tl::unexpected(
+        Error{ErrorCode::invalid, "the name of the " + field + " is not valid UTF-8", field});
   }
   if (options.params_file == "-" && options.script_file == "-") {
     return tl::unexpected(Error{ErrorCode::invalid,

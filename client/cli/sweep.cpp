@@ -11,13 +11,14 @@
 namespace taskpipe::cli {
 namespace {
 
-tl::unexpected<Error> refused(const std::string& key, std::string why,
+tl::unexpected<Error> no_axis(const std::string& key, std::string why,
                               ErrorCode code = ErrorCode::invalid) {
   return tl::unexpected(Error{code, std::move(why), key.empty() ? "params" : "params." + key});
 }
 
-// At the commas that stand in no bracket and no quotes.
-std::vector<std::string> split_values(std::string_view text) {
+// At the commas that stand in no bracket and no quotes; nothing where one is not closed, since
+// the values after it would all be taken for one.
+std::optional<std::vector<std::string>> split_values(std::string_view text) {
   std::vector<std::string> parts(1);
   int depth = 0;
   bool quoted = false;
@@ -37,6 +38,7 @@ std::vector<std::string> split_values(std::string_view text) {
       parts.back() += c;
     }
   }
+  if (quoted || depth != 0) return std::nullopt;
   return parts;
 }
 
@@ -68,10 +70,18 @@ std::optional<Range> range_of(std::string_view text) {
   return Range{*first, *last, *step};
 }
 
+// Numbers with ".." between them: nobody means a text by that.
+bool looks_like_range(std::string_view text) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  return text.find("..") != std::string_view::npos && is_digit(text.back()) &&
+         (is_digit(text.front()) || (text.front() == '-' && is_digit(text[1]))) &&
+         text.find_first_not_of("0123456789.-") == std::string_view::npos;
+}
+
 // Counted as unsigned numbers: the whole span of 64 bits must not overflow.
 tl::expected<void, Error> add_range(SweepAxis& axis, const Range& range) {
   if (range.step <= 0 || range.last < range.first) {
-    return refused(axis.key, "--param " + axis.key +
+    return no_axis(axis.key, "--param " + axis.key +
                                  ": a range goes upwards, as 1..5 or 0..100..25 (from 0 to 100 in "
                                  "steps of 25)");
   }
@@ -79,7 +89,7 @@ tl::expected<void, Error> add_range(SweepAxis& axis, const Range& range) {
   const std::uint64_t steps =
       (static_cast<std::uint64_t>(range.last) - first) / static_cast<std::uint64_t>(range.step);
   if (steps >= kMaxSweepTasks) {
-    return refused(axis.key,
+    return no_axis(axis.key,
                    "--param " + axis.key + ": a sweep has at most " +
                        std::to_string(kMaxSweepTasks) + " tasks",
                    ErrorCode::too_big);
@@ -99,7 +109,7 @@ tl::expected<void, Error> check_distinct(const SweepAxis& axis) {
   std::sort(texts.begin(), texts.end());
   const auto twice = std::adjacent_find(texts.begin(), texts.end());
   if (twice == texts.end()) return {};
-  return refused(axis.key,
+  return no_axis(axis.key,
                  "--param " + axis.key + ": the value " + *twice +
                      " stands twice; equal tasks are what 'taskpipe submit --count' is for");
 }
@@ -109,22 +119,34 @@ tl::expected<void, Error> check_distinct(const SweepAxis& axis) {
 tl::expected<SweepAxis, Error> read_axis(std::string_view assignment) {
   const auto equals = assignment.find('=');
   if (equals == std::string_view::npos || equals == 0) {
-    return refused("", "'" + std::string(assignment) + "' is no KEY=VALUE,VALUE,…");
+    return no_axis("", "--param '" + std::string(assignment) +
+                           "' is not of the form KEY=VALUE,VALUE,…; a range is KEY=1..5");
   }
   SweepAxis axis;
   axis.key = assignment.substr(0, equals);
-  for (std::string& part : split_values(assignment.substr(equals + 1))) {
+  auto parts = split_values(assignment.substr(equals + 1));
+  if (!parts) {
+    return no_axis(axis.key, "--param " + axis.key +
+                                 ": a bracket, brace or double quote has no other half; text that "
+                                 R"(has one alone is written in quotes, as "5\" pipe")");
+  }
+  for (std::string& part : *parts) {
     if (part.empty()) {
-      return refused(axis.key, "--param " + axis.key +
+      return no_axis(axis.key, "--param " + axis.key +
                                    ": a value is empty; an empty string is written '\"\"'");
     }
     if (const auto range = range_of(part)) {
       if (auto added = add_range(axis, *range); !added) return tl::unexpected(added.error());
       continue;
     }
+    if (looks_like_range(part)) {
+      return no_axis(axis.key, "--param " + axis.key + ": '" + part +
+                                   "' is no range, which has whole numbers of at most 64 bits, as "
+                                   "1..5 or 0..100..25; list other numbers one by one");
+    }
     auto value = typed_value(part);
     if (!value) {
-      return refused(axis.key, "--param " + axis.key + ": " + value.error().text,
+      return no_axis(axis.key, "--param " + axis.key + ": " + value.error().text,
                      value.error().code);
     }
     axis.values.push_back(std::move(*value));
@@ -179,12 +201,12 @@ tl::expected<Sweep, Error> read_sweep(std::span<const std::string> assignments) 
     if (!axis) return tl::unexpected(std::move(axis.error()));
     for (const SweepAxis& earlier : sweep.axes) {
       if (earlier.key != axis->key) continue;
-      return refused(axis->key,
+      return no_axis(axis->key,
                      "--param " + axis->key + " stands twice; give all its values at once");
     }
     count *= axis->values.size();  // each factor is at most kMaxSweepTasks of them
     if (count > kMaxSweepTasks) {
-      return refused(axis->key,
+      return no_axis(axis->key,
                      "these are more than " + std::to_string(kMaxSweepTasks) +
                          " combinations, the most of one sweep; sweep over a part at a time",
                      ErrorCode::too_big);

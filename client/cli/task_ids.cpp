@@ -50,10 +50,7 @@ tl::expected<TaskId, ExitCode> expand(Invocation& call, const std::string& prefi
 tl::expected<std::vector<TaskId>, ExitCode> tasks_of_workflow(Invocation& call,
                                                               const std::string& text) {
   const auto workflow = WorkflowId::parse(text);
-  if (!workflow) {
-    return tl::unexpected(call.usage_error(Error{
-        ErrorCode::invalid, "'" + text + "' is no workflow id: it has 32 hex digits", "workflow"}));
-  }
+  if (!workflow) return tl::unexpected(call.usage_error(no_workflow_id(text)));
   QueryFilter filter;
   filter.workflow = *workflow;
   TaskListing listing = call.client().list(filter, call.asking());
@@ -63,7 +60,8 @@ tl::expected<std::vector<TaskId>, ExitCode> tasks_of_workflow(Invocation& call,
   if (ids.empty()) {
     return tl::unexpected(call.fail(
         ClientError{CallFailure::refused,
-                    Error{ErrorCode::unknown_task, "there is no workflow " + text, "workflow"},
+                    Error{ErrorCode::unknown_task,
+                          "there is no workflow " + text + ", or it is another user's", "workflow"},
                     {}}));
   }
   // The ids of a workflow share their prefix and count in the order of its tasks.
@@ -87,8 +85,11 @@ IdText classify_id(std::string_view text) {
 tl::expected<std::vector<TaskId>, ExitCode> find_tasks(Invocation& call,
                                                        const std::vector<std::string>& texts,
                                                        const std::string& workflow) {
-  if (texts.empty() == workflow.empty()) {
+  if (texts.empty() && workflow.empty()) {
     return tl::unexpected(call.usage_error("give task ids, or --workflow ID"));
+  }
+  if (!texts.empty() && !workflow.empty()) {
+    return tl::unexpected(call.usage_error("give task ids or --workflow ID, not both"));
   }
   if (!workflow.empty()) return tasks_of_workflow(call, workflow);
   std::vector<TaskId> ids;
@@ -114,6 +115,21 @@ tl::expected<std::vector<TaskId>, ExitCode> find_tasks(Invocation& call,
     if (seen.insert(id).second) ids.push_back(id);
   }
   return ids;
+}
+
+Error no_workflow_id(const std::string& text) {
+  return Error{ErrorCode::invalid,
+               "'" + text +
+                   "' is no workflow id: all of its 32 hex digits are needed, as 'taskpipe "
+                   "workflow submit' prints them",
+               "workflow"};
+}
+
+Error no_such_tasks(const std::vector<TaskId>& ids) {
+  const std::string text =
+      ids.size() == 1 ? "there is no task " + ids_text(ids) + ", or it is another user's"
+                      : "there are no tasks " + ids_text(ids) + ", or they are another user's";
+  return Error{ErrorCode::unknown_task, text, "task_id"};
 }
 
 std::string ids_text(const std::vector<TaskId>& ids) {

@@ -29,6 +29,10 @@ enum class IdText { whole, prefix, neither };
 [[nodiscard]] tl::expected<std::vector<TaskId>, ExitCode> find_tasks(
     Invocation& call, const std::vector<std::string>& texts, const std::string& workflow = "");
 
+// What to say of a text that is no workflow's id, and of ids that the broker does not know.
+[[nodiscard]] Error no_workflow_id(const std::string& text);
+[[nodiscard]] Error no_such_tasks(const std::vector<TaskId>& ids);
+
 // As people type them: "0123… 4567…"; more than a few are cut.
 [[nodiscard]] std::string ids_text(const std::vector<TaskId>& ids);
 

@@ -64,7 +64,8 @@ struct Fields {
     const auto* number = value->as<std::int64_t>();
     constexpr auto kMost = static_cast<std::int64_t>(std::numeric_limits<Int>::max());
     if (number == nullptr || *number < least || *number > kMost) {
-      return refused(place(key), "must be a whole number of at least " + std::to_string(least));
+      return refused(place(key), "must be a whole number from " + std::to_string(least) + " to " +
+                                     std::to_string(kMost));
     }
     target = static_cast<Int>(*number);
     return {};

@@ -47,9 +47,7 @@ ExitCode run_cancel(Invocation& call) {
   if (const auto end = call.parse({0, kAnyNumber})) return *end;
   if (!workflow.empty() && call.arguments().empty()) {
     const auto id = WorkflowId::parse(workflow);
-    if (!id) {
-      return call.usage_error("--workflow: '" + workflow + "' is no id: it has 32 hex digits");
-    }
+    if (!id) return call.usage_error(no_workflow_id(workflow));
     const auto codes = call.client().cancel_workflow(*id, grace, call.asking());
     return codes ? print_codes(call, *codes) : call.fail(codes.error());
   }

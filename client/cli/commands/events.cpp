@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/cli/commands/commands.hpp"
 #include "client/cli/event_lines.hpp"
+#include "client/cli/event_topics.hpp"
 #include "client/cli/task_ids.hpp"
 #include "common/process/clock.hpp"
 
@@ -65,11 +67,19 @@ class EventPrinter {
 tl::expected<std::vector<std::string>, ExitCode> topics_of(Invocation& call,
                                                            std::vector<std::string> topics) {
   for (std::string& topic : topics) {
-    if (!topic.ends_with('.')) topic += '.';
+    auto read = read_topic(topic);
+    if (!read) return tl::unexpected(call.usage_error(read.error()));
+    topic = std::move(*read);
   }
   if (!call.arguments().empty()) {
     const auto ids = find_tasks(call, call.arguments());
     if (!ids) return tl::unexpected(ids.error());
+    const auto statuses = call.client().status(*ids, call.asking());
+    if (!statuses) return tl::unexpected(call.fail(statuses.error()));
+    if (!statuses->unknown.empty()) {
+      return tl::unexpected(
+          call.fail(ClientError{CallFailure::refused, no_such_tasks(statuses->unknown), {}}));
+    }
     for (const TaskId& id : *ids) topics.push_back("id." + id.to_string() + ".");
   }
   if (topics.empty()) topics = {"task.", "progress.", "workflow.", "worker."};

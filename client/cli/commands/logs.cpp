@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "client/cli/commands/commands.hpp"
 #include "client/cli/documents.hpp"
@@ -39,6 +40,12 @@ class TextAssembler {
  private:
   std::string pending_;
 };
+
+// The broker does not repeat the id that it does not know.
+ClientError named(ClientError error, const std::vector<TaskId>& ids) {
+  if (error.error.code == ErrorCode::unknown_task) error.error = no_such_tasks(ids);
+  return error;
+}
 
 }  // namespace
 
@@ -79,7 +86,7 @@ ExitCode run_logs(Invocation& call) {
   try {
     const CallOptions options = follow ? call.waiting() : call.asking();
     const auto end = call.client().fetch_log(ids->front(), stream, from, follow, on_chunk, options);
-    if (!end) return call.fail(end.error());
+    if (!end) return call.fail(named(end.error(), *ids));
     if (call.json() && text.pending_bytes() > 0) print_json(expected, "\n");
     if (!end->complete) {
       call.console().hint("the task has not ended; to go on:  taskpipe logs --follow " +

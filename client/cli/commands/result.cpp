@@ -46,8 +46,11 @@ ExitCode run_result(Invocation& call) {
   for (const TaskRow& row : statuses->rows) {
     if (!is_terminal(row.state)) {
       code = ExitCode::not_successful;
-      call.console().complain("taskpipe: " + still_going(row) +
-                              "; to wait for it:  taskpipe wait " + row.id.to_string());
+      const std::string text =
+          still_going(row) + "; to wait for it:  taskpipe wait " + row.id.to_string();
+      call.out() << std::flush;
+      complain_of_usage(call.console(), call.json(),
+                        Error{ErrorCode::ok, call.json() ? text : "taskpipe: " + text, "task_id"});
       continue;
     }
     // It has ended, so this answers at once.
@@ -58,10 +61,7 @@ ExitCode run_result(Invocation& call) {
     if (one != ExitCode::success) code = one;
   }
   if (statuses->unknown.empty()) return code;
-  return call.fail(ClientError{
-      CallFailure::refused,
-      Error{ErrorCode::unknown_task, "there is no task " + ids_text(statuses->unknown), "task_id"},
-      {}});
+  return call.fail(ClientError{CallFailure::refused, no_such_tasks(statuses->unknown), {}});
 }
 
 }  // namespace taskpipe::cli

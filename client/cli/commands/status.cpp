@@ -25,12 +25,17 @@ std::optional<TaskState> parse_state(const std::string& text) {
   return std::nullopt;
 }
 
+std::vector<std::string> state_names() {
+  std::vector<std::string> names;
+  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(kLastTaskState); ++i) {
+    names.emplace_back(status_word(static_cast<TaskState>(i)));
+  }
+  return names;
+}
+
 std::string state_words() {
   std::string words;
-  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(kLastTaskState); ++i) {
-    if (i > 0) words += ", ";
-    words += status_word(static_cast<TaskState>(i));
-  }
+  for (const std::string& name : state_names()) words += (words.empty() ? "" : ", ") + name;
   return words;
 }
 
@@ -52,13 +57,7 @@ ExitCode run_status(Invocation& call) {
     print_rows(call, statuses->rows);
   }
   if (statuses->unknown.empty()) return ExitCode::success;
-  const std::string what =
-      statuses->unknown.size() == 1 ? "there is no task " : "there are no tasks ";
-  return call.fail(
-      ClientError{CallFailure::refused,
-                  Error{ErrorCode::unknown_task,
-                        what + ids_text(statuses->unknown) + ", or another user's", "task_id"},
-                  {}});
+  return call.fail(ClientError{CallFailure::refused, no_such_tasks(statuses->unknown), {}});
 }
 
 ExitCode run_list(Invocation& call) {
@@ -76,14 +75,16 @@ ExitCode run_list(Invocation& call) {
   if (!state.empty()) {
     filter.state = parse_state(state);
     if (!filter.state) {
-      return call.usage_error("--state: '" + state + "' is not one of " + state_words());
+      const std::string near = process::nearest_name(state, state_names());
+      return call.usage_error(Error{ErrorCode::invalid,
+                                    "--state: '" + state + "' is not one of " + state_words() +
+                                        (near.empty() ? "" : "; did you mean '" + near + "'?"),
+                                    "state"});
     }
   }
   if (!workflow.empty()) {
     filter.workflow = WorkflowId::parse(workflow);
-    if (!filter.workflow) {
-      return call.usage_error("--workflow: '" + workflow + "' is no id: it has 32 hex digits");
-    }
+    if (!filter.workflow) return call.usage_error(no_workflow_id(workflow));
   }
   TaskListing listing = call.client().list(filter, call.asking());
   std::vector<TaskRow> rows;

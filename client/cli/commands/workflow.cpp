@@ -46,7 +46,7 @@ tl::expected<WorkflowFile, ExitCode> read_file(Invocation& call) {
   auto file = read_workflow(*text, format_of(path, *text));
   if (file) return std::move(*file);
   Error error = std::move(file.error());
-  error.text = path + ": " + error.text;
+  error.text = (path == "-" ? "standard input" : path) + ": " + error.text;
   return tl::unexpected(call.usage_error(error));
 }
 

@@ -166,6 +166,16 @@ class BadInput(CliTest):
         done = self.run_cli("status", UNKNOWN_ID, "--json", expect=1)
         self.assertEqual(json.loads(done.stdout), {"tasks": [], "unknown": [UNKNOWN_ID]})
         self.assertEqual(json.loads(done.stderr)["error"]["code"], "UNKNOWN_TASK")
+        for command in ("logs", "status", "result", "events"):
+            said = self.refused(command, UNKNOWN_ID, expect=1)
+            self.assertIn(f"there is no task {UNKNOWN_ID}, or it is another user's", said)
+            self.assertIn("taskpipe list", said)
+
+    def test_a_result_that_is_not_there_yet(self):
+        with self.held_task() as task:
+            self.assertIn(f"taskpipe wait {task}", self.refused("result", task, expect=1))
+            error = json.loads(self.refused("result", task, "--json", expect=1))["error"]
+            self.assertIn("has not ended: it is running", error["text"])
 
     def test_unknown_workflows(self):
         for command in ("wait", "result", "status", "monitor"):
@@ -184,10 +194,9 @@ class BadInput(CliTest):
 
     def test_addresses_that_are_none(self):
         for address in ("tcp://", "http://host:1", "a b", "127.0.0.1:99999"):
-            done = self.run_cli("list", "--broker", address, "--connect-timeout", "300ms",
-                                expect=None)
-            self.assertIn(done.returncode, (3, 5), address)
-            self.assertIn("taskpipe:", done.stderr)
+            self.assertIn("TASKPIPE_BROKER", self.refused("list", "--broker", address, expect=2))
+        self.assertIn("TASKPIPE_EVENTS",
+                      self.refused("events", "--events", "http://host:1", expect=2))
 
     def test_a_full_disk_and_a_closed_reader(self):
         with open("/dev/full", "w", encoding="ascii") as full:
@@ -196,6 +205,16 @@ class BadInput(CliTest):
                                   env=self.environment())
         self.assertEqual(done.returncode, 1)
         self.assertIn("No space left", done.stderr)
+        # A stream that ends early by it says so as well, rather than that nobody reads.
+        task = self.submit("echo hello")
+        self.cli("wait", task)
+        for command in (["logs", task], ["monitor", task], ["events", "--topic", "heartbeat"]):
+            with open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run([BIN_DIR / "taskpipe", *command], stdout=full,
+                                      stderr=subprocess.PIPE, text=True, timeout=LIMIT_S,
+                                      check=False, env=self.environment())
+            self.assertEqual(done.returncode, 1, command)
+            self.assertIn("No space left", done.stderr)
         reader, writer = os.pipe()
         os.close(reader)
         done = subprocess.run([BIN_DIR / "taskpipe", "tools"], stdout=writer,

@@ -100,6 +100,55 @@ TEST_F(App, AnUnknownCommandHasANearestOne) {
   EXPECT_EQ(run({"workflow", "destroy"}), ExitCode::usage);
 }
 
+TEST_F(App, HelpAndManualSayWhichWordIsTooMuch) {
+  for (const char* word : {"help", "man"}) {
+    EXPECT_EQ(run({word, "submit", "foo"}), ExitCode::usage);
+    EXPECT_THAT(err.str(), HasSubstr("unexpected argument 'foo' after the command 'submit'"));
+    EXPECT_THAT(out.str(), IsEmpty());
+    EXPECT_EQ(run({word, "workflow", "rum"}), ExitCode::usage);
+    EXPECT_THAT(err.str(), HasSubstr("'workflow' has no 'rum'; did you mean 'run'?"));
+  }
+  EXPECT_EQ(run({"man", "workflow"}), ExitCode::usage);
+  EXPECT_THAT(err.str(), HasSubstr("\n  taskpipe man workflow run "));
+  EXPECT_EQ(run({"workflow", "--json"}), ExitCode::usage);
+  EXPECT_THAT(err.str(), HasSubstr("first word of several commands"));
+}
+
+TEST_F(App, OptionsAloneAreNoCommand) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"-b"}, {"--broker", "list"}, {"--user=me"}}) {
+    EXPECT_EQ(run(words), ExitCode::usage);
+    EXPECT_THAT(err.str(), HasSubstr("no command behind '" + words.back() + "'"));
+  }
+}
+
+TEST_F(App, AnEmptyValueIsNotTakenForAnAbsentOne) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"submit", "lammps", "--params", ""},
+                                             {"submit", "lammps", "--script", ""},
+                                             {"list", "--state", ""},
+                                             {"cancel", "--workflow", ""},
+                                             {"events", "--topic", ""}}) {
+    EXPECT_EQ(run(words), ExitCode::usage);
+    EXPECT_THAT(err.str(), HasSubstr(words[words.size() - 2] + ": its value is empty"));
+  }
+}
+
+TEST_F(App, MistakesNameTheOptionAndTheRemedy) {
+  const auto said = [this](std::vector<std::string> words) {
+    EXPECT_EQ(run(words), ExitCode::usage) << ::testing::PrintToString(words);
+    return err.str();
+  };
+  EXPECT_THAT(said({"submit", "lammps", "--params", "no/such"}),
+              HasSubstr("--params: cannot read 'no/such'"));
+  EXPECT_THAT(said({"list", "--state", "succes"}), HasSubstr("did you mean 'success'?"));
+  const std::string id(32, '0');
+  EXPECT_THAT(said({"wait", id, "--workflow", id}), HasSubstr("not both"));
+  EXPECT_THAT(said({"wait", "--workflow", id.substr(8)}), HasSubstr("32 hex digits are needed"));
+  EXPECT_THAT(said({"events", "--topic", "tasks.lammps"}), HasSubstr("did you mean 'task'?"));
+  EXPECT_THAT(said({"list", "--broker", "http://host:1"}), HasSubstr("TASKPIPE_BROKER"));
+}
+
 TEST_F(App, AnUnknownOptionHasANearestOne) {
   EXPECT_EQ(run({"submit", "lammps", "--priorty", "3"}), ExitCode::usage);
   EXPECT_THAT(err.str(), HasSubstr("--priority"));
@@ -150,6 +199,18 @@ TEST_F(App, ErrorsAreDocumentsWithJson) {
   EXPECT_EQ(document["error"]["code"], "INVALID");
   EXPECT_EQ(document["error"]["field"], "task_id");
   EXPECT_THAT(out.str(), IsEmpty());
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"list", "--limit", "abc", "--json"},
+                                             {"frobnicate", "--json"},
+                                             {"--json", "frobnicate"},
+                                             {"--json"},
+                                             {"workflow", "--json"},
+                                             {"man", "submit", "foo", "--json"},
+                                             {"help", "frobnicate", "--json"}}) {
+    EXPECT_EQ(run(words), ExitCode::usage);
+    const auto said = nlohmann::json::parse(err.str(), nullptr, false);
+    EXPECT_EQ(said.value("/error/code"_json_pointer, ""), "INVALID") << err.str();
+  }
 }
 
 TEST_F(App, TheEnvironmentSetsWhatEveryCommandHas) {

@@ -88,7 +88,7 @@ TEST(ReadLabels, ValuesStayText) {
 TEST(ReadLabels, AKeyStandsOnce) {
   const auto labels = read_labels(Texts{"run=7", "run=8"});
   ASSERT_FALSE(labels.has_value());
-  EXPECT_THAT(labels.error().text, HasSubstr("'run' is given twice"));
+  EXPECT_THAT(labels.error().text, HasSubstr("--label run is given twice"));
   EXPECT_FALSE(read_labels(Texts{"run"}).has_value());
 }
 

@@ -29,6 +29,13 @@ TEST(ExitCodeOfErrors, EveryOtherRefusalIsOne) {
   }
 }
 
+TEST(ExitCodeOfErrors, AnAddressThatIsNoneIsAUsageError) {
+  for (const char* field : {"broker", "events"}) {
+    const ClientError error{CallFailure::refused, Error{ErrorCode::invalid, "", field}, {}};
+    EXPECT_EQ(exit_code_of(error), ExitCode::usage);
+  }
+}
+
 TEST(ExitCodeOfResults, SuccessOnlyWhenAllSucceeded) {
   TaskResult good;
   good.outcome.state = TaskState::success;

@@ -97,6 +97,8 @@ TEST_F(SubmitRequest, MistakesInAssignmentsAreNamed) {
   options.labels.clear();
   options.resources = {"x=y"};
   EXPECT_EQ(refusal().field, "resources.x");
+  options.resources = {"x=1", "x=2"};
+  EXPECT_THAT(refusal().text, HasSubstr("--resource x is given twice"));
 }
 
 TEST_F(SubmitRequest, StandardInputServesOnce) {

@@ -54,8 +54,22 @@ TEST(ReadAxis, MistakesNameTheKey) {
   EXPECT_THAT(error_of({"a=5..1"}).text, HasSubstr("upwards"));
   EXPECT_THAT(error_of({"a=1..5..0"}).text, HasSubstr("upwards"));
   EXPECT_THAT(error_of({"a=1e999"}).text, HasSubstr("--param a: "));
-  EXPECT_THAT(error_of({"nothing"}).text, HasSubstr("KEY=VALUE"));
+  EXPECT_THAT(error_of({"nothing"}).text, HasSubstr("--param 'nothing' is not of the form KEY="));
   EXPECT_THAT(error_of({"a=1", "a=2"}).text, HasSubstr("stands twice"));
+}
+
+TEST(ReadAxis, WhatLooksLikeARangeIsNeverText) {
+  for (const char* values : {"1..99999999999999999999", "0.1..0.5", "1...5", "1..2..3..4"}) {
+    EXPECT_THAT(error_of({std::string("a=") + values}).text, HasSubstr("is no range"));
+  }
+  EXPECT_THAT(values_of("a=1.."), ElementsAre(Value("1..")));
+}
+
+TEST(ReadAxis, EveryBracketAndQuoteHasItsOtherHalf) {
+  for (const char* assignment : {"a=[1,2", "a=1],2", "a={\"b\":1", "a=\"x,y", "a=[1,2],[3"}) {
+    EXPECT_THAT(error_of({assignment}).text, HasSubstr("other half"));
+  }
+  EXPECT_THAT(values_of(R"(a="5\" pipe",6)"), ElementsAre(Value("5\" pipe"), Value(6)));
 }
 
 TEST(ReadSweep, EveryCombinationOnce) {
