@@ -25,6 +25,7 @@ ClientOptions client_options_from_environment() {
   };
   take("TASKPIPE_BROKER", options.broker);
   take("TASKPIPE_EVENTS", options.events);
+  take("TASKPIPE_USER", options.user);
   return options;
 }
 

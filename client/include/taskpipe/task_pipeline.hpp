@@ -48,8 +48,9 @@ namespace client {
 class Countdown;
 }
 
-/// The defaults, with the broker's address from the environment variable TASKPIPE_BROKER and that
-/// of its events from TASKPIPE_EVENTS, where they are set.
+/// The defaults, with what these environment variables say where they are set and not empty: the
+/// broker's address from TASKPIPE_BROKER, that of its events from TASKPIPE_EVENTS, and whose tasks
+/// from TASKPIPE_USER.
 [[nodiscard]] ClientOptions client_options_from_environment();
 
 /// Tasks and workflows by string ids. See the top of the file.

@@ -50,15 +50,19 @@ TEST(TaskPipelineAlone, BadOptionsAreReportedByTheFirstCall) {
   EXPECT_EQ(field_refused([&] { pipeline.submit_task("shell", "a.sh"); }), "broker");
 }
 
-TEST(TaskPipelineAlone, TheEnvironmentNamesTheBroker) {
+TEST(TaskPipelineAlone, TheEnvironmentNamesTheBrokerAndTheUser) {
   ASSERT_EQ(setenv("TASKPIPE_BROKER", "tcp://127.0.0.2:7", 1), 0);
   ASSERT_EQ(setenv("TASKPIPE_EVENTS", "tcp://127.0.0.2:9", 1), 0);
+  ASSERT_EQ(setenv("TASKPIPE_USER", "somebody", 1), 0);
   EXPECT_EQ(client_options_from_environment().broker, "tcp://127.0.0.2:7");
+  EXPECT_EQ(client_options_from_environment().user, "somebody");
   EXPECT_EQ(client_options_from_environment().events, "tcp://127.0.0.2:9");
   ASSERT_EQ(setenv("TASKPIPE_BROKER", "", 1), 0);
   ASSERT_EQ(unsetenv("TASKPIPE_EVENTS"), 0);
+  ASSERT_EQ(unsetenv("TASKPIPE_USER"), 0);
   EXPECT_EQ(client_options_from_environment().broker, ClientOptions().broker);
   EXPECT_EQ(client_options_from_environment().events, "");
+  EXPECT_EQ(client_options_from_environment().user, "");
   ASSERT_EQ(unsetenv("TASKPIPE_BROKER"), 0);
 }
 

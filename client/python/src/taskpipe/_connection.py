@@ -24,8 +24,8 @@ class Connected:
         self,
         broker: str | None = None,
         *,
-        events: str = "",
-        user: str = "",
+        events: str | None = None,
+        user: str | None = None,
         name: str = "",
         connect_timeout: float = 5.0,
         request_timeout: float = 30.0,
@@ -37,8 +37,9 @@ class Connected:
         Args:
             broker: ``host``, ``host:port``, ``[v6]:port``, ``tcp://host:port`` or ``ipc://path``.
                 None: ``$TASKPIPE_BROKER``, else this host's broker.
-            events: Where events come from, same forms. Empty: what the broker says.
-            user: Empty: the login name.
+            events: Where events come from, same forms; None: ``$TASKPIPE_EVENTS``. Empty: where the
+                broker says.
+            user: Whose tasks; None: ``$TASKPIPE_USER``. Empty: the login name.
             name: Shown to operators.
             connect_timeout: How long to look for a broker, in seconds.
             request_timeout: Default limit of submits, queries and cancels, in seconds.
@@ -52,8 +53,8 @@ class Connected:
             broker = os.environ.get("TASKPIPE_BROKER") or DEFAULT_BROKER
         self._native = _native.Client(
             broker=_arguments.text("broker", broker),
-            events=_arguments.text("events", events),
-            user=_arguments.text("user", user),
+            events=_arguments.text("events", _from_environment("TASKPIPE_EVENTS", events)),
+            user=_arguments.text("user", _from_environment("TASKPIPE_USER", user)),
             name=_arguments.text("name", name),
             connect_timeout_ms=milliseconds("connect_timeout", connect_timeout),
             request_timeout_ms=milliseconds("request_timeout", request_timeout),
@@ -100,6 +101,11 @@ class Connected:
         Takes at most ``linger`` seconds plus the callback that is running. Twice is harmless.
         """
         self._native.close()
+
+
+def _from_environment(name: str, given: str | None) -> str:
+    # As client_options_from_environment of the C++ library. Any other type is refused later.
+    return os.environ.get(name, "") if given is None else given
 
 
 def milliseconds(field: str, value: float) -> int:
