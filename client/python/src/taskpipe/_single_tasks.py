@@ -301,7 +301,7 @@ class SingleTasks:
             time.sleep(interval_s)
 
 
-# The methods that may be replaced. ``_pipeline`` adds one.
+# The methods that may be replaced. ``_waiting`` adds one.
 OWN: Final[dict[str, Callable[..., Any]]] = {
     "submit_task": SingleTasks.submit_task,
     "wait_for_task": SingleTasks.wait_for_task,
