@@ -13,14 +13,26 @@
 
 namespace taskpipe::client {
 
-bool OpenSubmits::acquire(std::size_t limit, std::optional<Millis> timeout,
-                          const std::stop_token& stop) {
+std::optional<ClientError> OpenSubmits::acquire(std::size_t limit, Millis timeout,
+                                                const CallOptions& options) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::min(timeout, Millis(limits::kMaxCallTimeoutMs));
   std::unique_lock lock(mutex_);
   const auto free = [&] { return open_ < std::max<std::size_t>(limit, 1); };
-  const bool got =
-      timeout ? released_.wait_for(lock, stop, *timeout, free) : released_.wait(lock, stop, free);
-  if (got) ++open_;
-  return got;
+  for (;;) {
+    const auto pause =
+        options.keep_waiting ? std::min(end, Clock::now() + Millis(limits::kAttentionMs)) : end;
+    if (released_.wait_until(lock, options.stop, pause, free)) break;
+    if (options.stop.stop_requested()) return stopped();
+    if (Clock::now() >= end) return timed_out("waiting for earlier submits", timeout);
+    // Unlocked: it may take its time, and whoever is answered must not wait for it.
+    lock.unlock();
+    const bool go_on = options.keep_waiting();
+    lock.lock();
+    if (!go_on && !free()) return stopped();
+  }
+  ++open_;
+  return std::nullopt;
 }
 
 void OpenSubmits::release() {

@@ -27,9 +27,11 @@ namespace taskpipe::client {
 // How many submits of submit_async are not answered yet, and who waits for one to be.
 class OpenSubmits {
  public:
-  // False when `limit` are open until `deadline`, or `stop` is requested.
-  [[nodiscard]] bool acquire(std::size_t limit, std::optional<Millis> timeout,
-                             const std::stop_token& stop);
+  // Takes a place as soon as fewer than `limit` are open; nothing then, else why there is none: the
+  // timeout, or what `options` say (their own timeout is not looked at). A place that is free is
+  // taken whatever they say.
+  [[nodiscard]] std::optional<ClientError> acquire(std::size_t limit, Millis timeout,
+                                                   const CallOptions& options);
   void release();
 
  private:

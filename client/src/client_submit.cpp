@@ -125,10 +125,8 @@ CallResult<TaskId> Client::submit_async(const TaskRequest& task, SubmitCallback 
   auto callbacks = impl_->callbacks();
   if (!callbacks) return tl::unexpected(client::closed("it was closed before the call"));
   const std::size_t limit = impl_->options().max_unacknowledged;
-  if (!impl_->open_submits().acquire(limit, timeout, options.stop)) {
-    return tl::unexpected(options.stop.stop_requested()
-                              ? client::stopped()
-                              : client::timed_out("waiting for earlier submits", timeout));
+  if (auto why = impl_->open_submits().acquire(limit, timeout, options)) {
+    return tl::unexpected(*std::move(why));
   }
   client::command::SubmitTasks submit;
   submit.tasks.push_back(std::move(*prepared));

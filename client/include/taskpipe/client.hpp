@@ -291,9 +291,9 @@ class Client {
   /// Gets the id, or the reason, on the client's thread of callbacks.
   using SubmitCallback = std::function<void(CallResult<TaskId>)>;
   /// Returns the id at once; `done` runs once, with the id or the reason. Waits only while
-  /// max_unacknowledged submits are open. Errors that are found before sending are returned, and
-  /// `done` does not run then. Wait for the id only once `done` has run: before, the broker may not
-  /// know it yet.
+  /// max_unacknowledged submits are open, and not at all when `options.stop` is requested already.
+  /// Errors that are found before sending are returned, and `done` does not run then. Wait for the
+  /// id only once `done` has run: before, the broker may not know it yet.
   [[nodiscard]] CallResult<TaskId> submit_async(const TaskRequest& task, SubmitCallback done,
                                                 const CallOptions& options = {});
 

@@ -25,9 +25,11 @@ using Requests = std::vector<const TaskRequest*>;
 // --- Submitting
 [[nodiscard]] std::string submit(BoundClient& bound, const TaskRequest& request, TimeoutMs timeout);
 [[nodiscard]] Texts submit_batch(BoundClient& bound, const Requests& requests, TimeoutMs timeout);
-// done(exception or None), once, on the client's thread of callbacks.
+// done(exception or None), once, on the client's thread of callbacks. Waits for room, unless the
+// stop is requested already.
 [[nodiscard]] std::string submit_async(BoundClient& bound, const TaskRequest& request,
-                                       nanobind::callable done, TimeoutMs timeout);
+                                       nanobind::callable done, TimeoutMs timeout,
+                                       const Stop* stop);
 [[nodiscard]] std::pair<std::string, Texts> submit_workflow(
     BoundClient& bound, const std::string& name, bool cancel_dependents, const Requests& requests,
     const std::vector<std::vector<std::uint32_t>>& after, TimeoutMs timeout);

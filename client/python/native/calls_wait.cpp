@@ -62,7 +62,7 @@ Texts submit_batch(BoundClient& bound, const Requests& requests, TimeoutMs timeo
 }
 
 std::string submit_async(BoundClient& bound, const TaskRequest& request, nb::callable done,
-                         TimeoutMs timeout) {
+                         TimeoutMs timeout, const Stop* stop) {
   const auto client = bound.client();
   const SharedCallable shared(std::move(done));
   const auto pass_on = [shared](CallResult<TaskId> id) {
@@ -70,7 +70,7 @@ std::string submit_async(BoundClient& bound, const TaskRequest& request, nb::cal
       callable(id ? nb::object(nb::none()) : exception_of(id.error()));
     });
   };
-  Attention attention(timeout);
+  Attention attention(timeout, stop);
   const auto id = attention.wait_for(
       [&](const CallOptions& o) { return client->submit_async(request, pass_on, o); });
   if (!id) raise(id.error());

@@ -85,9 +85,10 @@ void bind_client(nb::module_& module) {
            nb::sig("def connect(self, timeout_ms: int | None = None) -> dict[str, typing.Any]"))
       .def("submit", &Method<&submit>::call, "request"_a, timeout)
       .def("submit_batch", &Method<&submit_batch>::call, "requests"_a, timeout)
-      .def("submit_async", &Method<&submit_async>::call, "request"_a, "done"_a, timeout,
+      .def("submit_async", &Method<&submit_async>::call, "request"_a, "done"_a, timeout, stop,
            nb::sig("def submit_async(self, request: Request, done: collections.abc.Callable["
-                   "[BaseException | None], object], timeout_ms: int | None = None) -> str"))
+                   "[BaseException | None], object], timeout_ms: int | None = None, stop: Stop | "
+                   "None = None) -> str"))
       .def("submit_workflow", &Method<&submit_workflow>::call, "name"_a, "cancel_dependents"_a,
            "requests"_a, "after"_a, timeout)
       .def("wait_all", &Method<&wait_all>::call, "ids"_a, timeout,

@@ -1,5 +1,6 @@
 // Asynchronous calls, many threads, and callbacks that use the client.
 #include <atomic>
+#include <stop_token>
 #include <thread>
 
 #include "tests/unit/client/client_fixture.hpp"
@@ -43,6 +44,35 @@ TEST_F(AsyncTest, TooManyOpenSubmitsMakeTheNextOneWait) {
   const auto third = client.submit_async(request(), nullptr, {.timeout = Millis(50)});
   ASSERT_FALSE(third);
   EXPECT_EQ(third.error().failure, CallFailure::timed_out);
+  broker_.release();
+  EXPECT_TRUE(client.submit_async(request(), nullptr));
+}
+
+TEST_F(AsyncTest, ASubmitThatWaitsForEarlierOnesEndsOnRequest) {
+  ClientOptions options = options_for(broker_);
+  options.max_unacknowledged = 1;
+  Client client(options);
+  std::stop_source given_up;
+  given_up.request_stop();
+  broker_.hold(MessageType::submit);
+  // There is room, so that nobody waits.
+  ASSERT_TRUE(client.submit_async(request(), nullptr, {.stop = given_up.get_token()}));
+  const auto at_once = client.submit_async(request(), nullptr, {.stop = given_up.get_token()});
+  ASSERT_FALSE(at_once);
+  EXPECT_EQ(at_once.error().failure, CallFailure::stopped);
+  int asked = 0;
+  const auto attentive =
+      client.submit_async(request(), nullptr, {.keep_waiting = [&] { return ++asked < 3; }});
+  ASSERT_FALSE(attentive);
+  EXPECT_EQ(attentive.error().failure, CallFailure::stopped);
+  EXPECT_EQ(asked, 3);
+  std::stop_source stop;
+  auto waiting = in_background([&] {
+    return client.submit_async(request(), nullptr,
+                               {.stop = stop.get_token(), .keep_waiting = [] { return true; }});
+  });
+  stop.request_stop();
+  EXPECT_EQ(waiting.get().error().failure, CallFailure::stopped);
   broker_.release();
   EXPECT_TRUE(client.submit_async(request(), nullptr));
 }

@@ -78,6 +78,19 @@ def task_ids(values: object) -> list[str]:
     return [id_text(value, f"task_ids[{index}]") for index, value in enumerate(listed)]
 
 
+def distinct_ids(values: object) -> list[str]:
+    """Each once, in the order of first mention."""
+    return list(dict.fromkeys(task_ids(values)))
+
+
+def some_ids(values: object) -> list[str]:
+    """At least one."""
+    listed = task_ids(values)
+    if not listed:
+        raise invalid("task_ids", "is empty; there is nothing to wait for")
+    return listed
+
+
 def one_or_more_ids(values: object) -> list[str]:
     """One id, or several."""
     return [id_text(values)] if isinstance(values, str) else task_ids(values)
@@ -145,6 +158,16 @@ def request(task: Task, prefix: str = "") -> _native.Request:
     return _native.Request(
         text(prefix + "tool", task.tool), text(prefix + "script", task.script), params, **options
     )
+
+
+def single_request(
+    tool: str, script: str, params: Mapping[str, Any] | None, options: Mapping[str, Any]
+) -> _native.Request:
+    """The request of a task that is submitted alone; ``options`` are further fields of ``Task``."""
+    task = Task(tool, script, params, **options)
+    if task.after:
+        raise invalid("after", "has a meaning in workflows only")
+    return request(task)
 
 
 def requests(tasks: Iterable[Task]) -> list[_native.Request]:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from taskpipe import _arguments, _feed, _records
 from taskpipe._client import Client
-from taskpipe._errors import CallTimeout, invalid
+from taskpipe._errors import invalid, not_ended
+from taskpipe._loop_calls import (
+    Ended,
+    in_executor,
+    next_end,
+    settle,
+    submit,
+    submit_in_executor,
+    waker,
+)
 from taskpipe._types import (
     Health,
     Task,
@@ -22,17 +30,19 @@ from taskpipe._types import (
     WorkflowReceipt,
 )
 
-Returned = TypeVar("Returned")
-Ended = tuple[dict[str, Any] | None, BaseException | None]
-
 
 class AsyncClient:
     """``Client`` with coroutines.
 
     Submits and waits are callbacks of the client's one thread that wake the event loop: ten
     thousand waits cost no thread and no polling. Questions (status, tools, …) run in the loop's
-    default executor, each for at most ``request_timeout``. Cancelling a coroutine gives up its
-    wait, never the task. An object may be used from several loops.
+    default executor, each for at most ``request_timeout``. An object may be used from several
+    loops.
+
+    A coroutine that is cancelled ends at once, and never ends a task. A cancelled submit may have
+    been accepted, or still be: its ids are logged to the logger ``taskpipe``. Who must know them
+    draws them first, ``task_id=uuid.uuid4().hex``: submitting again under the same id runs nothing
+    twice.
 
     Example:
         >>> async with AsyncClient() as client:
@@ -71,7 +81,7 @@ class AsyncClient:
     async def close(self) -> None:
         """Closes the connection, unless it is a shared one."""
         if self._owns_client:
-            await self._in_executor(self._client.close)
+            await in_executor(self._client.close)
 
     async def submit(
         self,
@@ -83,20 +93,20 @@ class AsyncClient:
         **options: Any,
     ) -> str:
         """As ``Client.submit``."""
-        return await self._submit(
-            _arguments.request(Task(tool, script, params, **options)),
-            _arguments.timeout_ms(timeout),
-        )
+        request = _arguments.single_request(tool, script, params, options)
+        return await submit(self._client._native, request, _arguments.timeout_ms(timeout))
 
     async def submit_batch(
         self, tasks: Iterable[Task], *, timeout: float | None = None
     ) -> list[str]:
         """As ``Client.submit_batch``."""
-        return await self._in_executor(self._client.submit_batch, list(tasks), timeout=timeout)
+        call = functools.partial(self._client.submit_batch, list(tasks), timeout=timeout)
+        return await submit_in_executor(call)
 
     async def submit_workflow(self, tasks: Iterable[Task], **options: Any) -> WorkflowReceipt:
         """As ``Client.submit_workflow``."""
-        return await self._in_executor(self._client.submit_workflow, list(tasks), **options)
+        call = functools.partial(self._client.submit_workflow, list(tasks), **options)
+        return await submit_in_executor(call)
 
     async def wait(self, task_id: str, *, timeout: float | None = None) -> TaskResult:
         """As ``Client.wait``."""
@@ -114,9 +124,7 @@ class AsyncClient:
         self, task_ids: Iterable[str], *, timeout: float | None = None
     ) -> TaskResult:
         """As ``Client.wait_any``."""
-        ids = _arguments.task_ids(task_ids)
-        if not ids:
-            raise invalid("task_ids", "is empty; there is nothing to wait for")
+        ids = _arguments.some_ids(task_ids)
         results = self.as_completed(ids, timeout=timeout)
         try:
             return await results.__anext__()
@@ -127,7 +135,7 @@ class AsyncClient:
         self, task_ids: Iterable[str], *, timeout: float | None = None
     ) -> AsyncIterator[TaskResult]:
         """As ``Client.as_completed``, for ``async for``."""
-        ids = list(dict.fromkeys(_arguments.task_ids(task_ids)))
+        ids = _arguments.distinct_ids(task_ids)
         limit_ms = _arguments.timeout_ms(timeout)
         loop = asyncio.get_running_loop()
         deadline = None if limit_ms is None else loop.time() + limit_ms / 1000
@@ -136,19 +144,14 @@ class AsyncClient:
         calls: list[int] = []
         try:
             for task_id in ids:
-                calls.append(native.wait_async(task_id, _waker(loop, ended.put_nowait)))
+                calls.append(native.wait_async(task_id, waker(loop, ended.put_nowait)))
             for left in range(len(ids), 0, -1):
                 limit_s = None if deadline is None else max(0.0, deadline - loop.time())
                 try:
-                    record, error = await _next_end(ended, limit_s)
+                    record, error = await next_end(ended, limit_s)
                 except asyncio.TimeoutError:
-                    raise CallTimeout(
-                        f"{left} tasks did not end within {timeout} seconds"
-                    ) from None
-                if error is not None:
-                    raise error
-                if record is not None:
-                    yield _records.task_result(record)
+                    raise not_ended(left, timeout) from None
+                yield _records.ended_task(record, error)
         finally:
             for call in calls:
                 native.forget(call)
@@ -161,7 +164,7 @@ class AsyncClient:
         limit_ms = _arguments.timeout_ms(timeout)
         loop = asyncio.get_running_loop()
         arrived: asyncio.Queue[TaskEvent | BaseException | None] = asyncio.Queue()
-        wake = _waker(loop, arrived.put_nowait)
+        wake = waker(loop, arrived.put_nowait)
         native = self._client._native
 
         def run(_: Callable[[TaskEvent], None], stop: Any) -> None:
@@ -179,63 +182,47 @@ class AsyncClient:
                     raise item
                 yield item
         finally:
-            await self._in_executor(feed.close)
+            await in_executor(feed.close)
 
     async def status(self, task_id: str, *, timeout: float | None = None) -> TaskInfo:
         """As ``Client.status``."""
-        return await self._in_executor(self._client.status, task_id, timeout=timeout)
+        return await in_executor(self._client.status, task_id, timeout=timeout)
 
     async def statuses(
         self, task_ids: Iterable[str], *, timeout: float | None = None
     ) -> list[TaskInfo]:
         """As ``Client.statuses``."""
-        return await self._in_executor(self._client.statuses, list(task_ids), timeout=timeout)
+        return await in_executor(self._client.statuses, list(task_ids), timeout=timeout)
 
     async def params(self, task_id: str, *, timeout: float | None = None) -> dict[str, Any]:
         """As ``Client.params``."""
-        return await self._in_executor(self._client.params, task_id, timeout=timeout)
+        return await in_executor(self._client.params, task_id, timeout=timeout)
 
     async def cancel(self, task_id: str, **options: Any) -> bool:
         """As ``Client.cancel``."""
-        return await self._in_executor(self._client.cancel, task_id, **options)
+        return await in_executor(self._client.cancel, task_id, **options)
 
     async def cancel_workflow(self, workflow_id: str, **options: Any) -> int:
         """As ``Client.cancel_workflow``."""
-        return await self._in_executor(self._client.cancel_workflow, workflow_id, **options)
+        return await in_executor(self._client.cancel_workflow, workflow_id, **options)
 
     async def tools(self, *, timeout: float | None = None) -> tuple[Tool, ...]:
         """As ``Client.tools``."""
-        return await self._in_executor(self._client.tools, timeout=timeout)
+        return await in_executor(self._client.tools, timeout=timeout)
 
     async def workers(self, *, timeout: float | None = None) -> tuple[Worker, ...]:
         """As ``Client.workers``."""
-        return await self._in_executor(self._client.workers, timeout=timeout)
+        return await in_executor(self._client.workers, timeout=timeout)
 
     async def health(self, *, timeout: float | None = None) -> Health:
         """As ``Client.health``."""
-        return await self._in_executor(self._client.health, timeout=timeout)
+        return await in_executor(self._client.health, timeout=timeout)
 
     async def log(self, task_id: str, stream: str = "stdout", **options: Any) -> bytes:
         """As ``Client.log``."""
-        return await self._in_executor(self._client.log, task_id, stream, **options)
+        return await in_executor(self._client.log, task_id, stream, **options)
 
     # --- How
-
-    async def _submit(self, request: Any, timeout_ms: int | None) -> str:
-        loop = asyncio.get_running_loop()
-        accepted: asyncio.Future[None] = loop.create_future()
-
-        def settle(error: BaseException | None) -> None:
-            if accepted.done():
-                return
-            if error is None:
-                accepted.set_result(None)
-            else:
-                accepted.set_exception(error)
-
-        task_id = self._client._native.submit_async(request, _waker(loop, settle), timeout_ms)
-        await accepted
-        return task_id
 
     async def _ends(self, ids: list[str], timeout_ms: int | None) -> list[TaskResult]:
         loop = asyncio.get_running_loop()
@@ -246,8 +233,8 @@ class AsyncClient:
             for task_id in ids:
                 end: asyncio.Future[dict[str, Any]] = loop.create_future()
                 ends.append(end)
-                settle = functools.partial(_settle, end)
-                calls.append(native.wait_async(task_id, _waker(loop, settle), timeout_ms))
+                woken = waker(loop, functools.partial(settle, end))
+                calls.append(native.wait_async(task_id, woken, timeout_ms))
             return [_records.task_result(record) for record in await asyncio.gather(*ends)]
         finally:
             for call in calls:
@@ -255,52 +242,8 @@ class AsyncClient:
             for end in ends:
                 end.cancel()
 
-    @staticmethod
-    async def _in_executor(
-        function: Callable[..., Returned], *arguments: Any, **options: Any
-    ) -> Returned:
-        call = functools.partial(function, *arguments, **options)
-        return await asyncio.get_running_loop().run_in_executor(None, call)
-
     async def list(self, **conditions: Any) -> AsyncIterator[TaskInfo]:
         """As ``Client.list``, for ``async for``."""
         rows = self._client.list(**conditions)
-        while (row := await self._in_executor(next, rows, None)) is not None:
+        while (row := await in_executor(next, rows, None)) is not None:
             yield row
-
-
-async def _next_end(ended: asyncio.Queue[Ended], limit_s: float | None) -> Ended:
-    # What has come in time counts, however late it is taken. Once no time is left, wait_for does
-    # not look any more; and the loop may not have had a turn to take in what has come.
-    if ended.empty() and limit_s is not None and limit_s <= 0:
-        await asyncio.sleep(0)
-    with contextlib.suppress(asyncio.QueueEmpty):
-        return ended.get_nowait()
-    return await asyncio.wait_for(ended.get(), limit_s)
-
-
-def _settle(end: asyncio.Future[dict[str, Any]], ended: Ended) -> None:
-    record, error = ended
-    if end.done():
-        return
-    if error is not None:
-        end.set_exception(error)
-    elif record is not None:
-        end.set_result(record)
-
-
-def _waker(loop: asyncio.AbstractEventLoop, then: Callable[[Any], None]) -> Callable[..., None]:
-    """A callback for the client's thread that calls ``then`` in the loop.
-
-    Several arguments arrive as one tuple.
-    """
-
-    def wake(*arguments: Any) -> None:
-        argument = arguments[0] if len(arguments) == 1 else arguments
-        try:
-            loop.call_soon_threadsafe(then, argument)
-        except RuntimeError:
-            if not loop.is_closed():  # a closed loop has nobody left who waits
-                raise
-
-    return wake

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from taskpipe import _arguments, _feed, _native, _records
-from taskpipe._errors import BatchRefused, CallTimeout, invalid, simplest
+from taskpipe._errors import BatchRefused, invalid, not_ended, simplest
 from taskpipe._questions import Questions
 from taskpipe._types import EventBatch, Task, TaskEvent, TaskResult, WorkflowEnd, WorkflowReceipt
 
@@ -65,10 +65,8 @@ class Client(Questions):
                 contents (ID_CONFLICT), …
             CallTimeout: Not acknowledged in time; ``maybe_accepted`` has the id.
         """
-        task = Task(tool, script, params, **options)
-        if task.after:
-            raise invalid("after", "has a meaning in workflows only")
-        return self._native.submit(_arguments.request(task), _arguments.timeout_ms(timeout))
+        request = _arguments.single_request(tool, script, params, options)
+        return self._native.submit(request, _arguments.timeout_ms(timeout))
 
     def submit_batch(self, tasks: Iterable[Task], *, timeout: float | None = None) -> list[str]:
         """Submits many tasks at once; each is accepted or refused for itself.
@@ -181,7 +179,7 @@ class Client(Questions):
             UnknownTask: One does not exist.
             CallTimeout: None has ended in time.
         """
-        ids = _arguments.task_ids(task_ids)
+        ids = _arguments.some_ids(task_ids)
         return _records.task_result(self._native.wait_any(ids, _arguments.timeout_ms(timeout)))
 
     def wait_workflow(self, workflow_id: str, *, timeout: float | None = None) -> WorkflowEnd:
@@ -213,7 +211,7 @@ class Client(Questions):
             UnknownTask: One does not exist.
             CallTimeout: Not all have ended in time.
         """
-        ids = list(dict.fromkeys(_arguments.task_ids(task_ids)))
+        ids = _arguments.distinct_ids(task_ids)
         limit_ms = _arguments.timeout_ms(timeout)
         deadline = None if limit_ms is None else time.monotonic() + limit_ms / 1000
         return self._as_completed(ids, deadline, timeout)
@@ -233,13 +231,8 @@ class Client(Questions):
                 try:
                     record, error = ended.get(timeout=limit_s)
                 except queue.Empty:
-                    raise CallTimeout(
-                        f"{left} tasks did not end within {timeout} seconds"
-                    ) from None
-                if error is not None:
-                    raise error
-                if record is not None:
-                    yield _records.task_result(record)
+                    raise not_ended(left, timeout) from None
+                yield _records.ended_task(record, error)
         finally:
             for call in open_calls:
                 native.forget(call)

@@ -142,6 +142,11 @@ def from_native(
     return error
 
 
+def not_ended(count: int, timeout: float | None) -> CallTimeout:
+    """So many tasks have not ended in time."""
+    return CallTimeout(f"{count} tasks did not end within {timeout} seconds")
+
+
 def invalid(field: str, text: str) -> InvalidArgument:
     """An InvalidArgument about ``field``; the text goes on after the field's name."""
     error = InvalidArgument(f"{field} {text}")

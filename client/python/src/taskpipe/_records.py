@@ -28,6 +28,14 @@ def task_result(record: Record) -> TaskResult:
     return TaskResult(**record)
 
 
+def ended_task(record: Record | None, error: BaseException | None) -> TaskResult:
+    """The result of a wait, or its error, raised. The record is used up."""
+    if record is None:
+        assert error is not None
+        raise error
+    return task_result(record)
+
+
 def event_batch(record: Record) -> EventBatch:
     """An EventBatch."""
     return EventBatch(
