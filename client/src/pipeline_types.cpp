@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "common/model/limits.hpp"
 #include "taskpipe/pipeline_errors.hpp"
 
 namespace taskpipe {
@@ -185,10 +186,11 @@ std::vector<ValueMap> sweep_combinations(const ParamGrid& grid) {
       throw InvalidArgumentError(field + " is given twice; join its values", field);
     }
     if (values.empty()) total = 0;
-    if (total > 0 && values.size() > kMaxSweepTasks / total) {
-      throw InvalidArgumentError(
-          "param_grid has more than " + std::to_string(kMaxSweepTasks) + " combinations; split it",
-          field);
+    if (total > 0 && values.size() > limits::kMaxSweepTasks / total) {
+      throw InvalidArgumentError("param_grid has more than " +
+                                     std::to_string(limits::kMaxSweepTasks) +
+                                     " combinations; split it",
+                                 field);
     }
     total *= values.size();
   }

@@ -142,7 +142,8 @@ inline constexpr std::int64_t kMaxCallTimeoutMs = 315'360'000'000;  // ten years
 inline constexpr std::uint32_t kClientLingerMs = 2000;              // default and most
 inline constexpr std::size_t kMaxUnacknowledgedSubmits = 262'144;   // then submit_async waits
 inline constexpr std::uint32_t kListPageRows = 500;                 // of one page of a listing
-inline constexpr std::size_t kMaxQueuedEvents = 8192;  // messages waiting for a slow callback
+inline constexpr std::size_t kMaxQueuedEvents = 8192;     // messages waiting for a slow callback
+inline constexpr std::size_t kMaxSweepTasks = 1'000'000;  // combinations of one parameter sweep
 inline constexpr std::size_t kMaxUnreadLogBytes = 1U << 20U;  // of a followed log, then it pauses
 inline constexpr std::size_t kMaxWorkflowPartsInFlight =
     16;                                                  // unacknowledged parts of one workflow

@@ -164,14 +164,12 @@ struct PipelineSimulations {
       const;  ///< status 'success', tools {name: {description, scripts}}
 };
 
-inline constexpr std::size_t kMaxSweepTasks = 1'000'000;  ///< combinations of one parameter sweep
-
 /// The values of each parameter, in the order in which they are varied: the last one fastest.
 using ParamGrid = std::vector<std::pair<std::string, ValueList>>;
 
 /// Every combination: one map per task. A grid without parameters has one combination (no params),
 /// a parameter without values leaves none. Throws InvalidArgumentError for a name that is empty or
-/// stands twice, and for more than kMaxSweepTasks combinations.
+/// stands twice, and for more than limits::kMaxSweepTasks combinations.
 [[nodiscard]] std::vector<ValueMap> sweep_combinations(const ParamGrid& grid);
 
 }  // namespace taskpipe

@@ -11,6 +11,7 @@
 #include "client/python/native/calls.hpp"
 #include "client/python/native/errors.hpp"
 #include "client/python/native/requests.hpp"
+#include "common/model/limits.hpp"
 
 namespace taskpipe::python {
 namespace nb = nanobind;
@@ -160,6 +161,8 @@ NB_MODULE(_native, module) {
   // is no leak.
   nb::set_leak_warnings(false);
   module.attr("VERSION") = TASKPIPE_VERSION;
+  module.attr("MAX_SWEEP_TASKS") = limits::kMaxSweepTasks;
+  module.attr("MAX_CALL_TIMEOUT_MS") = limits::kMaxCallTimeoutMs;
   module.def("await_calls", &await_calls, nb::arg("limit_ms"));
   nb::class_<Stop>(module, "Stop")
       .def(nb::init<>())

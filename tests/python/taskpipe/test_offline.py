@@ -9,7 +9,8 @@ import time
 
 import pytest
 import taskpipe
-from taskpipe import TaskPipeline, TaskStatus, _errors, _shapes
+from conftest import REPOSITORY
+from taskpipe import TaskPipeline, TaskStatus, _errors, _native, _shapes
 
 CONTRACT = (
     "submit_task", "get_task_status", "monitor_task", "wait_for_task", "cancel_task",
@@ -140,6 +141,17 @@ def test_a_sweep_is_bounded_before_anything_is_made(offline):
             offline.parameter_sweep("t", "s", grid)
         assert str(caught.value) == "param_grid has more than 1000000 combinations; split it"
         assert caught.value.field == "param_grid"
+
+
+def test_bounds_are_those_of_the_library(offline):
+    limits = (REPOSITORY / "common/model/limits.hpp").read_text()
+    assert f"kMaxSweepTasks = {_native.MAX_SWEEP_TASKS:_}".replace("_", "'") in limits
+    assert f"kMaxCallTimeoutMs = {_native.MAX_CALL_TIMEOUT_MS:_}".replace("_", "'") in limits
+    longest_s = _native.MAX_CALL_TIMEOUT_MS / 1000
+    with pytest.raises(taskpipe.InvalidArgument, match="at most ten years"):
+        offline.wait_for_task("0" * 32, timeout=longest_s + 1)
+    with pytest.raises(taskpipe.BrokerUnreachable):
+        offline.wait_for_task("0" * 32, timeout=longest_s)
 
 
 def test_a_sweep_has_every_combination():

@@ -14,7 +14,6 @@ from taskpipe._types import Task
 _MAX_INT32 = 2**31 - 1
 _MAX_UINT32 = 2**32 - 1
 _MAX_UINT64 = 2**64 - 1
-_MAX_TIMEOUT_S = 315_360_000  # ten years
 _ID = re.compile(r"[0-9a-fA-F]{32}")
 
 
@@ -45,7 +44,7 @@ def seconds(field: str, value: object) -> float:
         raise invalid(field, f"must be a number of seconds, not {type(value).__name__}")
     if math.isnan(value) or value < 0:
         raise invalid(field, f"is {value}; it must not be negative")
-    if value > _MAX_TIMEOUT_S:
+    if value * 1000 > _native.MAX_CALL_TIMEOUT_MS:
         raise invalid(field, f"is {value}; it must be at most ten years")
     return float(value)
 

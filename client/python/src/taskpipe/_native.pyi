@@ -4,6 +4,10 @@ from typing import Any
 
 VERSION: str = '0.1.0'
 
+MAX_SWEEP_TASKS: int = 1000000
+
+MAX_CALL_TIMEOUT_MS: int = 315360000000
+
 def await_calls(limit_ms: int) -> None: ...
 
 class Stop:

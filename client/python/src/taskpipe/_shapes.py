@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
+from taskpipe import _native
 from taskpipe._arguments import text
 from taskpipe._errors import invalid
 from taskpipe._types import TERMINAL_STATES, Task, TaskEvent, TaskInfo, TaskResult, TaskStatus
 
 StatusDict = dict[str, Any]
-MAX_SWEEP_TASKS: Final = 1_000_000  # as kMaxSweepTasks of the C++ pipeline
 
 _STATUS_WORDS = {
     TaskStatus.SUCCESS: "success",
@@ -175,10 +175,10 @@ def sweep_combinations(param_grid: object) -> list[dict[str, Any]]:
             place = f"param_grid[{key!r}]"
             raise invalid(place, f"must be a list of values, not {type(choices).__name__}")
         # Bounded: it may be a generator without an end.
-        values.append(list(itertools.islice(choices, MAX_SWEEP_TASKS + 1)))
+        values.append(list(itertools.islice(choices, _native.MAX_SWEEP_TASKS + 1)))
         total *= len(values[-1])
-        if total > MAX_SWEEP_TASKS:
-            text = f"has more than {MAX_SWEEP_TASKS} combinations; split it"
+        if total > _native.MAX_SWEEP_TASKS:
+            text = f"has more than {_native.MAX_SWEEP_TASKS} combinations; split it"
             raise invalid("param_grid", text)
     return [
         dict(zip(param_grid, combination, strict=True))
