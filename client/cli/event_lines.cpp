@@ -50,8 +50,8 @@ class Writer {
 
   void add_gap() {
     add("gap", now_,
-        painted("events of " + printable(batch_.topic) + " were missed before this", Tone::warning,
-                style_.colours),
+        painted("events of " + printable(batch_.topic) + " may be missing before this",
+                Tone::warning, style_.colours),
         {});
     items_.back().counts = false;
   }

@@ -36,6 +36,7 @@ EventStream::Changes EventStream::remove(CallId call) {
   if (found == calls_.end()) return changes;
   for (const auto& topic : found->second) count_down(topic, changes);
   calls_.erase(found);
+  if (calls_.empty()) epoch_.reset();
   if (calls_.empty()) count_down(std::string(kHeartbeatTopic), changes);
   return changes;
 }
@@ -76,6 +77,25 @@ void EventStream::check_positions(const Events& heartbeat, Effects& out) {
     missing.seq = position.seq;
     heard = Position{heartbeat.epoch, position.seq};
     publish(position.topic, std::move(missing), true, out);
+  }
+  const auto before = std::exchange(epoch_, heartbeat.epoch);
+  if (before && *before != heartbeat.epoch) tell_restart(out);
+}
+
+// What the broker before has published last is not known: nobody must wait for the next event of a
+// quiet topic to hear that.
+void EventStream::tell_restart(Effects& out) {
+  Events nothing;
+  nothing.epoch = *epoch_;
+  for (auto& [topic, heard] : positions_) {
+    if (heard.epoch == *epoch_) continue;
+    heard = Position{*epoch_, 0};  // the new broker's heartbeat names no event of this topic
+    publish(topic, Events(nothing), true, out);
+  }
+  for (const auto& [topic, count] : subscriptions_) {
+    const auto heard = positions_.lower_bound(topic);
+    const bool told = heard != positions_.end() && heard->first.starts_with(topic);
+    if (!told && topic != kHeartbeatTopic) publish(topic, Events(nothing), true, out);
   }
 }
 

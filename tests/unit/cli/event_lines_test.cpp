@@ -54,7 +54,7 @@ TEST(EventItems, AGapIsSaidFirstAndDoesNotCount) {
   batch.events.workers.push_back({PeerUuid(), "node-a", WorkerState::lost});
   const auto items = event_items(batch, {}, WallTime{1});
   ASSERT_EQ(items.size(), 2U);
-  EXPECT_THAT(items[0].line, HasSubstr("events of worker. were missed"));
+  EXPECT_THAT(items[0].line, HasSubstr("events of worker. may be missing"));
   EXPECT_EQ(field(items[0], "type"), "\"gap\"");
   EXPECT_FALSE(items[0].counts);
   EXPECT_THAT(items[1].line, HasSubstr("node-a  lost"));

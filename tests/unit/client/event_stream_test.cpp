@@ -79,6 +79,25 @@ TEST_F(EventStreamTest, AHeartbeatShowsWhatIsMissingAtTheEnd) {
   EXPECT_TRUE(receive("heartbeat.", beat).empty());
 }
 
+TEST_F(EventStreamTest, ARestartIsAGapOfQuietTopicsAtTheNextHeartbeat) {
+  (void)stream_.add(CallId{1}, {"a."}, now_);
+  (void)stream_.add(CallId{2}, {"b."}, now_);                   // never heard of
+  EXPECT_TRUE(receive("heartbeat.", events(0, 0, 1)).empty());  // the first is no restart
+  EXPECT_EQ(receive("a.", events(0, 8)), (Got{{1, false}}));
+  EXPECT_EQ(receive("heartbeat.", events(0, 0, 2)), (Got{{1, true}, {2, true}}));
+  EXPECT_TRUE(receive("heartbeat.", events(0, 0, 2)).empty());   // told once
+  EXPECT_EQ(receive("a.", events(0, 3, 2)), (Got{{1, false}}));  // the first of the new broker
+  EXPECT_EQ(receive("a.", events(5, 6, 2)), (Got{{1, true}}));
+}
+
+TEST_F(EventStreamTest, ARestartIsToldOnceWhereAnEventCameFirst) {
+  (void)stream_.add(CallId{1}, {"a."}, now_);
+  (void)receive("heartbeat.", events(0, 0, 1));
+  (void)receive("a.", events(0, 8));
+  EXPECT_EQ(receive("a.", events(0, 9, 2)), (Got{{1, true}}));
+  EXPECT_TRUE(receive("heartbeat.", events(0, 0, 2)).empty());
+}
+
 TEST_F(EventStreamTest, HeartbeatsAreDeliveredOnlyToWhoAskedForThem) {
   (void)stream_.add(CallId{1}, {"a."}, now_);
   (void)stream_.add(CallId{2}, {"heartbeat."}, now_);
