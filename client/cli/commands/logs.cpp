@@ -1,45 +1,19 @@
 // taskpipe logs ID
 #include <cstdint>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "client/cli/commands/commands.hpp"
 #include "client/cli/documents.hpp"
+#include "client/cli/log_text.hpp"
 #include "client/cli/quantities.hpp"
 #include "client/cli/task_ids.hpp"
-#include "common/model/utf8.hpp"
 
 namespace taskpipe::cli {
 namespace {
 
 struct OutputClosed {};
-
-// Text that a chunk boundary has cut inside a character waits for the rest of it, so that JSON
-// lines hold whole characters.
-class TextAssembler {
- public:
-  // The part of what has come so far that ends with a whole character (or is no UTF-8 at all).
-  std::string take(std::string_view data) {
-    pending_ += data;
-    std::size_t end = pending_.size();
-    const std::size_t earliest = end > 3 ? end - 3 : 0;
-    for (std::size_t i = end; i > earliest; --i) {
-      const auto byte = static_cast<unsigned char>(pending_[i - 1]);
-      if ((byte & 0xc0U) == 0x80U) continue;  // a continuation byte: its start comes before
-      const std::size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
-      if (i - 1 + length > end) end = i - 1;
-      break;
-    }
-    std::string whole = pending_.substr(0, end);
-    pending_.erase(0, end);
-    return whole;
-  }
-  [[nodiscard]] std::size_t pending_bytes() const { return pending_.size(); }
-
- private:
-  std::string pending_;
-};
 
 // The broker does not repeat the id that it does not know.
 ClientError named(ClientError error, const std::vector<TaskId>& ids) {
@@ -63,21 +37,22 @@ ExitCode run_logs(Invocation& call) {
   const LogStream stream = from_stderr ? LogStream::err : LogStream::out;
   const auto from = static_cast<std::uint64_t>(offset);
   std::uint64_t expected = from;
-  TextAssembler text;
-  const auto print_json = [&](std::uint64_t at, std::string_view data) {
-    const std::uint64_t begin = at - text.pending_bytes();
+  LogTextAssembler assembler;
+  const auto print_json = [&](const std::optional<LogText>& text) {
+    if (!text) return;
     call.print(ValueMap{{"stream", from_stderr ? "stderr" : "stdout"},
-                        {"offset", static_cast<std::int64_t>(begin)},
-                        {"data", text.take(data)}});
+                        {"offset", static_cast<std::int64_t>(text->offset)},
+                        {"data", text->data}});
   };
   const auto on_chunk = [&](const LogChunk& chunk) {
     if (chunk.offset > expected && !call.json()) {
       call.console().complain("taskpipe: " + bytes_text(chunk.offset - expected) +
                               " before this are not kept any more");
     }
+    if (chunk.offset != expected && call.json()) print_json(assembler.rest());
     expected = chunk.offset + chunk.data.size();
     if (call.json()) {
-      print_json(chunk.offset, chunk.data);
+      print_json(assembler.take(chunk.offset, chunk.data));
     } else {
       call.out() << chunk.data << std::flush;
     }
@@ -86,8 +61,8 @@ ExitCode run_logs(Invocation& call) {
   try {
     const CallOptions options = follow ? call.waiting() : call.asking();
     const auto end = call.client().fetch_log(ids->front(), stream, from, follow, on_chunk, options);
+    if (call.json()) print_json(assembler.rest());
     if (!end) return call.fail(named(end.error(), *ids));
-    if (call.json() && text.pending_bytes() > 0) print_json(expected, "\n");
     if (!end->complete) {
       call.console().hint("the task has not ended; to go on:  taskpipe logs --follow " +
                           ids->front().to_string());

@@ -168,6 +168,13 @@ class Looking(CliTest):
         self.assertEqual("".join(piece["data"] for piece in pieces), "one\nthré\ufffde")
         self.assertEqual(pieces[0]["offset"], 0)
 
+    def test_logs_as_json_hold_what_was_written_and_no_more(self):
+        task = self.submit(r"printf 'a\303'")
+        self.cli("wait", task)
+        pieces = [json.loads(line) for line in self.cli("logs", task, "--json").splitlines()]
+        self.assertEqual([(piece["offset"], piece["data"]) for piece in pieces],
+                         [(0, "a"), (1, "\ufffd")])
+
     def test_logs_follow_until_the_end(self):
         with contextlib.ExitStack() as stack:
             with self.held_task() as task:
