@@ -4,21 +4,36 @@
 namespace taskpipe::cli {
 namespace {
 
+// bash splits at '=' and ':' as well ("--color", "=", "al"): what stands together is put together
+// again, and an answer loses what stands before the piece that bash replaces. Without an answer
+// of ours its own completion of files takes over, which knows quotes, '~' and blanks.
 constexpr std::string_view kBash =
     R"sh(# taskpipe completion for bash:  source <(taskpipe completion bash)
 _taskpipe() {
-  local line tab=$'\t' current=${COMP_WORDS[COMP_CWORD]}
-  local -a words=("${COMP_WORDS[@]:1:COMP_CWORD}")
+  local line i rest=${COMP_LINE:0:COMP_POINT} piece=${COMP_WORDS[COMP_CWORD]} before
+  local program=${COMP_WORDS[0]/#\~\//$HOME/}
+  local -a words=()
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    if ((i == 0)) || [[ -z $rest || $rest == [[:blank:]]* ]]; then
+      words+=("")
+      rest=${rest#"${rest%%[![:blank:]]*}"}
+    fi
+    words[${#words[@]} - 1]+=${COMP_WORDS[i]}
+    rest=${rest#"${COMP_WORDS[i]}"}
+  done
+  words[${#words[@]} - 1]=${words[${#words[@]} - 1]#[\"\']}
+  [[ $piece == [=:] ]] && piece=
+  piece=${piece#[\"\']}
+  before=${words[${#words[@]} - 1]%"$piece"}
   COMPREPLY=()
   while IFS= read -r line; do
     if [[ $line == :files ]]; then
-      [[ $current == '=' ]] && current=
-      compopt -o filenames 2>/dev/null
-      while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -f -- "$current")
+      compopt -o bashdefault -o default
     else
-      COMPREPLY+=("${line%%"$tab"*}")
+      line=${line%%$'\t'*}
+      COMPREPLY+=("${line#"$before"}")
     fi
-  done < <("${COMP_WORDS[0]}" __complete "${words[@]}" 2>/dev/null)
+  done < <("$program" __complete "${words[@]:1}" 2>/dev/null)
 }
 complete -F _taskpipe taskpipe
 )sh";
@@ -26,7 +41,7 @@ complete -F _taskpipe taskpipe
 constexpr std::string_view kZsh = R"sh(#compdef taskpipe
 # taskpipe completion for zsh:  source <(taskpipe completion zsh)
 _taskpipe() {
-  local line files
+  local line files program=${~${(Q)words[1]}}
   local -a candidates
   while IFS= read -r line; do
     if [[ $line == :files ]]; then
@@ -34,9 +49,13 @@ _taskpipe() {
     else
       candidates+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
     fi
-  done < <("${words[1]}" __complete "${(@)words[2,CURRENT]}" 2>/dev/null)
-  (( ${#candidates} )) && _describe -V taskpipe candidates
-  [[ -n $files ]] && _files
+  done < <("$program" __complete "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)
+  if [[ -n $files ]]; then
+    compset -P '--[^=]##='
+    _files
+  elif (( ${#candidates} )); then
+    _describe -V taskpipe candidates
+  fi
 }
 if [[ ${funcstack[1]} == _taskpipe ]]; then
   _taskpipe "$@"
@@ -49,10 +68,15 @@ constexpr std::string_view kFish =
     R"sh(# taskpipe completion for fish:  taskpipe completion fish | source
 function __taskpipe_complete
   set -l before (commandline -opc)
-  set -l current (commandline -ct)
-  for line in ($before[1] __complete $before[2..-1] "$current" 2>/dev/null)
+  set -l typed (commandline -ct)
+  set -l current (string unescape -- $typed; or string replace -r '^["\']' '' -- $typed)
+  set -l program (string replace -r '^~/' "$HOME/" -- $before[1])
+  for line in ($program __complete $before[2..-1] "$current" 2>/dev/null)
     if test "$line" = ":files"
-      __fish_complete_path "$current"
+      set -l option (string match -r -- '^--[^=]+=' $current)
+      for path in (__fish_complete_path (string replace -r -- '^--[^=]+=' '' $current))
+        echo "$option"$path
+      end
     else
       echo $line
     end
