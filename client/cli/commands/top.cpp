@@ -57,10 +57,10 @@ class Top {
   void take_signals() {
     for (auto kind = signals_.read(); kind != top::ScreenSignals::Kind::none;
          kind = signals_.read()) {
-      if (kind == top::ScreenSignals::Kind::suspend) {
-        screen_.suspend();
-      } else {
-        screen_.resized();
+      switch (kind) {
+        case top::ScreenSignals::Kind::suspend: screen_.suspend(); break;
+        case top::ScreenSignals::Kind::resumed: screen_.resumed(); break;
+        default: screen_.resized();
       }
     }
   }

@@ -46,6 +46,13 @@ void restore_and_die(int signal) {
   ::raise(signal);
 }
 
+::sigset_t screen_signals() {
+  ::sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : {SIGWINCH, SIGTSTP, SIGCONT}) ::sigaddset(&set, signal);
+  return set;
+}
+
 // --- Colours ------------------------------------------------------------------------------------
 
 attr_t attribute_of(Tone tone, bool colours) {
@@ -92,10 +99,7 @@ int key_of(int code) {
 }  // namespace
 
 ScreenSignals::ScreenSignals() {
-  ::sigset_t set;
-  ::sigemptyset(&set);
-  ::sigaddset(&set, SIGWINCH);
-  ::sigaddset(&set, SIGTSTP);
+  const ::sigset_t set = screen_signals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   fd_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
   if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "signalfd");
@@ -103,17 +107,18 @@ ScreenSignals::ScreenSignals() {
 
 ScreenSignals::~ScreenSignals() {
   ::close(fd_);
-  ::sigset_t set;
-  ::sigemptyset(&set);
-  ::sigaddset(&set, SIGWINCH);
-  ::sigaddset(&set, SIGTSTP);
+  const ::sigset_t set = screen_signals();
   ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 ScreenSignals::Kind ScreenSignals::read() {
   ::signalfd_siginfo info{};
   if (::read(fd_, &info, sizeof info) != sizeof info) return Kind::none;
-  return info.ssi_signo == SIGTSTP ? Kind::suspend : Kind::resized;
+  switch (info.ssi_signo) {
+    case SIGTSTP: return Kind::suspend;
+    case SIGCONT: return Kind::resumed;
+    default: return Kind::resized;
+  }
 }
 
 Screen::Screen(bool colours) : colours_(colours) {
@@ -185,7 +190,12 @@ void Screen::resized() {
 
 void Screen::suspend() {
   endwin();
-  ::raise(SIGSTOP);
+  ::raise(SIGSTOP);  // SIGCONT is heard of as `resumed`
+}
+
+// ncurses sets modes and paints anew when the first refresh follows endwin.
+void Screen::resumed() {
+  if (!isendwin()) endwin();
   resized();
   ::refresh();
 }

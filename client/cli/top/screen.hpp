@@ -18,7 +18,7 @@ class ScreenSignals {
   ScreenSignals& operator=(const ScreenSignals&) = delete;
   ~ScreenSignals();
 
-  enum class Kind { none, resized, suspend };
+  enum class Kind { none, resized, suspend, resumed };
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] Kind read();
 
@@ -42,6 +42,9 @@ class Screen {
   void resized();
   // Gives the terminal back, stops the process, and takes it again once it goes on.
   void suspend();
+  // After a stop that nobody asked us about (SIGSTOP): whoever had the terminal meanwhile may have
+  // set its modes and written over it.
+  void resumed();
 
  private:
   bool colours_;

@@ -17,6 +17,15 @@ CallOptions asking_until(const std::stop_token& stop) {
   return options;
 }
 
+// Whether the same question may be answered later.
+bool passes_by(const ClientError& error) {
+  if (error.failure == CallFailure::unreachable || error.failure == CallFailure::timed_out) {
+    return true;
+  }
+  return error.failure == CallFailure::refused &&
+         (error.error.code == ErrorCode::busy || error.error.code == ErrorCode::shutting_down);
+}
+
 }  // namespace
 
 TopFeed::TopFeed(Client& client)
@@ -109,19 +118,31 @@ std::uint64_t TopFeed::open_log(const TaskId& task, LogStream stream) {
   close_log();
   const std::uint64_t number = ++logs_;
   log_thread_ = std::jthread([this, task, stream, number](const std::stop_token& stop) {
+    follow_log(task, stream, number, stop);
+  });
+  return number;
+}
+
+void TopFeed::follow_log(const TaskId& task, LogStream stream, std::uint64_t number,
+                         const std::stop_token& stop) {
+  std::uint64_t offset = 0;
+  std::mutex mutex;
+  std::condition_variable_any never;
+  for (;;) {
     const auto end = client_.fetch_log(
-        task, stream, 0, true,
-        [this, number](const LogChunk& chunk) {
+        task, stream, offset, true,
+        [&](const LogChunk& chunk) {
+          offset = chunk.offset + chunk.data.size();
           updates_.post(LogPiece{number, std::string(chunk.data)});
         },
         asking_until(stop));
-    if (end) {
-      updates_.post(Said{"the log ends here"});
-    } else if (end.error().failure != CallFailure::stopped) {
-      say(end.error());
-    }
-  });
-  return number;
+    if (end) return updates_.post(Said{"the log ends here"});
+    if (!passes_by(end.error())) return say(end.error());
+    updates_.post(Said{"the log goes on when the broker is back: " + end.error().text()});
+    std::unique_lock lock(mutex);
+    never.wait_for(lock, stop, kRefreshEvery, [] { return false; });
+    if (stop.stop_requested()) return;
+  }
 }
 
 void TopFeed::close_log() {

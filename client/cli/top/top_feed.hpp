@@ -43,7 +43,8 @@ class TopFeed {
   // All of these return at once; what comes of them arrives as updates.
   void cancel(const TaskId& task);
   void list_again();
-  // Ends the log before. Returns the number of the new one.
+  // Ends the log before. Returns the number of the new one, which is followed to its end, also
+  // over outages of the broker.
   std::uint64_t open_log(const TaskId& task, LogStream stream);
   void close_log();
 
@@ -55,6 +56,8 @@ class TopFeed {
   void list(const CallOptions& asking);
   void add(Job job);
   void say(const ClientError& error);
+  void follow_log(const TaskId& task, LogStream stream, std::uint64_t number,
+                  const std::stop_token& stop);
 
   Client& client_;
   process::Mailbox<Update> updates_;

@@ -22,13 +22,14 @@ LEAVE = b"\x1b[?1049l"  # back from the second screen
 class Terminal:
     """`taskpipe top` and the other end of its terminal."""
 
-    def __init__(self, test):
+    def __init__(self, test, *options):
         self.test = test
         self.master, slave = pty.openpty()
         self.before = termios.tcgetattr(slave)
         self.resize(30, 120)
         self.slave = slave
-        self.child = subprocess.Popen([BIN_DIR / "taskpipe", "top"], stdin=slave, stdout=slave,
+        self.child = subprocess.Popen([BIN_DIR / "taskpipe", "top", *options], stdin=slave,
+                                      stdout=slave,
                                       stderr=slave, start_new_session=True,
                                       # Its own, so that it hears of a new size.
                                       preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0),
@@ -68,8 +69,8 @@ class Terminal:
 
 class Top(CliTest):
     @contextlib.contextmanager
-    def top(self):
-        terminal = Terminal(self)
+    def top(self, *options):
+        terminal = Terminal(self, *options)
         try:
             terminal.wait_for(rb"node-b")
             yield terminal
@@ -99,6 +100,54 @@ class Top(CliTest):
             terminal.wait_for(rb"any key goes back")
             terminal.press("qq")
             terminal.end(0)
+
+    def test_a_log_goes_on_after_an_outage_of_the_broker(self):
+        pipe = self.folder / "held"
+        os.mkfifo(pipe)
+        task = self.submit(f"echo begun; read -r _ < {pipe}; echo released")
+        with self.top("--request-timeout", "500ms", "--connect-timeout", "500ms") as terminal:
+            terminal.wait_for(rb"RUNNING")
+            self.cluster.broker.stop()
+            terminal.press("l")
+            terminal.wait_for(rb"within 500 ms")  # nobody answers
+            terminal.text = b""
+            self.cluster.start_broker()
+            terminal.wait_for(rb"begun")
+            terminal.text = b""
+            self.cluster.broker.stop()
+            self.cluster.start_broker()
+            pipe.write_text("\n")
+            terminal.wait_for(rb"released")
+            self.assertNotIn(b"begun", terminal.text)  # nothing is told twice
+            terminal.press("qq")
+            terminal.end(0)
+        self.cli("wait", task)
+
+    def test_a_stop_gives_the_terminal_back_and_a_continuation_draws_again(self):
+        with self.top() as terminal:
+            terminal.press("\x1a")  # Ctrl-Z
+            terminal.wait_for(re.escape(LEAVE))
+            self.stopped(terminal)
+            self.assertEqual(termios.tcgetattr(terminal.slave), terminal.before)
+            self.continued(terminal)
+            # SIGSTOP asks nobody, and a shell then sets the modes that it likes.
+            terminal.child.send_signal(signal.SIGSTOP)
+            self.stopped(terminal)
+            termios.tcsetattr(terminal.slave, termios.TCSANOW, terminal.before)
+            self.continued(terminal)
+            terminal.press("q")
+            terminal.end(0)
+
+    def stopped(self, terminal):
+        pid, status = os.waitpid(terminal.child.pid, os.WUNTRACED)
+        self.assertTrue(pid == terminal.child.pid and os.WIFSTOPPED(status), status)
+
+    def continued(self, terminal):
+        terminal.text = b""
+        terminal.child.send_signal(signal.SIGCONT)
+        terminal.wait_for(rb"(?s)\x1b\[\?1049h.*node-b")
+        flags = termios.tcgetattr(terminal.slave)[3]
+        self.assertEqual(flags & (termios.ICANON | termios.ECHO), 0)
 
     def test_it_follows_the_size_of_the_terminal(self):
         with self.top() as terminal:
