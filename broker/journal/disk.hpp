@@ -61,7 +61,7 @@ class DiskLock {
   virtual ~DiskLock() = default;
 };
 
-enum class OpenMode { existing, create_new };
+enum class OpenMode { existing, create_new, read_only };
 
 class Disk {
  public:
@@ -74,7 +74,8 @@ class Disk {
   [[nodiscard]] virtual DiskResult<> make_folder(const std::string& path) = 0;
   // Names in the folder, sorted; without "." and "..".
   [[nodiscard]] virtual DiskResult<std::vector<std::string>> list(const std::string& folder) = 0;
-  // For reading and writing. `create_new` replaces a file of that name.
+  // For reading and writing; `create_new` replaces a file of that name, `read_only` needs no more
+  // than the right to read.
   [[nodiscard]] virtual DiskResult<std::unique_ptr<DiskFile>> open(const std::string& path,
                                                                    OpenMode mode) = 0;
   [[nodiscard]] virtual DiskResult<> rename(const std::string& from, const std::string& to) = 0;
@@ -85,6 +86,9 @@ class Disk {
   // Exclusive among processes, and within this one. When another holds it: a fault with code
   // EWOULDBLOCK whose text is the holder's process id, or empty when it cannot be told.
   [[nodiscard]] virtual DiskResult<std::unique_ptr<DiskLock>> lock(const std::string& path) = 0;
+  // The same lock, of a file that exists: nothing is written, so it works where nothing can be.
+  [[nodiscard]] virtual DiskResult<std::unique_ptr<DiskLock>> lock_existing(
+      const std::string& path) = 0;
 };
 
 }  // namespace taskpipe::broker

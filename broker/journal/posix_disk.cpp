@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -134,11 +136,24 @@ void note_holder(int fd) {
       ::ftruncate(fd, 0) == 0 && ::pwrite(fd, pid.data(), pid.size(), 0) > 0;
 }
 
+// Empty when nobody is known, or when who is named has ended: a holder that may not write does not
+// put itself in the place of the one before.
 std::string read_holder(int fd) {
   std::array<char, 32> text{};
   const ssize_t got = ::pread(fd, text.data(), text.size(), 0);
   const std::string_view read(text.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-  return std::string(read.substr(0, read.find_first_not_of("0123456789")));
+  pid_t pid = 0;
+  const auto parsed = std::from_chars(read.data(), read.data() + read.size(), pid);
+  if (parsed.ec != std::errc() || pid <= 0) return {};
+  if (::kill(pid, 0) != 0 && errno == ESRCH) return {};
+  return std::to_string(pid);
+}
+
+DiskResult<> take(int fd, const std::string& path) {
+  if (retry([&] { return ::flock(fd, LOCK_EX | LOCK_NB); }) == 0) return {};
+  const int code = errno;
+  if (code == EWOULDBLOCK) return tl::unexpected(DiskFault{code, read_holder(fd)});
+  return fault(code, "lock", path);
 }
 
 }  // namespace
@@ -170,7 +185,8 @@ DiskResult<std::vector<std::string>> PosixDisk::list(const std::string& folder) 
 }
 
 DiskResult<std::unique_ptr<DiskFile>> PosixDisk::open(const std::string& path, OpenMode mode) {
-  const int flags = O_RDWR | O_CLOEXEC | (mode == OpenMode::create_new ? O_CREAT | O_TRUNC : 0);
+  const int access = mode == OpenMode::read_only ? O_RDONLY : O_RDWR;
+  const int flags = access | O_CLOEXEC | (mode == OpenMode::create_new ? O_CREAT | O_TRUNC : 0);
   Descriptor fd(retry([&] { return ::open(path.c_str(), flags, kFileMode); }));
   if (!fd.valid()) return fault(errno, "open", path);
   return std::make_unique<PosixFile>(std::move(fd), path);
@@ -206,12 +222,15 @@ DiskResult<std::unique_ptr<DiskLock>> PosixDisk::lock(const std::string& path) {
   Descriptor fd(
       retry([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode); }));
   if (!fd.valid()) return fault(errno, "open", path);
-  if (retry([&] { return ::flock(fd.get(), LOCK_EX | LOCK_NB); }) != 0) {
-    const int code = errno;
-    if (code == EWOULDBLOCK) return tl::unexpected(DiskFault{code, read_holder(fd.get())});
-    return fault(code, "lock", path);
-  }
+  if (auto taken = take(fd.get(), path); !taken) return tl::unexpected(taken.error());
   note_holder(fd.get());
+  return std::make_unique<PosixLock>(std::move(fd));
+}
+
+DiskResult<std::unique_ptr<DiskLock>> PosixDisk::lock_existing(const std::string& path) {
+  Descriptor fd(retry([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
+  if (!fd.valid()) return fault(errno, "open", path);
+  if (auto taken = take(fd.get(), path); !taken) return tl::unexpected(taken.error());
   return std::make_unique<PosixLock>(std::move(fd));
 }
 

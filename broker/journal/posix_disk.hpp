@@ -17,6 +17,7 @@ class PosixDisk final : public Disk {
   DiskResult<> sync_folder(const std::string& folder) override;
   DiskResult<std::uint64_t> free_bytes(const std::string& folder) override;
   DiskResult<std::unique_ptr<DiskLock>> lock(const std::string& path) override;
+  DiskResult<std::unique_ptr<DiskLock>> lock_existing(const std::string& path) override;
 };
 
 }  // namespace taskpipe::broker

@@ -9,9 +9,6 @@
 namespace taskpipe::broker {
 namespace {
 
-constexpr std::string_view kSubfolder = "/journal";
-constexpr std::string_view kLockName = "/lock";
-
 // Active, next and reserve: fewer cannot keep the promise about results and cancels.
 constexpr std::uint64_t kMinSegments = 2 + limits::kReserveSegments;
 
@@ -28,14 +25,6 @@ Error unusable(const DiskFault& fault, const std::string& folder) {
                            : "; give the broker's user write access, or choose another data folder";
   return Error{ErrorCode::storage,
                "the journal folder " + folder + " is not usable: " + fault.text + remedy, "folder"};
-}
-
-Error held_by(const std::string& pid, const std::string& folder) {
-  const std::string holder = pid.empty() ? "pid unknown" : "pid " + pid;
-  return Error{ErrorCode::storage,
-               "the journal folder " + folder + " is held by another broker (" + holder +
-                   "); stop it, or choose another data folder",
-               "folder"};
 }
 
 }  // namespace
@@ -64,26 +53,23 @@ std::optional<Error> check_options(const SegmentLogOptions& options) {
 }
 
 SegmentFiles::SegmentFiles(Disk& disk, const SegmentLogOptions& options)
-    : disk_(disk),
-      options_(options),
-      folder_(options.folder + std::string(kSubfolder)),
-      random_state_(options.seed) {}
+    : disk_(disk), options_(options), folder_(disk, options.folder), random_state_(options.seed) {}
 
 tl::expected<std::unique_ptr<SegmentFiles>, Error> SegmentFiles::open(
     Disk& disk, const SegmentLogOptions& options) {
   if (auto error = check_options(options)) return tl::unexpected(std::move(*error));
   std::unique_ptr<SegmentFiles> files(new SegmentFiles(disk, options));
   const auto made = files->make_folders();
-  if (!made) return tl::unexpected(unusable(made.error(), files->folder_));
-  auto lock = disk.lock(files->folder_ + std::string(kLockName));
+  if (!made) return tl::unexpected(unusable(made.error(), files->folder_.path()));
+  auto lock = disk.lock(files->folder_.lock_path());
   if (!lock) {
     return tl::unexpected(lock.error().code == EWOULDBLOCK
-                              ? held_by(lock.error().text, files->folder_)
-                              : unusable(lock.error(), files->folder_));
+                              ? files->folder_.held_by(lock.error().text)
+                              : unusable(lock.error(), files->folder_.path()));
   }
   files->lock_ = std::move(*lock);
   const auto stock = files->take_stock();
-  if (!stock) return tl::unexpected(unusable(stock.error(), files->folder_));
+  if (!stock) return tl::unexpected(unusable(stock.error(), files->folder_.path()));
   return files;
 }
 
@@ -91,48 +77,44 @@ tl::expected<std::unique_ptr<SegmentFiles>, Error> SegmentFiles::open(
 // synced. The parent of the data folder may be closed to us; whoever made that folder knew.
 DiskResult<> SegmentFiles::make_folders() {
   if (auto done = disk_.make_folder(options_.folder); !done) return done;
-  if (auto done = disk_.make_folder(folder_); !done) return done;
+  if (auto done = disk_.make_folder(folder_.path()); !done) return done;
   [[maybe_unused]] const auto best_effort = disk_.sync_folder(parent_of(options_.folder));
   return disk_.sync_folder(options_.folder);
 }
 
 DiskResult<> SegmentFiles::take_stock() {
   // An earlier process may have ended between a rename and its sync.
-  if (auto synced = disk_.sync_folder(folder_); !synced) return synced;
-  const auto names = disk_.list(folder_);
+  if (auto synced = disk_.sync_folder(folder_.path()); !synced) return synced;
+  const auto names = folder_.look();
   if (!names) return tl::unexpected(names.error());
-  for (const std::string& text : *names) {
-    const auto name = parse_file_name(text);
-    if (!name) continue;  // the lock, or somebody's notes
+  for (const FileName& name : *names) {
     DiskResult<> done;
-    switch (name->kind) {
+    switch (name.kind) {
       case FileKind::segment: {
-        const auto file = open_segment(name->number);
+        const auto file = open_segment(name.number);
         if (!file) return tl::unexpected(file.error());
         const auto size = (*file)->size();
         if (!size) return tl::unexpected(size.error());
         total_bytes_ += *size;
-        found_.push_back(name->number);
         break;
       }
-      case FileKind::spare: done = keep_or_remove_spare(name->number); break;
-      case FileKind::making: done = disk_.remove(path_of(*name)); break;
+      case FileKind::spare: done = keep_or_remove_spare(name.number); break;
+      case FileKind::making: done = disk_.remove(folder_.path_of(name)); break;
     }
     if (!done) return done;
   }
-  std::sort(found_.begin(), found_.end());
   return refresh_space();
 }
 
 DiskResult<> SegmentFiles::keep_or_remove_spare(std::uint64_t number) {
   const FileName name{FileKind::spare, number};
   next_spare_ = std::max(next_spare_, number + 1);
-  auto file = disk_.open(path_of(name), OpenMode::existing);
+  auto file = disk_.open(folder_.path_of(name), OpenMode::existing);
   if (!file) return tl::unexpected(file.error());
   const auto size = (*file)->size();
   if (!size) return tl::unexpected(size.error());
   if (*size != options_.segment_bytes || spares_.size() >= spare_limit()) {
-    return disk_.remove(path_of(name));
+    return disk_.remove(folder_.path_of(name));
   }
   spares_.push_back(number);
   total_bytes_ += *size;
@@ -143,16 +125,8 @@ std::size_t SegmentFiles::spare_limit() const {
   return std::max(options_.max_spares, limits::kReserveSegments);
 }
 
-std::string SegmentFiles::path_of(const FileName& name) const {
-  return folder_ + "/" + to_text(name);
-}
-
-std::string SegmentFiles::path_of(std::uint64_t generation) const {
-  return path_of(FileName{FileKind::segment, generation});
-}
-
 DiskResult<std::unique_ptr<DiskFile>> SegmentFiles::open_segment(std::uint64_t generation) {
-  return disk_.open(path_of(generation), OpenMode::existing);
+  return folder_.open(generation, OpenMode::existing);
 }
 
 // --- Segments -----------------------------------------------------------------------------------
@@ -163,7 +137,7 @@ DiskResult<Segment> SegmentFiles::make_segment(std::uint64_t generation, Lsn dur
   const std::uint64_t bytes = std::max(needed, options_.segment_bytes);
   const auto from = file_for(bytes);
   if (!from) return tl::unexpected(from.error());
-  auto file = disk_.open(path_of(*from), OpenMode::existing);
+  auto file = disk_.open(folder_.path_of(*from), OpenMode::existing);
   if (!file) return tl::unexpected(file.error());
 
   const SegmentHeader header{journal_, generation, draw(), bytes, durable};
@@ -251,12 +225,12 @@ DiskResult<> SegmentFiles::begin_making(std::uint64_t bytes) {
   making.number = next_spare_++;
   making.bytes = bytes;
   const FileName name{FileKind::making, making.number};
-  auto file = disk_.open(path_of(name), OpenMode::create_new);
+  auto file = disk_.open(folder_.path_of(name), OpenMode::create_new);
   if (!file) return tl::unexpected(file.error());
   making.file = std::move(*file);
   if (auto done = making.file->allocate(bytes); !done) {
     making.file.reset();
-    if (auto removed = disk_.remove(path_of(name)); !removed) return removed;
+    if (auto removed = disk_.remove(folder_.path_of(name)); !removed) return removed;
     return done;
   }
   making_ = std::move(making);
@@ -312,7 +286,7 @@ std::uint64_t SegmentFiles::creatable_bytes() const {
 }
 
 DiskResult<> SegmentFiles::refresh_space() {
-  const auto free = disk_.free_bytes(folder_);
+  const auto free = disk_.free_bytes(folder_.path());
   if (!free) return tl::unexpected(free.error());
   free_bytes_ = *free;
   blocked_ = false;
@@ -322,13 +296,13 @@ DiskResult<> SegmentFiles::refresh_space() {
 // --- Names --------------------------------------------------------------------------------------
 
 DiskResult<> SegmentFiles::move(const FileName& from, const FileName& to) {
-  if (auto done = disk_.rename(path_of(from), path_of(to)); !done) return done;
-  return disk_.sync_folder(folder_);
+  if (auto done = disk_.rename(folder_.path_of(from), folder_.path_of(to)); !done) return done;
+  return disk_.sync_folder(folder_.path());
 }
 
 DiskResult<> SegmentFiles::remove(const FileName& name) {
-  if (auto done = disk_.remove(path_of(name)); !done) return done;
-  return disk_.sync_folder(folder_);
+  if (auto done = disk_.remove(folder_.path_of(name)); !done) return done;
+  return disk_.sync_folder(folder_.path());
 }
 
 JournalId SegmentFiles::draw_journal_id() {

@@ -14,25 +14,12 @@
 #include <tl/expected.hpp>
 
 #include "broker/journal/disk.hpp"
+#include "broker/journal/segment_folder.hpp"
 #include "broker/journal/segment_format.hpp"
 #include "broker/journal/segment_log_options.hpp"
 #include "common/model/error.hpp"
 
 namespace taskpipe::broker {
-
-// One segment in use. `file` may be closed (null) once nothing more is written to it.
-struct Segment {
-  std::unique_ptr<DiskFile> file;
-  std::uint64_t generation = 0;
-  std::uint32_t checksum_seed = 0;
-  std::uint64_t file_bytes = 0;
-  std::uint64_t end = kSegmentHeaderBytes;  // where the next batch goes
-  Lsn first;                                // 0 = holds no record
-  Lsn last;            // of the journal when the segment was sealed, of the segment otherwise
-  bool synced = true;  // everything written to it is on the medium
-
-  [[nodiscard]] std::uint64_t room() const { return file_bytes - end; }
-};
 
 class SegmentFiles {
  public:
@@ -41,9 +28,8 @@ class SegmentFiles {
   [[nodiscard]] static tl::expected<std::unique_ptr<SegmentFiles>, Error> open(
       Disk& disk, const SegmentLogOptions& options);
 
-  // Generations of the segments found by `open`, ascending.
-  [[nodiscard]] const std::vector<std::uint64_t>& found() const { return found_; }
-  [[nodiscard]] std::string path_of(std::uint64_t generation) const;
+  // As `open` found it.
+  [[nodiscard]] const SegmentFolder& folder() const { return folder_; }
   [[nodiscard]] DiskResult<std::unique_ptr<DiskFile>> open_segment(std::uint64_t generation);
 
   // All segments made from now on carry this id.
@@ -87,15 +73,13 @@ class SegmentFiles {
   [[nodiscard]] DiskResult<FileName> file_for(std::uint64_t bytes);
   [[nodiscard]] DiskResult<> move(const FileName& from, const FileName& to);
   [[nodiscard]] DiskResult<> remove(const FileName& name);
-  [[nodiscard]] std::string path_of(const FileName& name) const;
   [[nodiscard]] std::size_t spare_limit() const;
   [[nodiscard]] std::uint64_t draw();
 
   Disk& disk_;
   SegmentLogOptions options_;
-  std::string folder_;
+  SegmentFolder folder_;
   std::unique_ptr<DiskLock> lock_;
-  std::vector<std::uint64_t> found_;
   std::vector<std::uint64_t> spares_;  // numbers, ascending; all of options_.segment_bytes
   std::optional<Making> making_;
   JournalId journal_;

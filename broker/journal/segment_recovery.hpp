@@ -1,36 +1,17 @@
-// Reads a journal folder at the start of the broker: replays what is intact, tells a torn tail from
-// lost data, and leaves the folder so that appending can go on. See segment_format.hpp for the
-// rules.
+// Takes a journal folder over at the start of the broker: reads it (chain_reader.hpp), cuts a torn
+// tail, and leaves the folder so that appending can go on.
 #pragma once
 
-#include <cstdint>
 #include <deque>
-#include <functional>
 
 #include <tl/expected.hpp>
 
-#include "broker/core/record.hpp"
+#include "broker/journal/chain_reader.hpp"
 #include "broker/journal/segment_files.hpp"
 #include "common/model/error.hpp"
 #include "common/model/ids.hpp"
 
 namespace taskpipe::broker {
-
-// Receives every retained record, in order; before a start that is refused in the end, some of
-// them.
-using ReplayCallback = std::function<void(Lsn, Record&&)>;
-
-struct RecoveryReport {
-  Lsn first;            // of the retained records; 0 = none
-  Lsn last;             // 0 = an empty journal: the first record will be number 1
-  Epoch highest_epoch;  // 0 = none
-  std::uint64_t records = 0;
-  std::uint64_t segments = 0;
-  // The torn tail that was cut: none of it had been reported durable. A record whose batch header
-  // did not reach the disk is not counted.
-  std::uint64_t cut_records = 0;
-  std::uint64_t cut_bytes = 0;
-};
 
 struct RecoveredChain {
   std::deque<Segment> segments;  // never empty; the last one is open for appending

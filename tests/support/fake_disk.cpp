@@ -145,6 +145,7 @@ void FakeDisk::restore_power(std::uint64_t seed) {
   for (const auto& [path, inode] : names_) inode->lose_power(seed, random);
   locked_.clear();
   failures_.clear();
+  refused_ = 0;
   cut_at_.reset();
   operations_ = 0;
   off_ = false;
@@ -188,8 +189,14 @@ void FakeDisk::set_capacity(std::uint64_t bytes) {
   capacity_ = bytes;
 }
 
+void FakeDisk::refuse_changes(int code) {
+  const std::lock_guard lock(mutex_);
+  refused_ = code;
+}
+
 std::optional<DiskFault> FakeDisk::begin(const std::string& what, bool& reached) {
   if (off_) return DiskFault{EIO, what + ": the power is off"};
+  if (refused_ != 0) return DiskFault{refused_, what + ": errno " + std::to_string(refused_)};
   const std::uint64_t operation = operations_++;
   if (cut_at_ && operation >= *cut_at_) {
     off_ = true;
@@ -269,7 +276,7 @@ DiskResult<std::unique_ptr<broker::DiskFile>> FakeDisk::open(const std::string& 
   if (off_) return fault(EIO, "open " + path);
   if (folders_.count(folder_of(path)) == 0) return fault(ENOENT, "open " + path);
   auto found = names_.find(path);
-  if (mode == broker::OpenMode::existing) {
+  if (mode != broker::OpenMode::create_new) {
     if (found == names_.end()) return fault(ENOENT, "open " + path);
     return std::make_unique<File>(*this, found->second, path);
   }
@@ -347,6 +354,14 @@ DiskResult<std::uint64_t> FakeDisk::free_bytes(const std::string& folder) {
 }
 
 DiskResult<std::unique_ptr<broker::DiskLock>> FakeDisk::lock(const std::string& path) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (refused_ != 0) return fault(refused_, "lock " + path);
+  }
+  return lock_existing(path);
+}
+
+DiskResult<std::unique_ptr<broker::DiskLock>> FakeDisk::lock_existing(const std::string& path) {
   const std::lock_guard lock(mutex_);
   if (off_) return fault(EIO, "lock " + path);
   if (!locked_.insert(path).second) {

@@ -46,6 +46,8 @@ class FakeDisk final : public broker::Disk {
   // loses data, see above).
   void fail_at(std::uint64_t operation, int code);
   [[nodiscard]] std::uint64_t operations() const;
+  // From now on whatever changes the disk fails with errno `code` and changes nothing; 0 = no more.
+  void refuse_changes(int code);
   // How many bytes all files together may take; allocating or writing more fails with ENOSPC.
   void set_capacity(std::uint64_t bytes);
 
@@ -70,6 +72,8 @@ class FakeDisk final : public broker::Disk {
   broker::DiskResult<> sync_folder(const std::string& folder) override;
   broker::DiskResult<std::uint64_t> free_bytes(const std::string& folder) override;
   broker::DiskResult<std::unique_ptr<broker::DiskLock>> lock(const std::string& path) override;
+  broker::DiskResult<std::unique_ptr<broker::DiskLock>> lock_existing(
+      const std::string& path) override;
 
  private:
   class File;
@@ -102,6 +106,7 @@ class FakeDisk final : public broker::Disk {
   std::optional<std::uint64_t> cut_at_;
   std::map<std::uint64_t, int> failures_;
   bool off_ = false;
+  int refused_ = 0;  // errno of every change; 0 = none is refused
   std::uint64_t capacity_;
 };
 
