@@ -12,8 +12,10 @@
 #include "broker/history/sqlite_history.hpp"
 #include "broker/journal/posix_disk.hpp"
 #include "broker/journal/segment_journal.hpp"
+#include "broker/shell/backup.hpp"
 #include "broker/shell/broker_loop.hpp"
 #include "broker/shell/broker_options.hpp"
+#include "broker/shell/data_check.hpp"
 #include "common/process/clock.hpp"
 #include "common/process/identity.hpp"
 
@@ -22,6 +24,7 @@ namespace {
 
 constexpr int kExitUsage = 2;
 constexpr int kExitStart = 1;
+constexpr int kExitDamage = 1;  // of --check
 
 [[noreturn]] void refuse_start(const std::string& why) { throw std::runtime_error(why); }
 
@@ -73,6 +76,8 @@ int serve(const BrokerOptions& options, std::vector<std::string> warnings,
 
   const Now started = process::read_clock();
   BrokerCore core(std::move(config));
+  // First, so that a release which is too old for it has changed nothing when it refuses.
+  auto history = std::make_unique<SqliteHistory>(history_path(options.data_dir));
   PosixDisk disk;
   auto journal =
       SegmentJournal::open(disk, journal_options(options),
@@ -82,14 +87,9 @@ int serve(const BrokerOptions& options, std::vector<std::string> warnings,
   if (!journal) refuse_start(journal.error().text);
   const RecoveryReport& recovery = (*journal)->recovery();
 
-  auto history = std::make_unique<SqliteHistory>(
-      (std::filesystem::path(options.data_dir) / "history.sqlite").string());
   const Lsn watermark = history->watermark();
-  if (watermark > recovery.last) {
-    refuse_start("the history in " + options.data_dir + " is ahead of the journal (LSN " +
-                 std::to_string(watermark.value()) + " against " +
-                 std::to_string(recovery.last.value()) +
-                 "): journal files are missing; restore both from the same backup");
+  if (const auto why = history_is_ahead(options.data_dir, watermark, recovery.last)) {
+    refuse_start(*why);
   }
   Effects effects;
   const Now now = process::read_clock();
@@ -124,6 +124,29 @@ int serve(const BrokerOptions& options, std::vector<std::string> warnings,
   return status;
 }
 
+int complain(const Error& error) {
+  std::cerr << "taskpipe-broker: " << error.text << '\n';
+  return kExitUsage;
+}
+
+// --check: the report is the result, so it goes to standard output.
+int check_and_report(const BrokerOptions& options) {
+  const auto check = check_data(options.data_dir);
+  if (!check) return complain(check.error());
+  std::cout << (options.json ? to_json(*check) : to_text(*check));
+  return check->sound() ? EXIT_SUCCESS : kExitDamage;
+}
+
+int back_up_and_report(const BrokerOptions& options) {
+  const auto copy = back_up(options.data_dir, options.backup_to);
+  if (!copy) {
+    const int usage = complain(copy.error());
+    return copy.error().code == ErrorCode::invalid ? usage : kExitStart;
+  }
+  std::cout << to_text(*copy);
+  return EXIT_SUCCESS;
+}
+
 int run(int argc, const char* const* argv) {
   BrokerOptions options;
   process::OptionTable table(
@@ -133,19 +156,15 @@ int run(int argc, const char* const* argv) {
        .version = TASKPIPE_VERSION});
   declare_options(table, options);
   const auto parsed = table.parse(argc, argv);
-  if (!parsed) {
-    std::cerr << "taskpipe-broker: " << parsed.error().text << '\n';
-    return kExitUsage;
-  }
+  if (!parsed) return complain(parsed.error());
   if (parsed->print) {
     std::cout << *parsed->print;
     return EXIT_SUCCESS;
   }
+  if (options.check) return check_and_report(options);
+  if (!options.backup_to.empty()) return back_up_and_report(options);
   auto warnings = check_binds(options);
-  if (!warnings) {
-    std::cerr << "taskpipe-broker: " << warnings.error().text << '\n';
-    return kExitUsage;
-  }
+  if (!warnings) return complain(warnings.error());
   process::SignalFd signals;  // before any thread exists
   process::Logger logger({"broker", *process::parse_log_level(options.log_level),
                           *process::parse_log_format(options.log_format), options.log_file});

@@ -1,6 +1,5 @@
 #include "broker/history/schema.hpp"
 
-#include <stdexcept>
 #include <string>
 
 namespace taskpipe::broker {
@@ -172,20 +171,25 @@ void create(SqliteDatabase& database) {
 
 }  // namespace
 
-void prepare_history(SqliteDatabase& database, const std::string& path) {
+void check_history_format(SqliteDatabase& database, const std::string& path) {
   const std::int64_t application = database.integer("PRAGMA application_id");
   const std::int64_t version = database.integer("PRAGMA user_version");
-  const bool is_new = database.integer("SELECT count(*) FROM sqlite_schema") == 0;
-  if (!is_new && application != kHistoryApplicationId) {
+  if (application != kHistoryApplicationId) {
     throw std::runtime_error("'" + path +
                              "' is an SQLite file, but no history of taskpipe; name another file");
   }
   if (version > kHistorySchemaVersion) {
-    throw std::runtime_error("the history '" + path + "' was written by a newer taskpipe (schema " +
-                             std::to_string(version) + ", this one reads up to " +
-                             std::to_string(kHistorySchemaVersion) +
-                             "); upgrade the broker, or give it another data folder");
+    throw NewerHistory("the history '" + path + "' was written by a newer taskpipe (schema " +
+                       std::to_string(version) + ", this one reads up to " +
+                       std::to_string(kHistorySchemaVersion) +
+                       "); start the release that wrote it or a later one, or give this "
+                       "one another data folder");
   }
+}
+
+void prepare_history(SqliteDatabase& database, const std::string& path) {
+  const bool is_new = database.integer("SELECT count(*) FROM sqlite_schema") == 0;
+  if (!is_new) check_history_format(database, path);
   database.execute(kConnection);
   if (database.text("PRAGMA journal_mode") != "wal") {
     throw std::runtime_error("the history '" + path +

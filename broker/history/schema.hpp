@@ -12,6 +12,8 @@
 #pragma once
 
 #include <cstdint>
+#include <stdexcept>
+#include <string>
 
 #include "broker/history/sqlite.hpp"
 
@@ -19,6 +21,16 @@ namespace taskpipe::broker {
 
 inline constexpr std::int64_t kHistoryApplicationId = 0x54504849;  // "TPHI"
 inline constexpr std::int64_t kHistorySchemaVersion = 1;
+
+// A newer release wrote the file: nothing is wrong with it.
+class NewerHistory : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// Throws std::runtime_error for a file that is something else, NewerHistory for one of a newer
+// version. Changes nothing.
+void check_history_format(SqliteDatabase& database, const std::string& path);
 
 // Sets the connection up, creates the tables in a new file. Throws std::runtime_error for a file
 // that is something else, is damaged, or was written by a newer version.

@@ -2,23 +2,67 @@
 
 #include <sqlite3.h>
 
+#include <array>
 #include <stdexcept>
+#include <system_error>
 
 namespace taskpipe::broker {
 
+namespace {
+
+std::string uri_of(const std::string& path, std::string_view parameters) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-_.";
+  constexpr std::array<char, 17> kHex{"0123456789ABCDEF"};
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (kPlain.find(c) != std::string_view::npos) {
+      uri += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      uri += {'%', kHex[byte >> 4U], kHex[byte & 15U]};
+    }
+  }
+  return uri.append("?").append(parameters);
+}
+
+// Without shared memory and locks, which are files as well. A write-ahead log that holds something
+// has to be read, and its index is then kept in our own memory; where there is none, SQLite would
+// make an empty one.
+std::string reader_uri(const std::string& path) {
+  std::error_code error;
+  const auto logged = std::filesystem::file_size(path + "-wal", error);
+  return uri_of(path, error || logged == 0 ? "mode=ro&immutable=1" : "mode=ro&vfs=unix-none");
+}
+
+}  // namespace
+
 // --- Database -----------------------------------------------------------------------------------
 
-SqliteDatabase::SqliteDatabase(const std::filesystem::path& path, int busy_timeout_ms)
+SqliteDatabase::SqliteDatabase(const std::filesystem::path& path, int busy_timeout_ms,
+                               SqliteAccess access)
     : path_(path.string()) {
-  constexpr int kFlags =
-      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-  if (::sqlite3_open_v2(path_.c_str(), &native_, kFlags, nullptr) != SQLITE_OK) {
+  constexpr int kOwn = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  constexpr int kRead = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+  const int flags =
+      (access == SqliteAccess::own ? kOwn : kRead) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const std::string name = access == SqliteAccess::own           ? path_
+                           : access == SqliteAccess::read_beside ? uri_of(path_, "mode=ro")
+                                                                 : reader_uri(path_);
+  if (::sqlite3_open_v2(name.c_str(), &native_, flags, nullptr) != SQLITE_OK) {
     const std::string why = native_ == nullptr ? "out of memory" : ::sqlite3_errmsg(native_);
     ::sqlite3_close(native_);
     throw std::runtime_error("history '" + path_ + "': " + why +
                              "; its folder must exist and be writable");
   }
   ::sqlite3_busy_timeout(native_, busy_timeout_ms);
+  if (access != SqliteAccess::read_alone) return;
+  try {
+    execute("PRAGMA locking_mode = EXCLUSIVE");
+  } catch (...) {
+    ::sqlite3_close(native_);
+    throw;
+  }
 }
 
 SqliteDatabase::~SqliteDatabase() { ::sqlite3_close(native_); }
@@ -40,6 +84,17 @@ std::string SqliteDatabase::text(const char* sql) {
 }
 
 std::int64_t SqliteDatabase::last_row() const { return ::sqlite3_last_insert_rowid(native_); }
+
+void SqliteDatabase::copy_to(const std::filesystem::path& path) {
+  SqliteDatabase target(path, 0);
+  ::sqlite3_backup* backup = ::sqlite3_backup_init(target.native_, "main", native_, "main");
+  if (backup == nullptr) target.fail("beginning a copy");
+  const int stepped = ::sqlite3_backup_step(backup, -1);
+  // Names what went wrong on the target's side, which is where a copy fails.
+  if (::sqlite3_backup_finish(backup) != SQLITE_OK || stepped != SQLITE_DONE) {
+    target.fail("copying '" + path_ + "'");
+  }
+}
 
 void SqliteDatabase::fail(std::string_view doing) const {
   const int code = ::sqlite3_errcode(native_) & 0xFF;

@@ -16,10 +16,18 @@ struct sqlite3_stmt;
 
 namespace taskpipe::broker {
 
+enum class SqliteAccess {
+  own,          // read and write; the file is made when there is none
+  read_beside,  // while another process writes: what was committed when a transaction begins
+  read_alone,   // nobody writes meanwhile, the caller says; works where nothing can be written, and
+                // leaves no file of SQLite's own behind
+};
+
 class SqliteDatabase {
  public:
-  // Opens or creates. `busy_timeout_ms`: how long to wait while another program holds a lock.
-  SqliteDatabase(const std::filesystem::path& path, int busy_timeout_ms);
+  // `busy_timeout_ms`: how long to wait while another program holds a lock.
+  SqliteDatabase(const std::filesystem::path& path, int busy_timeout_ms,
+                 SqliteAccess access = SqliteAccess::own);
   SqliteDatabase(const SqliteDatabase&) = delete;
   SqliteDatabase& operator=(const SqliteDatabase&) = delete;
   ~SqliteDatabase();
@@ -31,6 +39,9 @@ class SqliteDatabase {
   [[nodiscard]] std::string text(const char* sql);
 
   [[nodiscard]] std::int64_t last_row() const;
+
+  // Writes all of it to `path`, durably: as it is, or as the transaction that is open sees it.
+  void copy_to(const std::filesystem::path& path);
   [[nodiscard]] sqlite3* native() const { return native_; }
   // Throws what went wrong last; `doing` says at what ("storing tasks").
   [[noreturn]] void fail(std::string_view doing) const;

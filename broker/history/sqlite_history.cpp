@@ -22,9 +22,14 @@ namespace {
 
 // Opened, checked and, when new, created; statements can be prepared from here on.
 struct PreparedDatabase : SqliteDatabase {
-  PreparedDatabase(const std::filesystem::path& path, int busy_timeout_ms)
-      : SqliteDatabase(path, busy_timeout_ms) {
-    prepare_history(*this, path.string());
+  PreparedDatabase(const std::filesystem::path& path, const SqliteHistoryOptions& options)
+      : SqliteDatabase(path, options.busy_timeout_ms,
+                       options.read_only ? SqliteAccess::read_alone : SqliteAccess::own) {
+    if (options.read_only) {
+      check_history_format(*this, path.string());
+    } else {
+      prepare_history(*this, path.string());
+    }
   }
 };
 
@@ -73,7 +78,8 @@ std::size_t payload_bytes(const FinishedTask& task) {
 
 struct SqliteHistory::Impl {
   Impl(const std::filesystem::path& path, const SqliteHistoryOptions& options)
-      : lock(path.string() + ".lock"), database(path, options.busy_timeout_ms) {
+      : lock(options.read_only ? nullptr : std::make_unique<LockFile>(path.string() + ".lock")),
+        database(path, options) {
     const SqliteReset reset(read_progress);
     if (!read_progress.step()) {
       throw std::runtime_error("the history '" + path.string() +
@@ -90,7 +96,7 @@ struct SqliteHistory::Impl {
   [[nodiscard]] HistoryPage scan(std::int64_t owner, std::int64_t tool, const QueryFilter& filter,
                                  const std::optional<Cursor>& cursor, std::uint32_t limit);
 
-  LockFile lock;
+  std::unique_ptr<LockFile> lock;  // null when read-only
   PreparedDatabase database;
   InternedNames names{database};
   InternedSpecs specs{database};

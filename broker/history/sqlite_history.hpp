@@ -21,6 +21,9 @@ namespace taskpipe::broker {
 
 struct SqliteHistoryOptions {
   int busy_timeout_ms = 60'000;  // how long another program may hold the write lock
+  // For a broker that cannot write: the file must exist, `store` must not be called, and the caller
+  // keeps other brokers out.
+  bool read_only = false;
 };
 
 class SqliteHistory final : public History {

@@ -13,6 +13,8 @@ namespace {
 using Status = tl::expected<void, Error>;
 
 tl::unexpected<Error> refuse(std::string text) { return tl::unexpected(damaged(std::move(text))); }
+constexpr const char* kNewerRemedy =
+    "; start the release that wrote it or a later one, or give this one another data folder";
 std::string number(std::uint64_t value) { return std::to_string(value); }
 
 // What lies behind the end of the chain of batches.
@@ -89,7 +91,7 @@ Status ChainReader::parse_header(std::uint64_t generation, std::span<const std::
       return tl::unexpected(Error{ErrorCode::version,
                                   path + " was written by a newer taskpipe (journal format " +
                                       number(parsed.version) + ", this one reads up to " +
-                                      number(kFormatVersion) + "); start that version",
+                                      number(kFormatVersion) + ")" + kNewerRemedy,
                                   "journal"});
   }
   header_ = parsed.header;
@@ -147,7 +149,7 @@ Status ChainReader::accept(const BatchHeader& header, std::span<const std::byte>
       return tl::unexpected(Error{ErrorCode::version,
                                   "journal record " + number(lsn.value()) + " in " +
                                       place(segment.generation, segment.end) +
-                                      " cannot be understood: " + why,
+                                      " cannot be understood: " + why + kNewerRemedy,
                                   "journal"});
     }
     replay_(lsn, std::move(*record));

@@ -44,6 +44,15 @@ void declare_options(process::OptionTable& table, BrokerOptions& options) {
              "Refuse submits when the journal would grow beyond this; 0 = the disk decides.");
   table.size("journal-segment", options.journal_segment_bytes, {},
              "Size of one journal file; 0 = the default.");
+  table.group("Tools (one of them instead of serving)");
+  table.command_line_only(true);
+  table.flag("check", options.check,
+             "Verify journal and history of --data-dir, which no broker may use meanwhile; changes "
+             "nothing. Exit 0 = sound, 1 = damaged, 2 = could not be checked.");
+  table.text("backup", options.backup_to, "TARGET",
+             "Copy --data-dir, which a broker may use meanwhile, to a new or empty folder.");
+  table.flag("json", options.json, "Let --check print one JSON object.");
+  table.command_line_only(false);
   table.group("Liveness");
   table.duration("heartbeat", options.heartbeat, {Millis(100), Millis(60'000)},
                  "How often peers say that they are alive.");

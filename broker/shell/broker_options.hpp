@@ -28,6 +28,9 @@ struct BrokerOptions {
   std::string log_level = "info";
   std::string log_format = "text";
   std::string log_file;
+  bool check = false;     // instead of serving
+  std::string backup_to;  // instead of serving; empty = no backup
+  bool json = false;      // of --check
 
   BrokerOptions();
 };

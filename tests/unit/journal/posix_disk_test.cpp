@@ -94,6 +94,41 @@ TEST_F(PosixDiskTest, LocksExcludeAndTellTheirHolder) {
   EXPECT_TRUE(disk_.lock(path("lock")));
 }
 
+TEST_F(PosixDiskTest, AReaderLocksWithoutWriting) {
+  EXPECT_EQ(disk_.lock_existing(path("lock")).error().code, ENOENT);
+  {
+    const auto holder = disk_.lock(path("lock"));
+    const auto refused = disk_.lock_existing(path("lock"));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, EWOULDBLOCK);
+    EXPECT_EQ(refused.error().text, std::to_string(::getpid()));
+  }
+  const auto size = (*disk_.open(path("lock"), OpenMode::read_only))->size();
+  const auto reader = disk_.lock_existing(path("lock"));
+  ASSERT_TRUE(reader);
+  EXPECT_EQ(disk_.lock(path("lock")).error().code, EWOULDBLOCK);
+  EXPECT_EQ(*(*disk_.open(path("lock"), OpenMode::read_only))->size(), *size);
+}
+
+// The holder's number is for people; one that has ended would send them on a false track.
+TEST_F(PosixDiskTest, ALockDoesNotNameAProcessThatHasEnded) {
+  const auto reader = [this] {
+    auto file = disk_.open(path("lock"), OpenMode::create_new);
+    const std::string ended = "2147483646\n";  // above every pid_max
+    EXPECT_TRUE((*file)->write_at(0, std::as_bytes(std::span(ended))));
+    return disk_.lock_existing(path("lock"));
+  }();
+  ASSERT_TRUE(reader);
+  EXPECT_EQ(disk_.lock(path("lock")).error().text, "");
+}
+
+TEST_F(PosixDiskTest, AFileForReadingCannotBeWritten) {
+  ASSERT_TRUE(disk_.open(path("file"), OpenMode::create_new));
+  const auto file = disk_.open(path("file"), OpenMode::read_only);
+  ASSERT_TRUE(file);
+  EXPECT_FALSE((*file)->write_at(0, std::vector<std::byte>(1)));
+}
+
 TEST_F(PosixDiskTest, KnowsHowMuchIsFree) {
   const auto free = disk_.free_bytes(folder_.path().string());
   ASSERT_TRUE(free);
