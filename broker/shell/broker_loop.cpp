@@ -5,17 +5,15 @@
 #include <iterator>
 #include <utility>
 
+#include "broker/shell/stall.hpp"
 #include "common/model/limits.hpp"
 #include "common/process/clock.hpp"
 
 namespace taskpipe::broker {
 namespace {
 
-constexpr std::size_t kMessagesPerTurn = 256;  // of each socket, before the turn is ended
-constexpr Millis kTendingInterval{20};         // between looks at the journal's size
-constexpr std::size_t kImagesPerTurn = 512;    // records carried forward at a time
-// Carrying forward begins when the journal is this many times what lives in it.
-constexpr std::uint64_t kJournalGarbageFactor = 2;
+constexpr std::size_t kMessagesPerTurn = 256;   // of each socket, before the turn is ended
+constexpr Millis kTendingInterval{20};          // between looks at the journal's size
 constexpr std::chrono::seconds kDrainLimit{5};  // for what still waits for the disk at the end
 
 Millis round_up(std::chrono::nanoseconds duration) {
@@ -52,7 +50,7 @@ int BrokerLoop::run() {
     const std::optional<Millis> timeout = more ? Millis(0) : poll_timeout(before);
     poller_.wait(timeout);
     const Now now = process::read_clock();
-    watch_for_stall(before, timeout, now);
+    if (const auto stalled = stall_between(before, timeout, now)) commands_.push_back(*stalled);
     before = now;
     more = collect();
     apply_all(now);
@@ -70,7 +68,7 @@ int BrokerLoop::run() {
     if (stopping_) break;
   }
   const Now started = process::read_clock();
-  while (!outbound_.empty() && !failure_ &&
+  while (!gate_.empty() && !failure_ &&
          process::read_clock().monotonic - started.monotonic < kDrainLimit) {
     news_poller_.wait(kTendingInterval);
     read_news();
@@ -83,16 +81,6 @@ std::optional<Millis> BrokerLoop::poll_timeout(const Now& now) const {
   const auto deadline = parts_.core.next_deadline();
   if (!deadline) return std::nullopt;
   return round_up(*deadline - now.monotonic);
-}
-
-// A loop that was away for longer than it asked for (a stopped process, a hung filesystem) must not
-// take its own absence for the silence of others.
-void BrokerLoop::watch_for_stall(const Now& before, std::optional<Millis> allowed,
-                                 const Now& after) {
-  if (!allowed) return;
-  const auto away = after.monotonic - before.monotonic - *allowed;
-  if (away < Millis(limits::kHeartbeatMs)) return;
-  commands_.emplace_back(command::LoopStalled{std::chrono::duration_cast<Millis>(away)});
 }
 
 bool BrokerLoop::collect() {
@@ -129,20 +117,7 @@ void BrokerLoop::carry_out() {
   if (!effects_.records.empty()) {
     parts_.journal.append(parts_.core.epoch(), effects_.first_lsn, effects_.records);
   }
-  for (auto& send : effects_.sends) {
-    if (send.reveals.value() == 0) {
-      deliver(std::move(send));
-    } else {
-      outbound_.push_back({send.reveals, std::move(send)});
-    }
-  }
-  for (auto& publish : effects_.events) {
-    outbound_.push_back({publish.reveals, std::move(publish)});
-  }
-  std::move(effects_.finished_tasks.begin(), effects_.finished_tasks.end(),
-            std::back_inserter(finished_tasks_));
-  std::move(effects_.finished_workflows.begin(), effects_.finished_workflows.end(),
-            std::back_inserter(finished_workflows_));
+  gate_.take(effects_, [this](DurabilityGate::Outbound what) { deliver(std::move(what)); });
   for (auto& lookup : effects_.lookups) parts_.history.look_up(std::move(lookup));
   write_notes();
   effects_.clear();
@@ -150,32 +125,14 @@ void BrokerLoop::carry_out() {
 
 void BrokerLoop::release_durable() {
   const Lsn durable = parts_.journal.durable();
-  while (!outbound_.empty() && outbound_.front().reveals <= durable) {
-    Outbound what = std::move(outbound_.front().what);
-    outbound_.pop_front();
-    deliver(std::move(what));
+  gate_.release(durable, [this](DurabilityGate::Outbound what) { deliver(std::move(what)); });
+  if (auto batch = gate_.archive(parts_.journal.synced())) {
+    parts_.history.store(std::move(*batch));
   }
-  // The history is on the medium when it is committed, whatever the journal's durability; ahead of
-  // the journal, it would keep a broker from starting.
-  const Lsn synced = parts_.journal.synced();
-  HistoryBatch batch;
-  batch.watermark = synced;
-  while (!finished_tasks_.empty() && finished_tasks_.front().terminal_lsn <= synced) {
-    batch.tasks.push_back(std::move(finished_tasks_.front()));
-    finished_tasks_.pop_front();
-  }
-  while (!finished_workflows_.empty() && finished_workflows_.front().terminal_lsn <= synced) {
-    batch.workflows.push_back(std::move(finished_workflows_.front()));
-    finished_workflows_.pop_front();
-  }
-  if (!batch.tasks.empty() || !batch.workflows.empty()) parts_.history.store(std::move(batch));
-  while (!releases_.empty() && releases_.front().images_end <= durable) {
-    parts_.journal.release_before(releases_.front().below);
-    releases_.pop_front();
-  }
+  if (const auto below = tender_.releasable(durable)) parts_.journal.release_before(*below);
 }
 
-void BrokerLoop::deliver(Outbound what) {
+void BrokerLoop::deliver(DurabilityGate::Outbound what) {
   if (auto* publish = std::get_if<Publish>(&what)) {
     parts_.event_port.publish(std::move(*publish));
     return;
@@ -191,26 +148,12 @@ void BrokerLoop::deliver(Outbound what) {
   commands_.push_back(std::move(*failure));
 }
 
-// Keeps the journal in proportion to what lives in it: repeats the oldest segment's living tasks at
-// the end, a bounded number at a time, and lets the segment go once the copies are durable.
 void BrokerLoop::tend_journal() {
-  const JournalUsage usage = parts_.journal.usage();
-  if (usage.accepts_submits != last_usage_.accepts_submits || usage.bytes != last_usage_.bytes) {
-    commands_.emplace_back(command::StorageState{usage.accepts_submits, usage.bytes});
-    if (usage.accepts_submits != last_usage_.accepts_submits) {
-      parts_.logger.warning(usage.accepts_submits
-                                ? "the journal has room again"
-                                : "the journal's disk is full; submits are refused");
-    }
-    last_usage_ = usage;
-  }
-  if (usage.oldest_segment_last.value() == 0 || !releases_.empty()) return;
-  const Lsn needed = parts_.core.oldest_needed();
-  if (needed > usage.oldest_segment_last) {
-    releases_.push_back({parts_.core.last_lsn(), needed});
-  } else if (usage.bytes > kJournalGarbageFactor * parts_.core.live_bytes()) {
-    commands_.emplace_back(command::CarryForward{usage.oldest_segment_last, kImagesPerTurn});
-  }
+  const bool accepted = tender_.accepts_submits();
+  tender_.look(parts_.journal.usage(), parts_.core, commands_);
+  if (tender_.accepts_submits() == accepted) return;
+  parts_.logger.warning(accepted ? "the journal's disk is full; submits are refused"
+                                 : "the journal has room again");
 }
 
 void BrokerLoop::write_notes() {

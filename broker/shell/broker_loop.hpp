@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,8 +15,10 @@
 #include "broker/core/broker_core.hpp"
 #include "broker/core/effect.hpp"
 #include "broker/journal/journal.hpp"
+#include "broker/shell/durability_gate.hpp"
 #include "broker/shell/event_port.hpp"
 #include "broker/shell/history_thread.hpp"
+#include "broker/shell/journal_tender.hpp"
 #include "broker/shell/peer_port.hpp"
 #include "common/net/poll_loop.hpp"
 #include "common/process/logging.hpp"
@@ -59,18 +60,7 @@ class BrokerLoop {
   [[nodiscard]] int run();
 
  private:
-  using Outbound = std::variant<Send, Publish>;
-  struct Waiting {
-    Lsn reveals;
-    Outbound what;
-  };
-  struct WaitingRelease {
-    Lsn images_end;  // durable up to here, the images have replaced …
-    Lsn below;       // … everything before this
-  };
-
   [[nodiscard]] std::optional<Millis> poll_timeout(const Now& now) const;
-  void watch_for_stall(const Now& before, std::optional<Millis> allowed, const Now& after);
   // True while messages are left that did not fit the turn.
   bool collect();
   void read_news();
@@ -78,7 +68,7 @@ class BrokerLoop {
   void apply_all(const Now& now);
   void carry_out();
   void release_durable();
-  void deliver(Outbound what);
+  void deliver(DurabilityGate::Outbound what);
   void tend_journal();
   void write_notes();
 
@@ -89,11 +79,8 @@ class BrokerLoop {
   std::vector<Command> answers_;
   std::vector<LoopNews> news_;
   Effects effects_;
-  std::deque<Waiting> outbound_;  // ordered by `reveals`
-  std::deque<FinishedTask> finished_tasks_;
-  std::deque<FinishedWorkflow> finished_workflows_;
-  std::deque<WaitingRelease> releases_;
-  JournalUsage last_usage_;
+  DurabilityGate gate_;
+  JournalTender tender_;
   MonotonicTime last_tending_;
   bool stopping_ = false;
   std::optional<std::string> failure_;

@@ -22,12 +22,6 @@
 
 namespace taskpipe::broker {
 
-struct HistoryBatch {
-  std::vector<FinishedTask> tasks;
-  std::vector<FinishedWorkflow> workflows;
-  Lsn watermark;  // everything that ended at or below it is in this batch or an earlier one
-};
-
 class HistoryThread {
  public:
   // `on_failure` runs on the history thread when the history cannot be written; the broker must end

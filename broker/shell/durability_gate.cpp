@@ -1,0 +1,30 @@
+#include "broker/shell/durability_gate.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace taskpipe::broker {
+
+void DurabilityGate::take_finished(Effects& effects) {
+  std::move(effects.finished_tasks.begin(), effects.finished_tasks.end(),
+            std::back_inserter(finished_tasks_));
+  std::move(effects.finished_workflows.begin(), effects.finished_workflows.end(),
+            std::back_inserter(finished_workflows_));
+}
+
+std::optional<HistoryBatch> DurabilityGate::archive(Lsn synced) {
+  HistoryBatch batch;
+  batch.watermark = synced;
+  while (!finished_tasks_.empty() && finished_tasks_.front().terminal_lsn <= synced) {
+    batch.tasks.push_back(std::move(finished_tasks_.front()));
+    finished_tasks_.pop_front();
+  }
+  while (!finished_workflows_.empty() && finished_workflows_.front().terminal_lsn <= synced) {
+    batch.workflows.push_back(std::move(finished_workflows_.front()));
+    finished_workflows_.pop_front();
+  }
+  if (batch.tasks.empty() && batch.workflows.empty()) return std::nullopt;
+  return batch;
+}
+
+}  // namespace taskpipe::broker

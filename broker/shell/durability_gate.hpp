@@ -1,0 +1,69 @@
+// What the core asked for and the journal does not allow yet: messages and events wait here until
+// the record that they may reveal is durable, ended tasks until they may enter the history.
+//
+// Knows neither sockets nor threads: the broker's loop and the simulator drive the same object.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "broker/core/effect.hpp"
+#include "broker/history/history.hpp"
+
+namespace taskpipe::broker {
+
+class DurabilityGate {
+ public:
+  using Outbound = std::variant<Send, Publish>;
+
+  // Takes what `effects` wants sent, published and archived; the rest is left. What reveals nothing
+  // goes to `deliver` at once: it overtakes nobody of importance, since only PONG and refusals are
+  // of that kind.
+  template <class Deliver>
+  void take(Effects& effects, Deliver&& deliver) {
+    for (auto& send : effects.sends) {
+      if (send.reveals.value() == 0) {
+        deliver(Outbound(std::move(send)));
+      } else {
+        outbound_.push_back({send.reveals, std::move(send)});
+      }
+    }
+    for (auto& publish : effects.events) {
+      outbound_.push_back({publish.reveals, std::move(publish)});
+    }
+    take_finished(effects);
+  }
+
+  // What may leave now that the journal is durable up to `durable`, in order. `deliver` may give
+  // rise to new commands, but must not call back.
+  template <class Deliver>
+  void release(Lsn durable, Deliver&& deliver) {
+    while (!outbound_.empty() && outbound_.front().reveals <= durable) {
+      Outbound what = std::move(outbound_.front().what);
+      outbound_.pop_front();
+      deliver(std::move(what));
+    }
+  }
+  [[nodiscard]] bool empty() const { return outbound_.empty(); }
+
+  // What the history may store now, or nothing. It is on the medium when it is committed, whatever
+  // the journal's durability; ahead of the journal, it would keep a broker from starting.
+  [[nodiscard]] std::optional<HistoryBatch> archive(Lsn synced);
+
+ private:
+  struct Waiting {
+    Lsn reveals;
+    Outbound what;
+  };
+
+  void take_finished(Effects& effects);
+
+  std::deque<Waiting> outbound_;  // ordered by `reveals`
+  std::deque<FinishedTask> finished_tasks_;
+  std::deque<FinishedWorkflow> finished_workflows_;
+};
+
+}  // namespace taskpipe::broker
