@@ -39,6 +39,10 @@ void requeue(Turn& turn, const std::vector<TaskSlot>& slots, record::RequeueCaus
 
 // --- submit.cpp ---------------------------------------------------------------------------------
 void on_submit(Turn& turn, Session& session, Correlation correlation, bool resend, Submit submit);
+// Whether a SUBMIT or WORKFLOW may have come before: then only the history knows whether its tasks
+// have ended. A client says so by RESEND; a relay that repeats messages shows by correlations that
+// do not rise. Remembers the correlation.
+[[nodiscard]] bool may_have_come_before(Session& session, Correlation correlation, bool resend);
 void resume_submit(Turn& turn, lookup::Submitting& waiting, const std::vector<FinishedTask>& found);
 // Why the broker takes no submits now, or nothing.
 std::optional<Error> why_closed(const State& state);

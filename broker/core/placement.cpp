@@ -25,7 +25,9 @@ void close_outbox(Turn& turn, WorkerSlot slot) {
   turn.commit_folded(record::TasksDispatched{
       turn.state.epoch, {{worker.uuid}}, std::exchange(worker.outbox_attempts, {})});
   if (const Session* session = turn.state.sessions.find(worker.session)) {
-    turn.send(*session, Correlation{}, std::exchange(worker.outbox, Tasks{}));
+    // Numbered, so that the worker notices a message that was lost or comes again.
+    const Correlation number{++worker.tasks_messages};
+    turn.send(*session, number, std::exchange(worker.outbox, Tasks{}));
   }
   worker.outbox = Tasks{};
   worker.outbox_bytes = 0;

@@ -42,6 +42,7 @@ struct Session {
   std::uint64_t granted_items = 0;
   std::uint64_t received_items = 0;
   std::uint64_t received_bytes = 0;
+  Correlation last_submit;  // the highest of a SUBMIT or WORKFLOW
   std::map<WorkflowId, PartialWorkflow> partial_workflows;
 
   std::set<std::pair<TaskId, LogStream>> follows;  // as State::followers has it

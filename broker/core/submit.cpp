@@ -117,6 +117,9 @@ std::optional<Error> why_closed(const State& state) {
   if (state.shutting_down) {
     return Error{ErrorCode::shutting_down, "the broker is shutting down; submit again later", {}};
   }
+  if (!state.read_only.empty()) {
+    return Error{ErrorCode::storage, state.read_only, {}, limits::kBusyRetryMs};
+  }
   if (!state.accepts_submits) {
     return Error{ErrorCode::storage,
                  "the journal's disk is full; free space on the broker's data folder",
@@ -161,6 +164,12 @@ std::optional<Error> why_unsatisfiable(State& state, const TaskSpecPtr& spec) {
   return spec->wait_for_capacity ? std::nullopt : state.signatures[*known].unsatisfiable;
 }
 
+bool may_have_come_before(Session& session, Correlation correlation, bool resend) {
+  if (correlation <= session.last_submit) return true;
+  session.last_submit = correlation;
+  return resend;
+}
+
 void on_submit(Turn& turn, Session& session, Correlation correlation, bool resend, Submit submit) {
   State& state = turn.state;
   std::optional<Error> refusal = take_credit(session, submit.items);
@@ -171,15 +180,17 @@ void on_submit(Turn& turn, Session& session, Correlation correlation, bool resen
     turn.send(session, correlation, std::move(ack));
     return;
   }
-  if (resend) {
-    std::vector<TaskId> missing;
-    for (const auto& item : submit.items) {
-      if (state.tasks.find(item.id).value() == kNoSlot) missing.push_back(item.id);
-    }
-    if (!missing.empty()) {
+  if (may_have_come_before(session, correlation, resend)) {
+    const bool all_held = std::all_of(
+        submit.items.begin(), submit.items.end(),
+        [&state](const SubmitItem& item) { return state.tasks.find(item.id).value() != kNoSlot; });
+    if (!all_held) {
+      // For every one of them: what is held now may have left for the history when it answers.
+      std::vector<TaskId> ids;
+      for (const auto& item : submit.items) ids.push_back(item.id);
       ask_history(turn, session, correlation,
                   lookup::Submitting{session.id, correlation, std::move(submit)},
-                  HistoryLookup::Tasks{std::move(missing)});
+                  HistoryLookup::Tasks{std::move(ids)});
       return;
     }
   }

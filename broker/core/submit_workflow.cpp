@@ -106,6 +106,8 @@ void commit_workflow(Turn& turn, const Session& session, SubmitWorkflow whole) {
 void on_submit_workflow(Turn& turn, Session& session, Correlation correlation, bool resend,
                         SubmitWorkflow part) {
   const WorkflowId id = part.id;
+  // Later parts share the correlation of the first, without which they are nothing.
+  if (part.first_index == 0) resend = may_have_come_before(session, correlation, resend);
   if (resend && turn.state.workflows.find(id).value() == kNoSlot) {
     // It may have ended and left memory since it was first sent.
     ask_history(turn, session, correlation,

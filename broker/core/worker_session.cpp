@@ -121,6 +121,7 @@ void attach_worker(Turn& turn, Session& session, const Hello& hello) {
   worker.free = worker.total;
   worker.slots = hello.worker->slots;
   worker.slots_charged = 0;
+  worker.tasks_messages = 0;
   worker.credit_slots = worker.credit_bytes = worker.sent_slots = worker.sent_bytes = 0;
   worker.labels = hello.worker->labels;
   session.worker = slot;

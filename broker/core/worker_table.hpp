@@ -61,6 +61,7 @@ struct Worker {
   std::vector<record::TaskAttempt> outbox_attempts;
   std::size_t outbox_bytes = 0;
   std::size_t outbox_blobs = 0;
+  std::uint64_t tasks_messages = 0;  // TASKS sent in this session
 
   [[nodiscard]] bool connected() const { return session.value() != 0; }
   [[nodiscard]] bool accepts_work() const { return connected() && state == WorkerState::ready; }

@@ -21,6 +21,7 @@ void CoreCluster::start() {
   effects_.clear();
   pending_tasks_.clear();
   pending_workflows_.clear();
+  held_lookups_.clear();
   Arrival last_arrival;
   for (const auto& [id, task] : history_) last_arrival = std::max(last_arrival, task.arrival);
   core_->start(epoch_, BrokerUuid(1, 2), {watermark_, last_arrival}, now_, effects_);
@@ -72,7 +73,12 @@ void CoreCluster::carry_out() {
             std::back_inserter(pending_workflows_));
   std::vector<HistoryLookup> lookups = std::move(effects_.lookups);
   effects_.clear();
-  for (const auto& lookup : lookups) answer(lookup);
+  held_lookups_.insert(held_lookups_.end(), lookups.begin(), lookups.end());
+  if (!hold_lookups) answer_lookups();
+}
+
+void CoreCluster::answer_lookups() {
+  for (const auto& lookup : std::exchange(held_lookups_, {})) answer(lookup);
 }
 
 void CoreCluster::commit_history() {

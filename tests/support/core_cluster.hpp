@@ -35,6 +35,9 @@ class CoreCluster {
   void commit_history();
   // Turned off, ended tasks stay in memory until `commit_history`.
   bool auto_history = true;
+  // Turned on, questions to the history wait for `answer_lookups`.
+  bool hold_lookups = false;
+  void answer_lookups();
 
   // --- Peers ------------------------------------------------------------------------------------
   SessionId connect_client(std::uint64_t routing, const std::string& user);
@@ -84,6 +87,7 @@ class CoreCluster {
   std::deque<std::pair<Lsn, Record>> journal_;
   std::map<TaskId, FinishedTask> history_;
   std::map<WorkflowId, FinishedWorkflow> finished_workflows_;
+  std::vector<HistoryLookup> held_lookups_;
   std::vector<FinishedTask> pending_tasks_;
   std::vector<FinishedWorkflow> pending_workflows_;
   Lsn watermark_;

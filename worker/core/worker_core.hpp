@@ -144,7 +144,8 @@ class WorkerCore {
   bool stop_requested_ = false;
   std::optional<MonotonicTime> drain_deadline_;
   std::optional<MonotonicTime> exit_deadline_;
-  std::size_t malformed_ = 0;  // in this session
+  std::size_t malformed_ = 0;         // in this session
+  std::uint64_t tasks_messages_ = 0;  // TASKS taken in this session
 };
 
 }  // namespace taskpipe::worker

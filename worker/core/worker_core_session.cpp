@@ -85,6 +85,7 @@ void WorkerCore::on_message(const Welcome& welcome, Correlation correlation, Tur
     return;
   }
   link_.on_welcome(welcome, turn.now.monotonic);
+  tasks_messages_ = 0;
   note(turn, NoteLevel::info,
        "registered with the broker: session " + std::to_string(welcome.session.value()) +
            ", epoch " + std::to_string(welcome.epoch.value()));

@@ -39,7 +39,17 @@ Outcome sendable(Outcome outcome) {
 
 }  // namespace
 
-void WorkerCore::on_message(const Tasks& tasks, Correlation, Turn turn) {
+// The number in `correlation` fences off what comes twice: an attempt that has ended here and is
+// acknowledged is forgotten, and would be run again.
+void WorkerCore::on_message(const Tasks& tasks, Correlation correlation, Turn turn) {
+  if (correlation.value() <= tasks_messages_) return;
+  if (correlation.value() > tasks_messages_ + 1) {
+    note(turn, NoteLevel::warning,
+         "tasks were lost on their way: registering again, so that the broker places them anew");
+    link_.on_who();
+    return;
+  }
+  ++tasks_messages_;
   TasksAck ack;
   Returned returned;
   std::vector<std::optional<Admission::Verdict>> verdicts(tasks.specs.size());

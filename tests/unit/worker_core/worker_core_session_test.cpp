@@ -117,9 +117,9 @@ TEST(WorkerSession, MessagesOfAnotherSessionAreIgnored) {
   CoreOnDesk desk;
   desk.establish(7);
   Tasks tasks{{spec("noop")}, {{key(1), 0, {}, {}}}};
-  desk.receive_as(SessionId(6), tasks);
+  desk.receive_as(SessionId(6), tasks, Correlation{1});
   desk.receive_as(SessionId(6), Bye{"replaced"});
-  desk.receive_as(SessionId{}, tasks);
+  desk.receive_as(SessionId{}, tasks, Correlation{1});
   desk.advance(Millis{1000});
   EXPECT_EQ(describe(desk.end_turn()), "");
   EXPECT_TRUE(desk.core().connected());

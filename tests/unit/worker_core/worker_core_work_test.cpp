@@ -166,6 +166,33 @@ TEST(WorkerWork, RepetitionsAreHarmless) {
   EXPECT_EQ(describe(desk.end_turn()), "store t1.1\n");
 }
 
+TEST(WorkerWork, TasksThatComeTwiceRunOnce) {
+  CoreOnDesk desk;
+  desk.establish();
+  const Tasks tasks{{spec("shell")}, {{key(1), 0, {}, {}}}};
+  desk.receive(tasks, Correlation{1});
+  EXPECT_EQ(describe(desk.end_turn()), "start t1.1 shell\n");
+  desk.end_attempt(key(1));
+  (void)desk.end_turn();
+  desk.apply(command::SpoolStored{key(1), true});
+  (void)desk.end_turn();
+  desk.receive(ResultAck{{{key(1), ErrorCode::ok}}});
+  EXPECT_EQ(describe(desk.end_turn()), "drop t1.1\n");
+  // Nothing is left of the attempt here, and it must not run again.
+  desk.receive(tasks, Correlation{1});
+  EXPECT_EQ(describe(desk.end_turn()), "");
+}
+
+TEST(WorkerWork, RegistersAgainWhenTasksWereLost) {
+  CoreOnDesk desk;
+  desk.establish();
+  desk.advance(Millis{limits::kHelloIntervalMs});
+  desk.receive(Tasks{{spec("shell")}, {{key(2), 0, {}, {}}}}, Correlation{2});
+  const Effects effects = desk.end_turn();
+  EXPECT_TRUE(effects.starts.empty());
+  EXPECT_EQ(sent<Hello>(effects).size(), 1U);
+}
+
 TEST(WorkerWork, RefusesWhatItCannotRun) {
   CoreOnDesk desk;
   desk.establish();
@@ -174,7 +201,7 @@ TEST(WorkerWork, RefusesWhatItCannotRun) {
   tasks.items = {{key(1), 0, {}, {}}, {key(2), 1, {}, {}},
                  {key(3), 2, {}, {}}, {key(4), 3, {{PeerUuid(1, 1)}}, {}},
                  {key(5), 3, {}, {}}, {key(6), 9, {}, {}}};
-  desk.receive(tasks);
+  desk.send_tasks(tasks);
   EXPECT_EQ(describe(desk.end_turn()),
             "start t5.1 shell\n"
             "s7 TASKS_ACK t1.1:INVALID:tool t2.1:INVALID:script t3.1:UNSATISFIABLE:cpus "

@@ -178,6 +178,7 @@ Hello CoreOnDesk::reconnect(std::uint64_t session, std::uint64_t epoch) {
     if (std::holds_alternative<Hello>(send.message)) correlation = send.correlation;
   }
   session_ = SessionId(session);
+  tasks_messages_ = 0;
   Welcome welcome;
   welcome.session = session_;
   welcome.epoch = Epoch(epoch);
@@ -193,7 +194,11 @@ void CoreOnDesk::send_tasks(const std::vector<AttemptKey>& keys, const TaskSpecP
   Tasks tasks;
   tasks.specs.push_back(spec);
   for (const AttemptKey& key : keys) tasks.items.push_back({key, 0, {}, Payload(params)});
-  receive(std::move(tasks));
+  send_tasks(std::move(tasks));
+}
+
+void CoreOnDesk::send_tasks(Tasks tasks) {
+  receive(std::move(tasks), Correlation{++tasks_messages_});
 }
 
 void CoreOnDesk::end_attempt(const AttemptKey& key, Outcome outcome) {

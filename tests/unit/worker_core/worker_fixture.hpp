@@ -43,6 +43,7 @@ class CoreOnDesk {
 
   void send_tasks(const std::vector<AttemptKey>& keys, const TaskSpecPtr& spec,
                   const std::string& params = "");
+  void send_tasks(Tasks tasks);  // numbered as a broker does
   void end_attempt(const AttemptKey& key, Outcome outcome = success());
 
   [[nodiscard]] WorkerCore& core() { return core_; }
@@ -53,6 +54,7 @@ class CoreOnDesk {
   WorkerCore core_;
   Now now_{MonotonicTime{std::chrono::seconds(1000)}, WallTime{1'700'000'000'000}};
   SessionId session_;
+  std::uint64_t tasks_messages_ = 0;
   Effects effects_;
 };
 

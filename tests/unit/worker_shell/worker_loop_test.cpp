@@ -166,7 +166,7 @@ class WorkerLoopTest : public ::testing::Test {
     for (std::uint64_t i = from; i < to; ++i) {
       tasks.items.push_back({key(i), 0, {{PeerUuid(7, 7)}}, *protocol::encode_params(params)});
     }
-    broker_->send(std::move(tasks));
+    broker_->send(std::move(tasks), Correlation{++tasks_messages_});
   }
 
   taskpipe::testing::TemporaryFolder folder_;
@@ -177,6 +177,7 @@ class WorkerLoopTest : public ::testing::Test {
   CommandMailbox commands_;
   SpoolThread spool_{*SpoolFolder::open(folder_ / "spool"), commands_, logger_};
   LogReader logs_{(folder_ / "attempts").string(), commands_};
+  std::uint64_t tasks_messages_ = 0;
   std::unique_ptr<ScriptedBroker> broker_ = std::make_unique<ScriptedBroker>(context_);
   std::unique_ptr<HandlerExecutor> pool_;
   std::unique_ptr<WorkerLoop> loop_;
