@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Part of ./run: tests, their tiers, and how they are counted.
 
-readonly TEST_LABELS='unit|contract|scenario|structure|integration|fault|solvers'
+readonly TEST_LABELS='unit|contract|scenario|simulation|structure|integration|fault|solvers'
 readonly TSAN_LABELS='unit|contract|scenario|integration'
 
 PASSED=0  # tests, and steps that count as one
@@ -69,7 +69,7 @@ test_ordinary() {
 }
 
 # The heavy tier: every function prints a heading and counts its results.
-HEAVY=(heavy_tidy heavy_docs heavy_fault heavy_wheel)
+HEAVY=(heavy_tidy heavy_docs heavy_simulation heavy_fault heavy_wheel)
 
 heavy_docs() {
   local before=$FAILED
@@ -82,6 +82,20 @@ heavy_tidy() {
   local before=$FAILED
   step "clang-tidy" lint_tidy --all
   if ((FAILED == before)); then PASSED=$((PASSED + 1)); fi
+}
+
+# New seeds each time, the old ones that once failed, and whether planted bugs are seen.
+heavy_simulation() {
+  step "build of the simulator" build release simulate
+  local simulate=build/release/bin/simulate before=$FAILED
+  if [[ ! -x $simulate ]]; then return 0; fi
+  heading "seeds that once failed"
+  step "seeds that once failed" "$simulate" --list tests/simulation/regressions.txt
+  heading "a hundred virtual hours"
+  step "simulation" "$simulate" --seed "$((RANDOM * 32768 + RANDOM))" --hours 100
+  heading "planted bugs"
+  step "planted bugs" /usr/bin/python3 tests/simulation/mutations.py build/release
+  PASSED=$((PASSED + 3 - (FAILED - before)))
 }
 
 # More kills of the broker, with another seed than the ordinary tier.

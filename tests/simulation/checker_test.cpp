@@ -1,0 +1,180 @@
+// That the checker sees what it is there to see: one broken promise at a time.
+#include "tests/simulation/checker.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace taskpipe::simulation {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+const TaskId kTask(1, 1);
+const TaskId kLater(1, 2);
+
+AttemptKey attempt(std::uint32_t number, const TaskId& task = kTask, std::uint64_t epoch = 1) {
+  return {task, Epoch(epoch), Attempt(number)};
+}
+
+class CheckerTest : public ::testing::Test {
+ protected:
+  template <class F>
+  void add(F fact) {
+    time_ = time_ + std::chrono::seconds(1);
+    ledger_.push_back({time_, std::move(fact)});
+  }
+  void submit(const TaskId& task = kTask, std::vector<TaskId> after = {}, bool cancel = false) {
+    add(fact::Submitted{task, std::move(after), cancel});
+    add(fact::Acknowledged{task});
+  }
+  void run(const AttemptKey& key, TaskState state = TaskState::success) {
+    add(fact::Began{key, 1});
+    add(fact::Ran{key, state, "report"});
+  }
+  void end(const AttemptKey& key, TaskState state = TaskState::success,
+           const std::string& report = "report") {
+    add(fact::EndSeen{key.task, key, state, FailureClass::none, report});
+  }
+  std::vector<std::string> verdict() { return check(ledger_, {std::chrono::seconds(10)}); }
+
+  Ledger ledger_;
+  MonotonicTime time_;
+};
+
+TEST_F(CheckerTest, AGoodLifeIsGood) {
+  submit();
+  run(attempt(1));
+  end(attempt(1));
+  end(attempt(1));
+  submit(kLater, {kTask});
+  run(attempt(1, kLater));
+  end(attempt(1, kLater));
+  EXPECT_THAT(verdict(), IsEmpty());
+}
+
+TEST_F(CheckerTest, SeesALostTask) {
+  submit();
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("LOST")));
+}
+
+TEST_F(CheckerTest, SeesATaskThatTheBrokerForgot) {
+  submit();
+  run(attempt(1));
+  end(attempt(1));
+  add(fact::UnknownSeen{kTask, time_});
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("does not know it")));
+}
+
+TEST_F(CheckerTest, AllowsUnknownBeforeTheAcknowledgement) {
+  const MonotonicTime asked = time_;
+  submit();
+  add(fact::UnknownSeen{kTask, asked});
+  run(attempt(1));
+  end(attempt(1));
+  EXPECT_THAT(verdict(), IsEmpty());
+}
+
+TEST_F(CheckerTest, SeesTwoEnds) {
+  submit();
+  run(attempt(1));
+  run(attempt(2));
+  end(attempt(1));
+  end(attempt(2));
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("two ends")));
+}
+
+TEST_F(CheckerTest, SeesASuccessThatNobodyProduced) {
+  submit();
+  end(attempt(1));
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("never began")));
+}
+
+TEST_F(CheckerTest, SeesAResultOfAnotherRun) {
+  submit();
+  run(attempt(1));
+  end(attempt(1), TaskState::success, "something else");
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("not what the attempt produced")));
+}
+
+TEST_F(CheckerTest, SeesAnEndBeforeTheRunHasEnded) {
+  submit();
+  add(fact::Began{attempt(1), 1});
+  end(attempt(1));
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("had not ended")));
+}
+
+TEST_F(CheckerTest, SeesAnAttemptThatBeginsTwice) {
+  submit();
+  run(attempt(1));
+  run(attempt(1));
+  end(attempt(1));
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("began attempt 1/1 twice")));
+}
+
+TEST_F(CheckerTest, SeesAnAttemptNumberUsedTwice) {
+  submit();
+  run(attempt(1));
+  run(attempt(1, kTask, 2));
+  end(attempt(1));
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("used the number")));
+}
+
+TEST_F(CheckerTest, SeesATaskThatBeginsTooEarly) {
+  submit();
+  submit(kLater, {kTask});
+  run(attempt(1, kLater));
+  run(attempt(1));
+  end(attempt(1));
+  end(attempt(1, kLater));
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("began before")));
+}
+
+TEST_F(CheckerTest, SeesADependentThatRanAfterAFailure) {
+  submit();
+  submit(kLater, {kTask}, /*cancel=*/true);
+  run(attempt(1), TaskState::failure);
+  end(attempt(1), TaskState::failure);
+  run(attempt(1, kLater));
+  end(attempt(1, kLater));
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("ran although")));
+}
+
+TEST_F(CheckerTest, SeesACancelThatWasNotKept) {
+  submit();
+  add(fact::CancelPromised{kTask, true});
+  run(attempt(1));
+  end(attempt(1));
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("promised to be cancelled")));
+}
+
+TEST_F(CheckerTest, SeesARunLongAfterTheCancel) {
+  submit();
+  add(fact::CancelPromised{kTask, true});
+  time_ = time_ + std::chrono::minutes(1);
+  run(attempt(1), TaskState::cancelled);
+  end(attempt(1), TaskState::cancelled);
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("long after its cancel")));
+}
+
+TEST_F(CheckerTest, SeesARefusedTaskRun) {
+  add(fact::Submitted{kTask, {}, false});
+  add(fact::Refused{kTask, false});
+  run(attempt(1));
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("refused")));
+}
+
+TEST_F(CheckerTest, SeesASubmitWithoutAnAnswer) {
+  add(fact::Submitted{kTask, {}, false});
+  add(fact::Unanswered{kTask});
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("hangs")));
+}
+
+TEST_F(CheckerTest, SeesATaskFromNowhere) {
+  run(attempt(1));
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("nobody ever submitted")));
+}
+
+}  // namespace
+}  // namespace taskpipe::simulation

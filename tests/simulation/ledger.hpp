@@ -1,0 +1,88 @@
+// What the outside has seen: the history that the checker holds against the promise. Nothing in it
+// comes from inside the broker.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/model/ids.hpp"
+#include "common/model/task.hpp"
+#include "common/model/time.hpp"
+
+namespace taskpipe::simulation {
+
+namespace fact {
+
+// A client has begun to submit. `after`: tasks of the same workflow that must have ended before;
+// `cancel_dependents`: it is to be cancelled when one of them does not succeed.
+struct Submitted {
+  TaskId task;
+  std::vector<TaskId> after;
+  bool cancel_dependents = false;
+};
+// The broker has said that it is durable.
+struct Acknowledged {
+  TaskId task;
+};
+// The client was told no. `doubtful`: it may have been accepted all the same.
+struct Refused {
+  TaskId task;
+  bool doubtful = false;
+};
+// A worker began to run the tool.
+struct Began {
+  AttemptKey attempt;
+  std::uint32_t node = 0;
+};
+// The tool came to its end, and this is what its worker knows of it.
+struct Ran {
+  AttemptKey attempt;
+  TaskState state = TaskState::success;
+  std::string report;
+};
+// A client was told how the task ended.
+struct EndSeen {
+  TaskId task;
+  AttemptKey attempt;  // attempt 0 when it never ran
+  TaskState state = TaskState::success;
+  FailureClass failure = FailureClass::none;
+  std::string report;
+};
+// A client was told that the cancel is recorded; `was_live`: that the task had not ended.
+struct CancelPromised {
+  TaskId task;
+  bool was_live = false;
+};
+// A client was told that there is no such task, when it asked at that time.
+struct UnknownSeen {
+  TaskId task;
+  MonotonicTime asked;
+};
+// In the end a client still waits for the answer to its submit.
+struct Unanswered {
+  TaskId task;
+};
+// A node died while it ran something: whatever ran there ended without a word.
+struct NodeDied {
+  std::uint32_t node = 0;
+};
+
+}  // namespace fact
+
+using Fact = std::variant<fact::Submitted, fact::Acknowledged, fact::Refused, fact::Began,
+                          fact::Ran, fact::EndSeen, fact::CancelPromised, fact::UnknownSeen,
+                          fact::Unanswered, fact::NodeDied>;
+
+struct Entry {
+  MonotonicTime at;
+  Fact fact;
+};
+using Ledger = std::vector<Entry>;
+
+// One line for people, when the entry is about that task.
+[[nodiscard]] std::optional<std::string> describe(const Entry& entry, const TaskId& task);
+
+}  // namespace taskpipe::simulation

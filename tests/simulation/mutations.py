@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""Shows that the simulator catches bugs: plants one at a time and runs lives until one fails.
+
+    mutations.py BUILD [--hours H] [NAME…]
+
+BUILD is a configured build folder that holds a built `simulate`. Each mutation replaces a piece of
+one source file, which is compiled into BUILD/mutations and linked in front of the libraries; the
+sources themselves are not touched. A mutation that survives H virtual hours (60) is a failure, and
+so is one whose piece is no longer in the source: it has to be kept up with the code.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import pathlib
+import shlex
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LIFE_MINUTES = "4"
+RUN_LIMIT_S = 600
+
+# name: (file, piece, what it is replaced by)
+MUTATIONS = {
+    "acknowledges before it is durable": (
+        "broker/core/turn.cpp",
+        "std::move(message), state.last_lsn});",
+        "std::move(message), Lsn{}});"),
+    "counts a result of any attempt": (
+        "broker/core/worker_messages.cpp",
+        "if (elsewhere || !task.fence_is(item.attempt.epoch, item.attempt.attempt)) {",
+        "if (false) {"),
+    "uses an attempt's number again": (
+        "broker/core/placement.cpp",
+        "state.epoch, task.attempt.next());",
+        "state.epoch, std::max(task.attempt, Attempt(1)));"),
+    "forgets the attempt when it carries a task forward": (
+        "broker/core/fold.cpp",
+        "  task.attempt = r.attempt;\n  task.worker_losses = r.worker_losses;",
+        "  task.worker_losses = r.worker_losses;"),
+    "does not record a cancel": (
+        "broker/core/cancel.cpp",
+        "if (!placed->cancel_requested) plan.requested.items.push_back(id);",
+        ""),
+    "lets a result win over a cancel": (
+        "broker/core/worker_messages.cpp",
+        "if (placed == nullptr || !placed->cancel_requested || "
+        "outcome.state == TaskState::cancelled) {",
+        "if (true) {"),
+    "leaves unstarted tasks with a worker that has forgotten them": (
+        "broker/core/worker_session.cpp",
+        "  requeue(turn, unstarted, record::RequeueCause::returned);\n",
+        ""),
+    "does not give up a silent worker": (
+        "broker/core/worker_session.cpp",
+        "  requeue(turn, placed, record::RequeueCause::worker_lost);\n}",
+        "}"),
+    "asks the history only for what is missing now": (
+        "broker/core/submit.cpp",
+        "for (const auto& item : submit.items) ids.push_back(item.id);",
+        "for (const auto& item : submit.items) {\n"
+        "        if (state.tasks.find(item.id).value() == kNoSlot) ids.push_back(item.id);\n      }"),
+    "does not look into the history": (
+        "broker/core/submit.cpp",
+        "if (correlation <= session.last_submit) return true;\n"
+        "  session.last_submit = correlation;\n  return resend;",
+        "return false;"),
+    "takes every SUBMIT for a new one": (
+        "broker/core/submit.cpp",
+        "if (correlation <= session.last_submit) return true;",
+        ""),
+    "starts dependents at once": (
+        "broker/core/fold.cpp",
+        "      if (open == 0) make_ready(state, member.slot, false);",
+        "      make_ready(state, member.slot, false);"),
+    "runs dependents after a failure": (
+        "broker/core/fold.cpp",
+        "ended_as != TaskState::success && workflow.on_failure == OnFailure::cancel_dependents;",
+        "false;"),
+    "forgets tasks before the history has them": (
+        "broker/core/images.cpp",
+        "if (task.end().terminal_lsn > watermark) break;",
+        ""),
+    "lets the journal go below living tasks": (
+        "broker/core/images.cpp",
+        "if (task.value() != kNoSlot) oldest = std::min(oldest, state.tasks[task].home_lsn);",
+        ""),
+    "does not sync the journal": (
+        "broker/journal/segment_log.cpp",
+        "  return settle(sync_all());",
+        "  synced_ = written_;\n  return {};"),
+    "hands the history what is not durable": (
+        "broker/shell/durability_gate.cpp",
+        "finished_tasks_.front().terminal_lsn <= synced) {",
+        "(finished_tasks_.front().terminal_lsn <= synced || true)) {"),
+    "runs TASKS that come twice": (
+        "worker/core/worker_core_work.cpp",
+        "if (correlation.value() <= tasks_messages_) return;",
+        "if (correlation.value() <= tasks_messages_) tasks_messages_ = correlation.value() - 1;"),
+    "does not repeat its submits to a new session": (
+        "client/src/submit_queue.cpp",
+        "  queue_.insert(queue_.begin(), std::make_move_iterator(unanswered.begin()),\n"
+        "                std::make_move_iterator(unanswered.end()));\n}\n\nvoid SubmitQueue::on_ack",
+        "}\n\nvoid SubmitQueue::on_ack"),
+}
+
+
+class Stale(Exception):
+    """A mutation that no longer fits its source."""
+
+
+def mutated_source(name):
+    path, piece, instead = MUTATIONS[name]
+    text = (ROOT / path).read_text()
+    if text.count(piece) != 1:
+        raise Stale(f"'{name}': its piece stands {text.count(piece)} times in {path}")
+    return path, text.replace(piece, instead)
+
+
+def compile_commands(build):
+    entries = json.loads((build / "compile_commands.json").read_text())
+    return {str(pathlib.Path(e["file"]).resolve().relative_to(ROOT)): e for e in entries
+            if pathlib.Path(e["file"]).resolve().is_relative_to(ROOT)}
+
+
+def link_command(build):
+    done = subprocess.run(["ninja", "-C", build, "-t", "commands", "-s", "bin/simulate"],
+                          capture_output=True, text=True, check=True)
+    line = done.stdout.strip().splitlines()[-1]
+    return [word for word in shlex.split(line) if word not in (":", "&&")]
+
+
+def build_mutant(build, name, number, entries, link):
+    path, text = mutated_source(name)
+    folder = build / "mutations" / str(number)
+    folder.mkdir(parents=True, exist_ok=True)
+    source, object_file, program = folder / "mutant.cpp", folder / "mutant.o", folder / "simulate"
+    source.write_text(text)
+    entry = entries[path]
+    words = shlex.split(entry["command"])
+    compiler = words[:words.index("-o")] + ["-w", "-o", str(object_file), "-c", str(source)]
+    subprocess.run(compiler, cwd=entry["directory"], check=True)
+    words = list(link)
+    words[words.index("-o") + 1] = str(program)
+    main = next(i for i, word in enumerate(words) if word.endswith("simulate_main.cpp.o"))
+    words.insert(main + 1, str(object_file))
+    subprocess.run(words, cwd=build, check=True)
+    return program
+
+
+def judge(build, name, number, entries, link, hours):
+    """What became of it: (caught, a line for people)."""
+    try:
+        program = build_mutant(build, name, number, entries, link)
+    except Stale as stale:
+        return False, f"STALE     {stale}"
+    try:
+        done = subprocess.run([program, "--seed", "1", "--minutes", LIFE_MINUTES, "--hours",
+                               str(hours), "--first"], capture_output=True, text=True,
+                              timeout=RUN_LIMIT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return False, f"ENDLESS   {name}"
+    if done.returncode == 0:
+        return False, f"SURVIVED  {name}"
+    if done.returncode < 0:
+        last = (done.stderr.strip().splitlines() or [f"signal {-done.returncode}"])[-1]
+        return True, f"caught    {name}: by an assertion: {last}"
+    shown = [line.strip() for line in done.stdout.splitlines() if line.startswith("    ")]
+    return True, f"caught    {name}: {shown[0] if shown else done.stdout.strip()}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--hours", type=float, default=60.0)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    build = options.build.resolve()
+    names = options.names or list(MUTATIONS)
+    unknown = [name for name in names if name not in MUTATIONS]
+    if unknown:
+        parser.error(f"there is no mutation '{unknown[0]}'")
+    entries, link = compile_commands(build), link_command(build)
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        verdicts = list(pool.map(
+            lambda at: judge(build, names[at], at, entries, link, options.hours),
+            range(len(names))))
+    for _, line in verdicts:
+        print(line)
+    caught = sum(verdict for verdict, _ in verdicts)
+    print(f"{caught} of {len(names)} planted bugs caught")
+    sys.exit(0 if caught == len(names) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+// The tools of the simulated cluster. What a run of one does follows from its attempt alone, so
+// that it does not depend on who asks when.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "common/model/task.hpp"
+#include "tests/simulation/random.hpp"
+#include "worker/core/worker_config.hpp"
+
+namespace taskpipe::simulation {
+
+struct Tool {
+  std::string_view name;
+  worker::AttemptKind kind;
+  Nanos least;  // how long a run takes
+  Nanos most;
+};
+
+inline constexpr std::array kTools = {
+    Tool{"blink", worker::AttemptKind::handler, std::chrono::microseconds(10),
+         std::chrono::milliseconds(5)},
+    Tool{"walk", worker::AttemptKind::process, std::chrono::milliseconds(20),
+         std::chrono::seconds(2)},
+    Tool{"march", worker::AttemptKind::process, std::chrono::seconds(1), std::chrono::seconds(60)},
+};
+
+struct Plan {
+  Nanos duration{0};
+  Outcome outcome;  // when nobody stops it
+};
+[[nodiscard]] Plan plan_of(const Tool& tool, const AttemptKey& attempt);
+[[nodiscard]] const Tool& tool_named(std::string_view name);
+
+}  // namespace taskpipe::simulation
