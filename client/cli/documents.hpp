@@ -6,9 +6,9 @@
 
 #include <string_view>
 
-#include "client/src/result_facts.hpp"
 #include "common/model/value.hpp"
 #include "taskpipe/client.hpp"
+#include "taskpipe/result_facts.hpp"
 
 namespace taskpipe::cli {
 

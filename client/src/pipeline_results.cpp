@@ -4,7 +4,7 @@
 #include <chrono>
 #include <utility>
 
-#include "client/src/result_facts.hpp"
+#include "taskpipe/result_facts.hpp"
 
 namespace taskpipe::client {
 namespace {

@@ -1,4 +1,4 @@
-#include "client/src/result_facts.hpp"
+#include "taskpipe/result_facts.hpp"
 
 #include <algorithm>
 #include <string_view>

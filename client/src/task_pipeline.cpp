@@ -10,7 +10,7 @@
 #include "client/src/paced_monitor.hpp"
 #include "client/src/pipeline_raise.hpp"
 #include "client/src/pipeline_results.hpp"
-#include "client/src/result_facts.hpp"
+#include "taskpipe/result_facts.hpp"
 
 namespace taskpipe {
 

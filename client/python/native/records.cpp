@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "client/python/native/values.hpp"
-#include "client/src/result_facts.hpp"
+#include "taskpipe/result_facts.hpp"
 
 namespace taskpipe::python {
 namespace nb = nanobind;

@@ -1,5 +1,5 @@
 // What is told of how a task ended, by every interface.
-#include "client/src/result_facts.hpp"
+#include "taskpipe/result_facts.hpp"
 
 #include <gtest/gtest.h>
 

@@ -151,12 +151,10 @@ TEST_F(PipelineTest, MonitoringTellsEveryChangeAndTheResultAtTheEnd) {
 TEST_F(PipelineTest, SilenceRepeatsTheLastStatusWithoutAsking) {
   const std::string id = submit();
   std::vector<PipelineStatus> told;
-  std::size_t queries = 0;
   pipeline_.monitor_task(
       id,
       [&](const PipelineStatus& status) {
         told.push_back(status);
-        if (told.size() == 1) queries = seen(MessageType::query);
         if (told.size() == 5) broker_.finish(id_of(id), TaskState::success);
       },
       1ms);
@@ -164,7 +162,8 @@ TEST_F(PipelineTest, SilenceRepeatsTheLastStatusWithoutAsking) {
   EXPECT_EQ(told[1], told[0]);
   EXPECT_EQ(told[4], told[0]);
   EXPECT_EQ(told.back().state, TaskState::success);
-  EXPECT_EQ(seen(MessageType::query), queries);
+  // One, to begin with: it may still be on its way when silence is told for the first time.
+  EXPECT_LE(seen(MessageType::query), 1U);
 }
 
 TEST_F(PipelineTest, WhatACallbackThrowsReachesTheCaller) {
