@@ -15,6 +15,9 @@
 namespace taskpipe::worker {
 namespace {
 
+// Ten years: longer ones are as good as none.
+constexpr std::uint64_t kLongestRunMs = 3650ULL * 24 * 3600 * 1000;
+
 constexpr std::string_view kParamsFile = "params.json";
 // Names that the worker itself uses in an attempt's directory.
 constexpr std::array<std::string_view, 3> kReservedNames = {kParamsFile, "stdout.log",
@@ -159,13 +162,13 @@ tl::expected<std::vector<std::string>, Error> Tool::plan_command(const Bindings&
 }
 
 void Tool::plan_limits(const TaskSpec& spec, RunPlan& plan) const {
-  // Compared as unsigned: a task may ask for more milliseconds than Millis can hold.
+  // Compared as unsigned: a task may ask for more milliseconds than Millis can hold. Deadlines are
+  // counted in nanoseconds, which hold 292 years.
   const auto hard = static_cast<std::uint64_t>(manifest_.time_limit_max.count());
   std::uint64_t wanted = spec.limits.run_time_ms;
   if (wanted == 0) wanted = static_cast<std::uint64_t>(manifest_.time_limit.count());
   if (hard > 0 && (wanted == 0 || wanted > hard)) wanted = hard;
-  constexpr std::uint64_t kLongest = std::uint64_t{1} << 52U;
-  plan.time_limit = Millis(std::min(wanted, kLongest));
+  plan.time_limit = Millis(std::min(wanted, kLongestRunMs));
   plan.grace = spec.limits.grace_ms > 0 ? Millis(spec.limits.grace_ms) : manifest_.grace;
   plan.memory_limit_bytes =
       spec.resources.memory_bytes > 0 ? spec.resources.memory_bytes : manifest_.memory_limit_bytes;
