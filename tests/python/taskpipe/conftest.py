@@ -7,10 +7,12 @@ named pipe, so that nothing depends on how long things take.
 import contextlib
 import os
 import pathlib
+import socket
 import sys
 
 import pytest
 import taskpipe
+from taskpipe import TaskPipeline
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(REPOSITORY / "tests" / "support"))
@@ -131,3 +133,18 @@ __all__ = [
     "GATED", "LIMIT_S", "REPOSITORY", "UNKNOWN_ID", "Gate", "echo", "new_cluster",
     "python", "start_worker", "until_running", "wait_until",
 ]
+
+
+@pytest.fixture
+def nowhere():
+    """An address that nobody listens at."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"tcp://127.0.0.1:{held.getsockname()[1]}"
+
+
+@pytest.fixture
+def offline(nowhere):
+    """A pipeline without a broker, that would fail at once if it asked one."""
+    with TaskPipeline(nowhere, connect_timeout=0.05) as made:
+        yield made
