@@ -1,7 +1,5 @@
 #include "broker/core/broker_core.hpp"
 
-#include <algorithm>
-#include <cassert>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -43,10 +41,10 @@ struct MessageHandler {
     client([&] { on_query(turn, session, correlation, m); });
   }
   void operator()(Cancel& m) const {
-    client([&] { on_cancel(turn, session, correlation, m); });
+    serving([&] { on_cancel(turn, session, correlation, m); });
   }
   void operator()(Fetch& m) const {
-    client([&] { on_fetch(turn, session, correlation, m); });
+    serving([&] { on_fetch(turn, session, correlation, m); });
   }
   void operator()(ToolsRequest&) const {
     client([&] { on_tools(turn, session, correlation); });
@@ -96,6 +94,15 @@ struct MessageHandler {
   template <class Body>
   void client(Body body) const {
     session.role == Role::client ? body() : deny();
+  }
+  // What needs workers or makes records.
+  template <class Body>
+  void serving(Body body) const {
+    if (session.role == Role::client && !turn.state.read_only.empty()) {
+      turn.refuse(session, correlation, ErrorCode::storage, turn.state.read_only);
+    } else {
+      client(body);
+    }
   }
   template <class Body>
   void worker(Body body) const {
@@ -179,25 +186,6 @@ struct CommandHandler {
   void operator()(command::ShutdownRequested&) const { on_shutdown(turn); }
 };
 
-// The journal holds tasks in the order of their newest whole copies: one that was carried forward
-// lies behind younger ones.
-void order_arrivals(State& state) {
-  state.tasks.order_by_arrival();
-  for (std::uint32_t i = 0; i < state.signatures.size(); ++i) {
-    state.signatures[SignatureIndex(i)].queue.reorder(state.tasks);
-  }
-}
-
-void order_ended(State& state) {
-  std::sort(state.ended_tasks.begin(), state.ended_tasks.end(), [&](TaskSlot a, TaskSlot b) {
-    return state.tasks[a].end().terminal_lsn < state.tasks[b].end().terminal_lsn;
-  });
-  std::sort(state.ended_workflows.begin(), state.ended_workflows.end(),
-            [&](WorkflowSlot a, WorkflowSlot b) {
-              return state.workflows[a].terminal_lsn < state.workflows[b].terminal_lsn;
-            });
-}
-
 }  // namespace
 
 BrokerCore::BrokerCore(BrokerConfig config) : state_(std::make_unique<State>()) {
@@ -209,40 +197,6 @@ BrokerCore::~BrokerCore() = default;
 void BrokerCore::replay(const Record& record, Lsn lsn) {
   state_->last_lsn = lsn;
   fold(*state_, record, lsn);
-}
-
-void BrokerCore::start(Epoch epoch, BrokerUuid broker, const HistoryPosition& history,
-                       const Now& now, Effects& effects) {
-  State& state = *state_;
-  assert(epoch > state.epoch);
-  state.imaged_members.clear();
-  state.started_at = now.monotonic;
-  state.finished = 0;
-  order_arrivals(state);
-  order_ended(state);
-  Turn turn{state, now, effects};
-  on_history_committed(turn, history.watermark);
-  state.next_arrival = std::max(state.next_arrival, history.last_arrival.next());
-  turn.commit(record::EpochStarted{epoch, broker, now.wall});
-  state.sessions.begin_epoch(epoch);
-  for (std::uint32_t i = 0; i < state.workers.size(); ++i) {
-    state.workers[WorkerSlot(i)].last_heard = now.monotonic;
-    watch_silence(state, WorkerSlot(i));
-  }
-  for (const TaskSlot slot : state.ended_tasks) {
-    effects.finished_tasks.push_back(finished_task(state, slot));
-  }
-  for (const WorkflowSlot slot : state.ended_workflows) {
-    effects.finished_workflows.push_back(finished_workflow(state, slot));
-  }
-  schedule(state, now.monotonic, TimerKind::heartbeat, 0);
-  // A crash may have come between a failure and the cancelling of what depends on it.
-  state.doomed.clear();
-  for (TaskSlot slot = state.tasks.newest(); slot.value() != kNoSlot;
-       slot = state.tasks[slot].by_arrival.previous) {
-    if (is_doomed(state, slot)) state.doomed.push_back(slot);
-  }
-  finish_doomed(turn);
 }
 
 void BrokerCore::apply(Command command, const Now& now, Effects& effects) {

@@ -46,6 +46,13 @@ class BrokerCore {
   void start(Epoch epoch, BrokerUuid broker, const HistoryPosition& history, const Now& now,
              Effects& effects);
 
+  // Instead of `start`, for a broker whose disk takes no more: keeps the last epoch and makes no
+  // record, ever. Questions are answered as of the end of the journal; submits and cancels are
+  // refused with STORAGE and `why`, which names the remedy. The caller owes that no worker
+  // connects.
+  void start_read_only(std::string why, const HistoryPosition& history, const Now& now,
+                       Effects& effects);
+
   // Total: never throws for what a peer can cause, never blocks. Appends to `effects`.
   void apply(Command command, const Now& now, Effects& effects);
 

@@ -267,13 +267,16 @@ void on_health(Turn& turn, Session& session, Correlation correlation) {
   reply.tasks_finished = state.finished;
   reply.journal_bytes = state.journal_bytes;
   reply.history_lag_tasks = state.ended_tasks.size();
-  if (reply.workers_ready == 0) {
+  if (!state.read_only.empty()) {
+    reply.warnings.push_back(state.read_only);
+  } else if (reply.workers_ready == 0) {
     reply.warnings.emplace_back("no worker is connected; start taskpipe-worker");
   }
   if (!state.accepts_submits) {
     reply.warnings.emplace_back("the journal's disk is full; submits are refused");
   }
-  reply.healthy = reply.workers_ready > 0 && state.accepts_submits && !state.shutting_down;
+  reply.healthy = reply.workers_ready > 0 && state.accepts_submits && state.read_only.empty() &&
+                  !state.shutting_down;
   turn.send(session, correlation, std::move(reply));
 }
 

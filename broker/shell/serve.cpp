@@ -1,0 +1,242 @@
+#include "broker/shell/serve.hpp"
+
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "broker/core/broker_core.hpp"
+#include "broker/history/schema.hpp"
+#include "broker/history/sqlite_history.hpp"
+#include "broker/journal/chain_reader.hpp"
+#include "broker/journal/posix_disk.hpp"
+#include "broker/journal/segment_journal.hpp"
+#include "broker/shell/broker_loop.hpp"
+#include "broker/shell/data_check.hpp"
+#include "broker/shell/frozen_journal.hpp"
+#include "common/process/clock.hpp"
+#include "common/process/identity.hpp"
+
+namespace taskpipe::broker {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse_start(const std::string& why) { throw std::runtime_error(why); }
+
+void make_folder(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) {
+    refuse_start("cannot make --data-dir " + path + ": " + error.message() +
+                 "; choose a folder that this user may write");
+  }
+}
+
+SegmentLogOptions journal_options(const BrokerOptions& options) {
+  SegmentLogOptions journal;
+  journal.folder = options.data_dir;
+  journal.max_bytes = options.journal_max_bytes;
+  if (options.journal_segment_bytes != 0) journal.segment_bytes = options.journal_segment_bytes;
+  if (options.durability == "os") journal.durability = Durability::os;
+  if (options.durability == "none") journal.durability = Durability::none;
+  return journal;
+}
+
+BrokerConfig core_config(const BrokerOptions& options, std::vector<std::string> warnings) {
+  BrokerConfig config;
+  config.heartbeat_ms = static_cast<std::uint32_t>(options.heartbeat.count());
+  config.lease_ms = static_cast<std::uint32_t>(options.lease.count());
+  config.version = TASKPIPE_VERSION;
+  config.warnings = std::move(warnings);
+  return config;
+}
+
+void bind_or_refuse(const std::string& option, const tl::expected<void, Error>& bound) {
+  if (!bound) refuse_start(option + ": " + bound.error().text);
+}
+
+// What the storage's threads tell the loop; remembers the first failure.
+class StorageNews {
+ public:
+  void failed(std::string reason) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!first_) first_ = reason;
+    }
+    news_.post(StorageFailed{std::move(reason)});
+  }
+  void durable_advanced() { news_.post(DurableAdvanced{}); }
+  [[nodiscard]] std::string first_failure() {
+    const std::lock_guard lock(mutex_);
+    return first_.value_or("");
+  }
+  [[nodiscard]] process::Mailbox<LoopNews>& mailbox() { return news_; }
+
+ private:
+  process::Mailbox<LoopNews> news_;
+  std::mutex mutex_;
+  std::optional<std::string> first_;
+};
+
+class Serving {
+ public:
+  Serving(const BrokerOptions& options, BrokerConfig config, process::SignalFd& signals,
+          process::Logger& logger)
+      : options_(options), config_(std::move(config)), signals_(signals), logger_(logger) {}
+
+  int run();
+
+ private:
+  // The exit code, or why nothing could be written; the folder is not in use any more then.
+  tl::expected<int, std::string> serve_all();
+  // For the reason why nothing can be written, which is thrown if nothing can be read either.
+  int serve_reads(const std::string& reason);
+
+  void tell_recovery(const RecoveryReport& recovery, const BrokerCore& core, const Now& started);
+  int run_loop(BrokerLoop& loop, const char* serves);
+
+  const BrokerOptions& options_;
+  BrokerConfig config_;
+  process::SignalFd& signals_;
+  process::Logger& logger_;
+  net::Context context_;
+  PeerPort client_port_{context_, Port::client};
+  PeerPort worker_port_{context_, Port::worker};
+  EventPort event_port_{context_};
+};
+
+int Serving::run() {
+  // Bound before the journal is read so that a second broker fails at once; nothing is received
+  // from these sockets before the epoch is durable.
+  bind_or_refuse("--event-bind", event_port_.bind(options_.event_bind));
+  config_.event_endpoint = event_port_.endpoint();  // clients replace a wildcard host by ours
+  const auto status = serve_all();
+  return status ? *status : serve_reads(status.error());
+}
+
+tl::expected<int, std::string> Serving::serve_all() {
+  const Now started = process::read_clock();
+  StorageNews news;
+  BrokerCore core(config_);
+  PosixDisk disk;
+  std::unique_ptr<SqliteHistory> history;
+  BrokerUuid uuid;
+  try {
+    uuid = process::load_or_create_id<BrokerUuid>(fs::path(options_.data_dir) / "broker.id");
+    // Before the journal, so that a release which is too old for it has changed nothing when it
+    // refuses.
+    history = std::make_unique<SqliteHistory>(history_path(options_.data_dir));
+  } catch (const NewerHistory&) {
+    throw;
+  } catch (const std::exception& failure) {
+    return tl::unexpected(std::string(failure.what()));
+  }
+  auto journal =
+      SegmentJournal::open(disk, journal_options(options_),
+                           [&core](Lsn lsn, Record&& record) { core.replay(record, lsn); },
+                           {[&news](Lsn) { news.durable_advanced(); },
+                            [&news](const Error& error) { news.failed(error.text); }});
+  if (!journal && journal.error().code != ErrorCode::storage) refuse_start(journal.error().text);
+  if (!journal) return tl::unexpected(journal.error().text);
+  const RecoveryReport& recovery = (*journal)->recovery();
+  const HistoryPosition position{history->watermark(), history->last_arrival()};
+  if (const auto why = history_is_ahead(options_.data_dir, position.watermark, recovery.last)) {
+    refuse_start(*why);
+  }
+  Effects effects;
+  core.start(recovery.highest_epoch.next(), uuid, position, process::read_clock(), effects);
+  tell_recovery(recovery, core, started);
+
+  HistoryThread history_thread(std::move(history), [&news](std::string reason) {
+    news.failed("history: " + std::move(reason));
+  });
+  BrokerLoop loop({core, **journal, history_thread, client_port_, worker_port_, event_port_,
+                   signals_, news.mailbox(), logger_});
+  if (!loop.begin(std::move(effects))) return tl::unexpected(news.first_failure());
+  bind_or_refuse("--worker-bind", worker_port_.bind(options_.worker_bind));
+  return run_loop(loop, "all");
+}
+
+int Serving::serve_reads(const std::string& reason) {
+  const Now started = process::read_clock();
+  BrokerCore core(config_);
+  PosixDisk disk;
+  SegmentFolder folder(disk, options_.data_dir);
+  const auto lock = folder.lock_for_reading();
+  if (!lock || !folder.look()) refuse_start(reason);
+  const auto chain =
+      read_chain(folder, [&core](Lsn lsn, Record&& record) { core.replay(record, lsn); });
+  if (!chain || chain->segments.empty()) refuse_start(reason);
+  std::unique_ptr<SqliteHistory> history;
+  try {
+    history = std::make_unique<SqliteHistory>(history_path(options_.data_dir),
+                                              SqliteHistoryOptions{.read_only = true});
+  } catch (const std::exception&) {
+    refuse_start(reason);
+  }
+  const HistoryPosition position{history->watermark(), history->last_arrival()};
+  if (const auto why =
+          history_is_ahead(options_.data_dir, position.watermark, chain->report.last)) {
+    refuse_start(*why);
+  }
+  Effects effects;
+  core.start_read_only("the broker serves reads only: " + reason + "; then start it again",
+                       position, process::read_clock(), effects);
+  logger_.error("the data folder cannot be written; serving reads only, without workers",
+                {{"reason", reason},
+                 {"remedy", "free space, or make " + options_.data_dir +
+                                " writable for this user, then start taskpipe-broker again"}});
+  tell_recovery(chain->report, core, started);
+
+  FrozenJournal journal(chain->report.last);
+  process::Mailbox<LoopNews> news;
+  HistoryThread history_thread(std::move(history), [&news](std::string failure) {
+    news.post(StorageFailed{"history: " + std::move(failure)});
+  });
+  BrokerLoop loop({core, journal, history_thread, client_port_, worker_port_, event_port_, signals_,
+                   news, logger_});
+  if (!loop.begin(std::move(effects))) refuse_start(reason);
+  return run_loop(loop, "reads");
+}
+
+void Serving::tell_recovery(const RecoveryReport& recovery, const BrokerCore& core,
+                            const Now& started) {
+  if (recovery.cut_bytes > 0) {
+    logger_.warning("the journal has a torn tail; nothing acknowledged is in it",
+                    {{"records", std::to_string(recovery.cut_records)},
+                     {"bytes", std::to_string(recovery.cut_bytes)}});
+  }
+  const auto took = process::read_clock().monotonic - started.monotonic;
+  logger_.info("recovered", {{"records", std::to_string(recovery.records)},
+                             {"tasks", std::to_string(core.tasks_held())},
+                             {"epoch", std::to_string(core.epoch().value())},
+                             {"ms", std::to_string(took.count() / 1'000'000)}});
+}
+
+int Serving::run_loop(BrokerLoop& loop, const char* serves) {
+  bind_or_refuse("--client-bind", client_port_.bind(options_.client_bind));
+  logger_.info("listening", {{"clients", client_port_.endpoint()},
+                             {"workers", worker_port_.endpoint()},
+                             {"events", event_port_.endpoint()},
+                             {"data", options_.data_dir},
+                             {"durability", options_.durability},
+                             {"serves", serves}});
+  const int status = loop.run();
+  logger_.info("stopped");
+  return status;
+}
+
+}  // namespace
+
+int serve(const BrokerOptions& options, std::vector<std::string> warnings,
+          process::SignalFd& signals, process::Logger& logger) {
+  process::raise_open_file_limit();
+  make_folder(options.data_dir);
+  return Serving(options, core_config(options, std::move(warnings)), signals, logger).run();
+}
+
+}  // namespace taskpipe::broker
