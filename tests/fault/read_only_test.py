@@ -6,6 +6,8 @@ import json
 import os
 import pathlib
 import re
+import resource
+import signal
 import socket
 import sys
 import unittest
@@ -146,6 +148,36 @@ class ReadOnly(unittest.TestCase):
         self.cluster.broker.kill()
         self.disk.release()
         self.works_again(*tasks, last)
+
+
+class FailedWrite(unittest.TestCase):
+    """Without a file system of our own: a limit on the size of files fails writes behind it."""
+
+    LIMIT_BYTES = 96 << 10  # SQLite's shared memory fits below it, the journal's end does not
+
+    def test_a_first_record_that_cannot_be_written(self):
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # EFBIG instead
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.LIMIT_BYTES, self.LIMIT_BYTES))
+
+        with Cluster(BIN_DIR) as cluster:
+            cluster.start_broker(*OPTIONS)
+            done = cluster.run("taskpipe", "submit", "later", "--wait-for-capacity", "-p",
+                               "text=" + "x" * 100_000)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            task = done.stdout.strip()
+            cluster.broker.stop()
+            cluster.start_broker(*OPTIONS, preexec_fn=limit)
+            cluster.broker.wait_for("serving reads only")
+            said = cluster.broker.wait_for('"remedy"')
+            self.assertIn("File too large", said)
+            self.assertIn(".segment", said)
+            self.assertIn("PENDING", cluster.run("taskpipe", "status", task).stdout)
+            refused = cluster.run("taskpipe", "cancel", task)
+            self.assertEqual(refused.returncode, 5, refused.stdout + refused.stderr)
+            self.assertEqual(cluster.broker.stop(), 0)
+            cluster.start_broker(*OPTIONS)
+            self.assertEqual(cluster.run("taskpipe", "cancel", task).returncode, 0)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,25 @@ TEST_F(ChainReaderTest, ReadsATornTailWhereNothingCanBeWritten) {
   EXPECT_EQ(everything(), before);
 }
 
+// What decides that a broker serves reads only: it cannot open, and can read, whatever the reason.
+TEST_F(ChainReaderTest, WhatCannotBeOpenedForWritingCanStillBeRead) {
+  ASSERT_TRUE(commit(2, 100));
+  ASSERT_TRUE(write(1, 100));
+  for (const int code : {EROFS, EACCES, ENOSPC, EIO}) {
+    disk.refuse_changes(code);
+    const auto opened = open();
+    ASSERT_FALSE(opened) << code;
+    EXPECT_EQ(opened.error().code, ErrorCode::storage);
+    EXPECT_THAT(opened.error().text, HasSubstr("not usable"));
+    const auto chain = read();
+    ASSERT_TRUE(chain) << chain.error().text;
+    EXPECT_EQ(chain->report.last, Lsn(3));
+  }
+  disk.refuse_changes(0);
+  ASSERT_TRUE(open());
+  EXPECT_EQ(log->written(), Lsn(3));
+}
+
 TEST_F(ChainReaderTest, AnEmptyFolderIsAnEmptyChain) {
   log.reset();
   disk.delete_file(segment_path(1));
