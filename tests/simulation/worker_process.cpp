@@ -21,6 +21,7 @@ worker::WorkerConfig config_of(NodeId node, std::uint32_t slots, std::uint64_t i
   config.slots = slots;
   config.resources.cpus = slots;
   config.drain_timeout = 5s;
+  if (node % 2 == 0) config.on_broker_lost = worker::OnBrokerLost::stop;
   for (const Tool& tool : kTools) {
     ToolOffer offer;
     offer.name = tool.name;

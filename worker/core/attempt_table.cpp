@@ -52,6 +52,14 @@ void AttemptTable::drop_queued() {
   queued_count_ = 0;
 }
 
+std::vector<AttemptKey> AttemptTable::wanted_keys() const {
+  std::vector<AttemptKey> found = keys(false);
+  std::erase_if(found, [this](const AttemptKey& key) {
+    return std::get<Running>(attempts_.at(key).state).abandoned;
+  });
+  return found;
+}
+
 std::vector<AttemptKey> AttemptTable::keys(bool queued) const {
   std::vector<AttemptKey> found;
   for (const auto& [key, attempt] : attempts_) {

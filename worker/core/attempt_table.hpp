@@ -48,6 +48,8 @@ class AttemptTable {
   // In the order of their keys, so that nothing depends on the table's own order.
   [[nodiscard]] std::vector<AttemptKey> queued_keys() const { return keys(true); }
   [[nodiscard]] std::vector<AttemptKey> running_keys() const { return keys(false); }
+  // Running, and not abandoned: their results will be reported.
+  [[nodiscard]] std::vector<AttemptKey> wanted_keys() const;
 
  private:
   [[nodiscard]] std::vector<AttemptKey> keys(bool queued) const;

@@ -32,6 +32,9 @@ class Link {
   [[nodiscard]] SessionId session() const { return session_; }
   [[nodiscard]] std::optional<Epoch> last_epoch() const { return last_epoch_; }
   [[nodiscard]] Correlation hello_correlation() const { return hello_correlation_; }
+  // The broker's last sign of life, in this session or an earlier one; and the lease it gave.
+  [[nodiscard]] MonotonicTime last_heard() const { return last_heard_; }
+  [[nodiscard]] Millis lease() const { return lease_; }
 
   // The first socket may be opened.
   void begin(MonotonicTime now);

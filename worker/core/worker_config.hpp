@@ -16,6 +16,12 @@ namespace taskpipe::worker {
 // What runs an attempt: a child process, or a C++ handler on a thread of the worker itself.
 enum class AttemptKind : std::uint8_t { process, handler };
 
+// What becomes of running attempts when the broker is gone.
+enum class OnBrokerLost : std::uint8_t {
+  finish,  // they go on, for WorkerConfig::broker_wait; their results wait for the broker
+  stop,    // they are stopped when the lease is over: the broker gives them to others then
+};
+
 struct OfferedTool {
   ToolOffer offer;
   AttemptKind kind = AttemptKind::process;
@@ -39,6 +45,8 @@ struct WorkerConfig {
   std::uint64_t window_bytes = limits::kWorkerWindowBytes;
   // How long running attempts may go on after a request to stop; then they are stopped.
   Millis drain_timeout{0};
+  OnBrokerLost on_broker_lost = OnBrokerLost::finish;
+  Millis broker_wait{0};  // with `finish`; 0 = for ever
 };
 
 }  // namespace taskpipe::worker

@@ -29,6 +29,7 @@ std::optional<MonotonicTime> WorkerCore::next_deadline() const {
   consider(link_.next_deadline());
   consider(drain_deadline_);
   consider(exit_deadline_);
+  if (phase_ != Phase::stopping) consider(patience_end());
   if (link_.established()) {
     consider(progress_.next_deadline());
     consider(results_.next_deadline());
@@ -107,6 +108,7 @@ void WorkerCore::on(const command::TurnEnded&, Turn turn) {
   drive_link(turn);
   start_ready(turn);
   flush(turn);
+  if (phase_ != Phase::stopping) drive_solitude(turn);
   if (phase_ != Phase::working) drive_drain(turn);
 }
 

@@ -113,11 +113,16 @@ class WorkerCore {
   void kill(const AttemptKey& key, std::uint32_t grace_ms, Turn turn);
   void dispose(const AttemptKey& key, ResultOutbox::Disposal disposal, Turn turn);
 
+  // --- worker_core_solitude.cpp: without a broker
+  [[nodiscard]] std::optional<MonotonicTime> patience_end() const;
+  void drive_solitude(Turn turn);
+
   // --- worker_core_drain.cpp: the end
   void on_message(const Drain& drain, Correlation correlation, Turn turn);
   void on(const command::StopRequested& command, Turn turn);
   void begin_drain(std::optional<MonotonicTime> deadline, Turn turn);
   void stop_running(Turn turn, Millis most_grace);
+  void abandon_running(Turn turn, Millis most_grace);
   void drive_drain(Turn turn);
   void exit(Turn turn, ExitCause cause, std::string reason);
 

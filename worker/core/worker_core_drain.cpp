@@ -53,6 +53,10 @@ void WorkerCore::stop_running(Turn turn, Millis most_grace) {
   phase_ = Phase::stopping;
   drain_deadline_.reset();
   exit_deadline_ = turn.now.monotonic + most_grace + Millis{limits::kStopPatienceMs};
+  abandon_running(turn, most_grace);
+}
+
+void WorkerCore::abandon_running(Turn turn, Millis most_grace) {
   for (const AttemptKey& key : attempts_.running_keys()) {
     HeldAttempt& attempt = *attempts_.find(key);
     attempt.running()->abandoned = true;

@@ -68,7 +68,8 @@ void WorkerCore::say_hello(Turn turn) {
   offer.tools.reserve(config_.tools.size());
   for (const OfferedTool& tool : config_.tools) offer.tools.push_back(tool.offer);
   offer.labels = config_.labels;
-  offer.running = attempts_.running_keys();
+  // What was abandoned without the broker is given to others; at the end DRAINED says so.
+  offer.running = phase_ == Phase::stopping ? attempts_.running_keys() : attempts_.wanted_keys();
   offer.unacknowledged = results_.begin_session(turn.now.monotonic);
   // What does not fit is not reconciled, but sent again after a while all the same.
   const std::size_t room = limits::kMaxHelloAttempts - offer.running.size();

@@ -84,6 +84,11 @@ void declare(OptionTable& table, WorkerOptions& options, RawOptions& raw) {
   table.group("Running");
   table.duration("drain-timeout", options.drain_timeout, {},
                  "How long running tasks may go on after SIGTERM.");
+  table.choice("on-broker-lost", options.on_broker_lost, {"finish", "stop"},
+               "What becomes of running tasks without a broker: they go on, or are stopped when "
+               "the lease is over, since the broker gives them to others then.");
+  table.duration("broker-wait", options.broker_wait, {},
+                 "With --on-broker-lost=finish: how long they go on; 0: to their end.");
   table.duration("keep-attempts", options.keep_attempts, {},
                  "How long the folders of ended attempts are kept.");
   table.size("keep-bytes", options.keep_bytes, {}, "Most that they may occupy.");

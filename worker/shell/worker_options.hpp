@@ -35,6 +35,8 @@ struct WorkerOptions {
   std::vector<Label> labels;
 
   Millis drain_timeout{60'000};
+  std::string on_broker_lost = "finish";
+  Millis broker_wait{0};
   Millis keep_attempts{std::int64_t{7} * 24 * 3600 * 1000};
   std::uint64_t keep_bytes = 20ULL << 30U;
 

@@ -83,6 +83,8 @@ WorkerConfig make_config(const WorkerOptions& options, const WorkerIdentity& ide
   config.labels = options.labels;
   config.tools = std::move(offers);
   config.drain_timeout = options.drain_timeout;
+  if (options.on_broker_lost == "stop") config.on_broker_lost = OnBrokerLost::stop;
+  config.broker_wait = options.broker_wait;
   return config;
 }
 
