@@ -2,12 +2,14 @@
 //
 // Calls are synchronous and come from one thread at a time (in the broker: the history thread).
 // Failures throw std::runtime_error with the path and the reason: the broker ends, since a finished
-// task that can reach neither journal nor history would be lost.
+// task that can reach neither journal nor history would be lost. Only a full disk may pass: what is
+// not in the history yet stays in the journal, which has a reserve.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,12 @@
 #include "common/model/messages.hpp"
 
 namespace taskpipe::broker {
+
+// The disk is full: nothing was stored, and the same call may be made again later.
+class HistoryFull : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 struct HistoryPage {
   std::vector<FinishedTask> tasks;  // newest arrival first
@@ -45,7 +53,7 @@ class History {
 
   // One transaction, durable on return, which also raises the watermark. Rows that exist already
   // are left as they are (replay may offer them again). `watermark` must not be below the present
-  // one.
+  // one. Throws HistoryFull when there is no room.
   virtual void store(std::span<const FinishedTask> tasks,
                      std::span<const FinishedWorkflow> workflows, Lsn watermark) = 0;
 

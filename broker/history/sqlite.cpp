@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "broker/history/history.hpp"
+
 namespace taskpipe::broker {
 
 namespace {
@@ -106,7 +108,9 @@ void SqliteDatabase::fail(std::string_view doing) const {
   } else if (code == SQLITE_FULL || code == SQLITE_IOERR) {
     text += "; free some space or check the disk";
   }
-  throw std::runtime_error(text + " (while " + std::string(doing.substr(0, 80)) + ")");
+  text += " (while " + std::string(doing.substr(0, 80)) + ")";
+  if (code == SQLITE_FULL) throw HistoryFull(text);
+  throw std::runtime_error(text);
 }
 
 // --- Statement ----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 // SQLite as values and resources: a connection, prepared statements, transactions.
 //
 // The only code that knows <sqlite3.h>. Every failure throws std::runtime_error with the file's
-// path and SQLite's own words. One thread at a time.
+// path and SQLite's own words, a full disk HistoryFull. One thread at a time.
 #pragma once
 
 #include <cstddef>

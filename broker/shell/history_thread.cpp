@@ -33,10 +33,11 @@ struct Answerer {
 
 }  // namespace
 
-HistoryThread::HistoryThread(std::unique_ptr<History> history,
-                             std::function<void(std::string)> on_failure)
+HistoryThread::HistoryThread(std::unique_ptr<History> history, Hooks hooks,
+                             std::chrono::milliseconds retry_after)
     : history_(std::move(history)),
-      on_failure_(std::move(on_failure)),
+      hooks_(std::move(hooks)),
+      retry_after_(retry_after),
       thread_([this] { run(); }) {}
 
 HistoryThread::~HistoryThread() {
@@ -66,11 +67,17 @@ void HistoryThread::look_up(HistoryLookup lookup) {
   wake_.notify_one();
 }
 
-bool HistoryThread::transaction_is_full() const { return waiting_tasks_ >= kFullTransactionRows; }
+bool HistoryThread::transaction_is_full() const {
+  return !full_until_ && waiting_tasks_ >= kFullTransactionRows;
+}
+
+std::chrono::steady_clock::time_point HistoryThread::due_at() const {
+  return full_until_.value_or(oldest_batch_at_ + kLinger);
+}
 
 bool HistoryThread::transaction_is_due() const {
   if (batches_.empty()) return false;
-  return transaction_is_full() || std::chrono::steady_clock::now() - oldest_batch_at_ >= kLinger;
+  return transaction_is_full() || std::chrono::steady_clock::now() >= due_at();
 }
 
 void HistoryThread::run() try {
@@ -78,7 +85,7 @@ void HistoryThread::run() try {
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !batches_.empty() || !lookups_.empty(); });
     if (lookups_.empty() && !stopping_) {
-      wake_.wait_until(lock, oldest_batch_at_ + kLinger,
+      wake_.wait_until(lock, due_at(),
                        [this] { return stopping_ || !lookups_.empty() || transaction_is_full(); });
     }
     std::vector<HistoryLookup> lookups = std::exchange(lookups_, {});
@@ -90,11 +97,12 @@ void HistoryThread::run() try {
     if (lookups.empty() && batches.empty() && stopping_) return;
     lock.unlock();
     for (auto& lookup : lookups) answer(std::move(lookup));
-    if (!batches.empty()) commit(std::move(batches));
+    const bool full = !batches.empty() && !commit(std::move(batches));
     lock.lock();
+    if (full && stopping_) return;  // the journal has it, and the next start offers it again
   }
 } catch (const std::exception& failure) {
-  on_failure_(failure.what());
+  hooks_.on_failure(failure.what());
 }
 
 void HistoryThread::answer(HistoryLookup lookup) {
@@ -104,7 +112,7 @@ void HistoryThread::answer(HistoryLookup lookup) {
   answers_.post(std::move(answered));
 }
 
-void HistoryThread::commit(std::vector<HistoryBatch> batches) {
+bool HistoryThread::commit(std::vector<HistoryBatch> batches) {
   HistoryBatch all = std::move(batches.front());
   for (std::size_t i = 1; i < batches.size(); ++i) {
     std::move(batches[i].tasks.begin(), batches[i].tasks.end(), std::back_inserter(all.tasks));
@@ -112,8 +120,27 @@ void HistoryThread::commit(std::vector<HistoryBatch> batches) {
               std::back_inserter(all.workflows));
     all.watermark = batches[i].watermark;
   }
-  history_->store(all.tasks, all.workflows, all.watermark);
+  const bool was_full = full_until_.has_value();  // only this thread writes it
+  try {
+    history_->store(all.tasks, all.workflows, all.watermark);
+  } catch (const HistoryFull& full) {
+    if (!was_full && hooks_.on_full) hooks_.on_full(full.what());
+    put_back(std::move(all));
+    return false;
+  }
   answers_.post(command::HistoryCommitted{all.watermark});
+  if (!was_full) return true;
+  if (hooks_.on_full) hooks_.on_full(std::nullopt);
+  const std::lock_guard lock(mutex_);
+  full_until_.reset();
+  return true;
+}
+
+void HistoryThread::put_back(HistoryBatch batch) {
+  const std::lock_guard lock(mutex_);
+  full_until_ = std::chrono::steady_clock::now() + retry_after_;
+  waiting_tasks_ += batch.tasks.size();
+  batches_.insert(batches_.begin(), std::move(batch));
 }
 
 }  // namespace taskpipe::broker

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,9 +25,17 @@ namespace taskpipe::broker {
 
 class HistoryThread {
  public:
-  // `on_failure` runs on the history thread when the history cannot be written; the broker must end
-  // then. It is called at most once.
-  HistoryThread(std::unique_ptr<History> history, std::function<void(std::string)> on_failure);
+  // Both run on the history thread.
+  struct Hooks {
+    // The history cannot be written; the broker must end. Called at most once.
+    std::function<void(std::string)> on_failure;
+    // The disk has become full (the reason), or has room again (nothing). What ended waits here and
+    // in the journal meanwhile.
+    std::function<void(std::optional<std::string>)> on_full = {};
+  };
+  // `retry_after`: how long to wait before a full disk is tried again.
+  HistoryThread(std::unique_ptr<History> history, Hooks hooks,
+                std::chrono::milliseconds retry_after = std::chrono::seconds(1));
   HistoryThread(const HistoryThread&) = delete;
   HistoryThread& operator=(const HistoryThread&) = delete;
   // Stores what was handed over, then stops.
@@ -40,20 +49,25 @@ class HistoryThread {
  private:
   void run();
   void answer(HistoryLookup lookup);
-  void commit(std::vector<HistoryBatch> batches);
+  // False when the disk is full: all of it waits for the next time.
+  bool commit(std::vector<HistoryBatch> batches);
+  void put_back(HistoryBatch batch);
   // What waits makes a full transaction, or has waited long enough for more.
   [[nodiscard]] bool transaction_is_full() const;
   [[nodiscard]] bool transaction_is_due() const;
+  [[nodiscard]] std::chrono::steady_clock::time_point due_at() const;
 
   std::unique_ptr<History> history_;
-  std::function<void(std::string)> on_failure_;
+  Hooks hooks_;
+  const std::chrono::milliseconds retry_after_;
   process::Mailbox<Command> answers_;
 
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<HistoryBatch> batches_;
-  std::size_t waiting_tasks_ = 0;                          // in all batches
-  std::chrono::steady_clock::time_point oldest_batch_at_;  // when batches_[0] came
+  std::size_t waiting_tasks_ = 0;                                    // in all batches
+  std::chrono::steady_clock::time_point oldest_batch_at_;            // when batches_[0] came
+  std::optional<std::chrono::steady_clock::time_point> full_until_;  // no room before, it is taken
   std::vector<HistoryLookup> lookups_;
   bool stopping_ = false;
   std::thread thread_;  // last: it uses everything above

@@ -97,6 +97,7 @@ class Serving {
   int serve_reads(const std::string& reason);
 
   void tell_recovery(const RecoveryReport& recovery, const BrokerCore& core, const Now& started);
+  void tell_room(const std::optional<std::string>& full);  // any thread
   int run_loop(BrokerLoop& loop, const char* serves);
 
   const BrokerOptions& options_;
@@ -151,9 +152,10 @@ tl::expected<int, std::string> Serving::serve_all() {
   core.start(recovery.highest_epoch.next(), uuid, position, process::read_clock(), effects);
   tell_recovery(recovery, core, started);
 
-  HistoryThread history_thread(std::move(history), [&news](std::string reason) {
-    news.failed("history: " + std::move(reason));
-  });
+  HistoryThread history_thread(
+      std::move(history),
+      {[&news](const std::string& reason) { news.failed("history: " + reason); },
+       [this](const std::optional<std::string>& full) { tell_room(full); }});
   BrokerLoop loop({core, **journal, history_thread, client_port_, worker_port_, event_port_,
                    signals_, news.mailbox(), logger_});
   if (!loop.begin(std::move(effects))) return tl::unexpected(news.first_failure());
@@ -194,9 +196,9 @@ int Serving::serve_reads(const std::string& reason) {
 
   FrozenJournal journal(chain->report.last);
   process::Mailbox<LoopNews> news;
-  HistoryThread history_thread(std::move(history), [&news](std::string failure) {
-    news.post(StorageFailed{"history: " + std::move(failure)});
-  });
+  HistoryThread history_thread(std::move(history), {[&news](const std::string& failure) {
+                                 news.post(StorageFailed{"history: " + failure});
+                               }});
   BrokerLoop loop({core, journal, history_thread, client_port_, worker_port_, event_port_, signals_,
                    news, logger_});
   if (!loop.begin(std::move(effects))) refuse_start(reason);
@@ -215,6 +217,14 @@ void Serving::tell_recovery(const RecoveryReport& recovery, const BrokerCore& co
                              {"tasks", std::to_string(core.tasks_held())},
                              {"epoch", std::to_string(core.epoch().value())},
                              {"ms", std::to_string(took.count() / 1'000'000)}});
+}
+
+void Serving::tell_room(const std::optional<std::string>& full) {
+  if (full) {
+    logger_.warning("the history has no room; what ends stays in the journal", {{"reason", *full}});
+  } else {
+    logger_.info("the history has room again");
+  }
 }
 
 int Serving::run_loop(BrokerLoop& loop, const char* serves) {

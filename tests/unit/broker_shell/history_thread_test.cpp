@@ -7,7 +7,12 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
+
+#include "tests/support/memory_history.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -46,7 +51,7 @@ class BusyHistory final : public History {
 TEST(HistoryThread, StoresWhatEndedAlsoWhileQuestionsNeverCease) {
   auto owned = std::make_unique<BusyHistory>();
   BusyHistory& history = *owned;
-  HistoryThread thread(std::move(owned), [](const std::string&) {});
+  HistoryThread thread(std::move(owned), {[](const std::string&) {}});
   history.thread_ = &thread;
   auto stored = history.stored_.get_future();
   thread.look_up({1, HistoryLookup::Tasks{}});
@@ -55,6 +60,74 @@ TEST(HistoryThread, StoresWhatEndedAlsoWhileQuestionsNeverCease) {
   history.busy_ = false;
   ASSERT_TRUE(in_time) << "after " << history.answered_ << " answers nothing was stored";
   EXPECT_EQ(stored.get(), std::pair(std::size_t{2}, Lsn(7)));
+}
+
+// Whose disk is full for the first stores.
+class FullHistory final : public History {
+ public:
+  explicit FullHistory(int full_times) : full_times_(full_times) {}
+  [[nodiscard]] Lsn watermark() const override { return memory_.watermark(); }
+  [[nodiscard]] Arrival last_arrival() const override { return memory_.last_arrival(); }
+  void store(std::span<const FinishedTask> tasks, std::span<const FinishedWorkflow> workflows,
+             Lsn watermark) override {
+    if (full_times_-- > 0) throw HistoryFull("no room");
+    memory_.store(tasks, workflows, watermark);
+    if (memory_.tasks().size() == 3) all_stored_.set_value();
+  }
+  [[nodiscard]] std::vector<FinishedTask> find_tasks(std::span<const TaskId> ids) override {
+    return memory_.find_tasks(ids);
+  }
+  [[nodiscard]] std::vector<FinishedWorkflow> find_workflows(
+      std::span<const WorkflowId> ids) override {
+    return memory_.find_workflows(ids);
+  }
+  [[nodiscard]] HistoryPage list(const std::string& owner, const QueryFilter& filter,
+                                 const std::string& cursor, std::uint32_t limit) override {
+    return memory_.list(owner, filter, cursor, limit);
+  }
+
+  std::promise<void> all_stored_;
+
+ private:
+  taskpipe::testing::MemoryHistory memory_;
+  int full_times_;
+};
+
+FinishedTask task(std::uint32_t number) {
+  FinishedTask task;
+  task.spec = std::make_shared<const TaskSpec>();
+  task.id = TaskIdPrefix{1, 1}.id(number);
+  return task;
+}
+
+TEST(HistoryThread, WhatAFullDiskDoesNotTakeIsOfferedAgain) {
+  auto owned = std::make_unique<FullHistory>(2);
+  FullHistory& history = *owned;
+  auto stored = history.all_stored_.get_future();
+  std::vector<bool> told;  // by the history thread, before what is waited for here
+  std::atomic<bool> failed = false;
+  {
+    HistoryThread thread(
+        std::move(owned),
+        {[&](const std::string&) { failed = true; },
+         [&](const std::optional<std::string>& full) { told.push_back(full.has_value()); }},
+        1ms);
+    thread.store({{task(1), task(2)}, {}, Lsn(7)});
+    thread.store({{task(3)}, {}, Lsn(8)});
+    ASSERT_EQ(stored.wait_for(20s), std::future_status::ready);
+  }
+  EXPECT_FALSE(failed);
+  EXPECT_EQ(told, (std::vector{true, false}));
+}
+
+TEST(HistoryThread, AnEndOnAFullDiskIsNoFailure) {
+  std::atomic<bool> failed = false;
+  {
+    HistoryThread thread(std::make_unique<FullHistory>(1'000'000),
+                         {[&](const std::string&) { failed = true; }});
+    thread.store({{task(1)}, {}, Lsn(7)});
+  }
+  EXPECT_FALSE(failed);
 }
 
 }  // namespace

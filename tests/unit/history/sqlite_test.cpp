@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "broker/history/history.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace taskpipe::broker {
@@ -25,6 +26,23 @@ class SqliteTest : public ::testing::Test {
   taskpipe::testing::TemporaryFolder folder;
   SqliteDatabase database{folder / "x.db", 0};
 };
+
+TEST_F(SqliteTest, AFullFileIsToldApartAndCanBeUsedAgain) {
+  database.execute("CREATE TABLE t(a); PRAGMA max_page_count = 8");
+  const std::string bytes(32 * 1024, 'x');
+  SqliteStatement insert(database, "INSERT INTO t VALUES (?)");
+  EXPECT_THROW(
+      {
+        SqliteTransaction transaction(database);
+        insert.bind(0, std::string_view(bytes)).run();
+      },
+      HistoryFull);
+  database.execute("PRAGMA max_page_count = 1000");
+  SqliteTransaction transaction(database);
+  insert.bind(0, std::string_view(bytes)).run();
+  transaction.commit();
+  EXPECT_EQ(database.integer("SELECT count(*) FROM t"), 1);
+}
 
 TEST_F(SqliteTest, BindsAndReadsEveryKind) {
   database.execute("CREATE TABLE t(a, b, c, d)");
