@@ -5,6 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/unit/journal/log_on_fake_disk.hpp"
 
@@ -12,6 +16,39 @@ namespace taskpipe::broker {
 namespace {
 
 using ::testing::HasSubstr;
+
+// Another process's view of the disk, which lets something happen before it writes a file.
+class CopierDisk final : public Disk {
+ public:
+  CopierDisk(Disk& disk, std::function<void(const std::string& path)> before_writing)
+      : disk_(disk), before_writing_(std::move(before_writing)) {}
+  DiskResult<> make_folder(const std::string& path) override { return disk_.make_folder(path); }
+  DiskResult<std::vector<std::string>> list(const std::string& folder) override {
+    return disk_.list(folder);
+  }
+  DiskResult<std::unique_ptr<DiskFile>> open(const std::string& path, OpenMode mode) override {
+    if (mode == OpenMode::create_new) before_writing_(path);
+    return disk_.open(path, mode);
+  }
+  DiskResult<> rename(const std::string& from, const std::string& to) override {
+    return disk_.rename(from, to);
+  }
+  DiskResult<> remove(const std::string& path) override { return disk_.remove(path); }
+  DiskResult<> sync_folder(const std::string& folder) override { return disk_.sync_folder(folder); }
+  DiskResult<std::uint64_t> free_bytes(const std::string& folder) override {
+    return disk_.free_bytes(folder);
+  }
+  DiskResult<std::unique_ptr<DiskLock>> lock(const std::string& path) override {
+    return disk_.lock(path);
+  }
+  DiskResult<std::unique_ptr<DiskLock>> lock_existing(const std::string& path) override {
+    return disk_.lock_existing(path);
+  }
+
+ private:
+  Disk& disk_;
+  std::function<void(const std::string& path)> before_writing_;
+};
 
 class JournalCopyTest : public ::testing::Test, protected LogOnFakeDisk {
  protected:
@@ -66,6 +103,25 @@ TEST_F(JournalCopyTest, WhatIsRecycledMeanwhileIsNoticed) {
   ASSERT_TRUE(copied) << copied.error().text;
   EXPECT_EQ(attempts, 2) << "what the first moment did not have may be lost";
   EXPECT_GT(copied->first, Lsn(1));
+  EXPECT_EQ(start_on_copy().last, log->written());
+}
+
+// Read already, so that nothing but the names can tell that what came next was read in time.
+TEST_F(JournalCopyTest, WhatIsRecycledBehindTheReaderIsNoticedToo) {
+  fill_segments(4);
+  bool done = false;
+  CopierDisk copier(disk, [&](const std::string& path) {
+    if (done || !path.ends_with("3.segment")) return;
+    done = true;
+    EXPECT_TRUE(log->release_before(log->written(), 2));
+  });
+  const auto copied = copy_journal(copier, "/data", "/copy", [this] {
+    ++attempts;
+    return Lsn();
+  });
+  ASSERT_TRUE(copied) << copied.error().text;
+  EXPECT_TRUE(done);
+  EXPECT_EQ(attempts, 2);
   EXPECT_EQ(start_on_copy().last, log->written());
 }
 
