@@ -119,7 +119,7 @@ struct State {
   Arrival next_arrival{1};
   MonotonicTime started_at;
   bool accepts_submits = true;  // the journal has room
-  std::string read_only;  // why nothing can be recorded; empty = all is well
+  std::string read_only;        // why nothing can be recorded; empty = all is well
   bool shutting_down = false;
   std::uint64_t journal_bytes = 0;
 
