@@ -187,6 +187,9 @@ struct Folder {
     for (const auto& item : r.items) {
       const TaskSlot slot = state.tasks.find(item.id);
       if (slot.value() == kNoSlot || state.tasks[slot].ended()) continue;
+      // The same attempt again: its worker came back with it, so that nothing was lost after all.
+      Task& task = state.tasks[slot];
+      if (task.fence_is(r.epoch, item.attempt) && task.worker_losses > 0) --task.worker_losses;
       fold_dispatch(state, slot, worker, r.epoch, item.attempt);
     }
   }

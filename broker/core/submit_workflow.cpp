@@ -101,13 +101,25 @@ void commit_workflow(Turn& turn, const Session& session, SubmitWorkflow whole) {
   }
 }
 
+bool first_part_waits(const State& state, SessionId session, const WorkflowId& id) {
+  return std::any_of(state.lookups.begin(), state.lookups.end(), [&](const auto& entry) {
+    const auto* open = std::get_if<lookup::SubmittingWorkflow>(&entry.second);
+    return open != nullptr && open->session == session && open->part.id == id;
+  });
+}
+
 }  // namespace
 
 void on_submit_workflow(Turn& turn, Session& session, Correlation correlation, bool resend,
                         SubmitWorkflow part) {
   const WorkflowId id = part.id;
-  // Later parts share the correlation of the first, without which they are nothing.
-  if (part.first_index == 0) resend = may_have_come_before(session, correlation, resend);
+  // Later parts share the correlation of the first, and must not overtake it while the history is
+  // asked about it.
+  if (part.first_index == 0) {
+    resend = may_have_come_before(session, correlation, resend);
+  } else {
+    resend = resend || first_part_waits(turn.state, session.id, id);
+  }
   if (resend && turn.state.workflows.find(id).value() == kNoSlot) {
     // It may have ended and left memory since it was first sent.
     ask_history(turn, session, correlation,

@@ -19,7 +19,6 @@ std::uint32_t size_of(const command::UploadWorkflow& workflow) {
 void WorkflowUploads::add(CallId call, command::UploadWorkflow&& workflow) {
   Upload upload;
   upload.workflow = std::move(workflow);
-  upload.round = correlations_.next(RequestKind::workflow);
   uploads_.emplace(call, std::move(upload));
 }
 
@@ -35,13 +34,14 @@ void WorkflowUploads::fail(CallId call, ClientError why, Effects& out) {
 }
 
 WorkflowUploads::Uploads::iterator WorkflowUploads::find_round(Correlation correlation) {
+  if (correlation == Correlation{}) return uploads_.end();
   return std::find_if(uploads_.begin(), uploads_.end(), [correlation](const auto& entry) {
     return entry.second.round == correlation;
   });
 }
 
 void WorkflowUploads::start_over(Upload& upload) {
-  upload.round = correlations_.next(RequestKind::workflow);
+  upload.round = Correlation{};
   upload.doubtful = upload.doubtful || upload.next > 0;
   upload.next = 0;
   upload.received = 0;
@@ -122,6 +122,8 @@ void WorkflowUploads::flush(MonotonicTime now, SessionId session, Effects& out) 
 }
 
 void WorkflowUploads::send_part(Upload& upload, SessionId session, Effects& out) {
+  // Drawn when it leaves: submits whose correlations do not rise count as repeated.
+  if (upload.next == 0) upload.round = correlations_.next(RequestKind::workflow);
   const auto& workflow = upload.workflow;
   SubmitWorkflow part;
   part.id = workflow.id;

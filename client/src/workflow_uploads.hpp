@@ -41,7 +41,7 @@ class WorkflowUploads {
  private:
   struct Upload {
     command::UploadWorkflow workflow;
-    Correlation round;             // of every part since the last start
+    Correlation round;             // of every part since the last start; 0 = none was sent
     std::uint32_t next = 0;        // first task that was not sent in this round
     std::uint32_t received = 0;    // as the broker said in this round
     std::uint32_t unanswered = 0;  // parts sent and not acknowledged in this round

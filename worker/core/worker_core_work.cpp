@@ -42,14 +42,20 @@ Outcome sendable(Outcome outcome) {
 // The number in `correlation` fences off what comes twice: an attempt that has ended here and is
 // acknowledged is forgotten, and would be run again.
 void WorkerCore::on_message(const Tasks& tasks, Correlation correlation, Turn turn) {
-  if (correlation.value() <= tasks_messages_) return;
-  if (correlation.value() > tasks_messages_ + 1) {
-    note(turn, NoteLevel::warning,
-         "tasks were lost on their way: registering again, so that the broker places them anew");
-    link_.on_who();
-    return;
+  const std::uint64_t number = correlation.value();
+  if (number != 0) {  // a broker of an earlier release does not number them
+    if (number <= tasks_messages_) {
+      note(turn, NoteLevel::warning, "ignored a message of tasks that has come before");
+      return;
+    }
+    if (number > tasks_messages_ + 1) {
+      note(turn, NoteLevel::warning,
+           "tasks were lost on their way: registering again, so that the broker places them anew");
+      link_.on_who();
+      return;
+    }
+    tasks_messages_ = number;
   }
-  ++tasks_messages_;
   TasksAck ack;
   Returned returned;
   std::vector<std::optional<Admission::Verdict>> verdicts(tasks.specs.size());

@@ -73,6 +73,29 @@ TEST_F(BrokerCoreTest, AWorkflowThatARelayRepeatsRunsOnce) {
   EXPECT_TRUE(given().empty()) << "the ended workflow runs a second time";
 }
 
+// The first part is one that may have come before: the second must not overtake it.
+TEST_F(BrokerCoreTest, LaterPartsOfAWorkflowWaitForTheFirst) {
+  connect(1);
+  submit(spec_of("tool"), {id(9)});
+  cluster_.say(kClient, client_, submit_of(spec_of("tool"), {id(8)}), false, Correlation{50});
+  SubmitWorkflow part;
+  part.id = WorkflowId(7, 7);
+  part.total = 2;
+  part.specs = {spec_of("tool")};
+  part.items = {{id(0), 0, {}, {}}};
+  part.dependencies.resize(1);
+  cluster_.hold_lookups = true;
+  cluster_.say(kClient, client_, part, /*resend=*/false, Correlation{20});
+  part.first_index = 1;
+  part.items = {{id(1), 0, {}, {}}};
+  cluster_.say(kClient, client_, part, /*resend=*/false, Correlation{20});
+  cluster_.answer_lookups();
+  const auto acks = cluster_.take_all<WorkflowAck>(kClient);
+  ASSERT_EQ(acks.size(), 2U);
+  EXPECT_EQ(acks[1].error.code, ErrorCode::ok) << acks[1].error.text;
+  EXPECT_EQ(acks[1].received, 2U);
+}
+
 TEST_F(BrokerCoreTest, ATaskThatKeepsLosingItsWorkersEndsInError) {
   connect(1);
   submit(spec_of("tool"), {id(0)});
@@ -84,6 +107,26 @@ TEST_F(BrokerCoreTest, ATaskThatKeepsLosingItsWorkersEndsInError) {
   }
   ASSERT_TRUE(cluster_.history().contains(id(0)));
   EXPECT_EQ(cluster_.history().at(id(0)).outcome.failure, FailureClass::worker_lost);
+}
+
+// A link that breaks for longer than a lease, again and again, while the task runs on: that is no
+// task that kills its workers.
+TEST_F(BrokerCoreTest, AnAttemptThatComesBackWasNotLost) {
+  connect(1);
+  submit(spec_of("tool"), {id(0)});
+  const auto keys = given();
+  ASSERT_EQ(keys.size(), 1U);
+  WorkerOffer offer = offer_of("tool", 1);
+  offer.running = keys;
+  for (std::uint32_t i = 0; i < 3 * limits::kMaxWorkerLosses; ++i) {
+    cluster_.advance(Millis(limits::kLeaseMs));
+    worker_ = cluster_.connect_worker(kWorker.routing, kWorkerUuid, "node", offer);
+    const auto reconciles = cluster_.take_all<Reconcile>(kWorker);
+    ASSERT_FALSE(reconciles.empty());
+    ASSERT_EQ(reconciles[0].keep, keys) << "after " << i << " times";
+  }
+  finish(keys[0]);
+  EXPECT_EQ(cluster_.history().at(id(0)).outcome.state, TaskState::success);
 }
 
 TEST_F(BrokerCoreTest, AfterARestartAReturningWorkerKeepsItsTask) {

@@ -46,6 +46,20 @@ TEST_F(WorkflowUploadTest, WorkflowsTravelInPartsWithinABoundedWindow) {
   EXPECT_EQ(accepted[0].first.call, call);
 }
 
+// Submits leave first, and the broker takes a correlation that does not rise for a repetition.
+TEST_F(WorkflowUploadTest, CorrelationsRiseInTheOrderOfSending) {
+  connect();
+  begin(workflow(600));
+  begin(command::SubmitTasks{tasks(1000, 1)});
+  const Effects effects = turn();
+  const auto submits = sent<Submit>(effects);
+  const auto parts = sent<SubmitWorkflow>(effects);
+  ASSERT_EQ(submits.size(), 1U);
+  ASSERT_EQ(parts.size(), 3U);
+  EXPECT_LT(submits[0].correlation, parts[0].correlation);
+  EXPECT_EQ(parts[0].correlation, parts[2].correlation);
+}
+
 TEST_F(WorkflowUploadTest, WorkflowStartsOverInANewSession) {
   connect();
   begin(workflow(600));

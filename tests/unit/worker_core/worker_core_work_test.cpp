@@ -227,6 +227,13 @@ TEST(WorkerWork, WaitsForTheBrokerAsLongAsItIsTold) {
   EXPECT_EQ(desk.end_turn().stops.size(), 1U);
 }
 
+TEST(WorkerWork, TasksWithoutANumberAreTaken) {
+  CoreOnDesk desk;
+  desk.establish();
+  desk.receive(Tasks{{spec("shell")}, {{key(1), 0, {}, {}}}}, Correlation{});
+  EXPECT_EQ(describe(desk.end_turn()), "start t1.1 shell\n");
+}
+
 TEST(WorkerWork, RegistersAgainWhenTasksWereLost) {
   CoreOnDesk desk;
   desk.establish();
