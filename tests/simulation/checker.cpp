@@ -1,215 +1,199 @@
 #include "tests/simulation/checker.hpp"
 
-#include <map>
+#include <algorithm>
 #include <optional>
 #include <set>
-#include <utility>
+
+#include "tests/simulation/lives.hpp"
 
 namespace taskpipe::simulation {
 namespace {
 
 constexpr std::size_t kMostSentences = 8;
 
-struct Run {
-  MonotonicTime began;
-  std::optional<MonotonicTime> ended;
-  std::optional<fact::Ran> result;
-};
-
-struct Life {
-  fact::Submitted submitted;
-  std::optional<MonotonicTime> acknowledged;
-  bool refused_for_certain = false;
-  std::optional<fact::EndSeen> end;
-  MonotonicTime end_seen_at;
-  std::optional<MonotonicTime> cancel_promised;  // while it lived
-  bool cancel_found_it_ended = false;
-  std::map<AttemptKey, Run> runs;
-};
+std::string describe(const fact::EndSeen& end) {
+  return std::string(name_of(end.state)) + " (attempt " + number_of(end.attempt) + ", report '" +
+         end.report + "')";
+}
 
 class Check {
  public:
-  Check(const Ledger& ledger, const CheckLimits& limits) : ledger_(ledger), limits_(limits) {}
+  Check(const Lives& lives, const CheckLimits& limits) : lives_(lives), limits_(limits) {}
 
   std::vector<std::string> run() {
-    for (const Entry& entry : ledger_) {
-      at_ = entry.at;
-      std::visit(*this, entry.fact);
+    for (const auto& [id, life] : lives_) {
+      id_ = id;
+      if (!life.submitted) {
+        say("was seen, but nobody ever submitted it");
+        continue;
+      }
+      survives(life);
+      runs_and_ends(life);
+      ends_once(life);
+      fences(life);
+      keeps_order(life);
+      honours_cancel(life);
+      honours_refusal(life);
+      for (const auto& what : life.unanswered) say("hangs: nobody has answered its " + what);
     }
-    for (const auto& [id, life] : tasks_) judge(id, life);
-    judge_workflows();
     return std::move(wrong_);
   }
 
-  void operator()(const fact::Submitted& f) { tasks_[f.task].submitted = f; }
-  void operator()(const fact::Acknowledged& f) {
-    Life& life = task(f.task, "was acknowledged");
-    if (!life.acknowledged) life.acknowledged = at_;
-    if (life.refused_for_certain) say(f.task, "was acknowledged after it had been refused");
-  }
-  void operator()(const fact::Refused& f) {
-    Life& life = task(f.task, "was refused");
-    if (f.doubtful) return;
-    life.refused_for_certain = true;
-    if (life.acknowledged) say(f.task, "was refused after it had been acknowledged");
-    if (!life.runs.empty()) say(f.task, "was refused although it has run");
-  }
-  void operator()(const fact::Began& f) {
-    Life& life = task(f.attempt.task, "has run");
-    if (life.refused_for_certain) say(f.attempt.task, "runs although it was refused");
-    if (!life.runs.emplace(f.attempt, Run{at_, {}, {}}).second) {
-      say(f.attempt.task, "began attempt " + number(f.attempt) + " twice");
+ private:
+  void survives(const Life& life) {
+    if (!life.acknowledged) return;
+    if (life.ends.empty()) say("is LOST: acknowledged, and it never ended");
+    for (const MonotonicTime asked : life.unknown_when_asked) {
+      if (*life.acknowledged >= asked) continue;
+      say("is LOST: it was acknowledged, and the broker does not know it");
     }
-    for (const auto& [key, run] : life.runs) {
-      if (key.attempt == f.attempt.attempt && key.epoch != f.attempt.epoch) {
-        say(f.attempt.task, "used the number of attempt " + number(f.attempt) + " twice");
+  }
+
+  void runs_and_ends(const Life& life) {
+    if (life.strange_end_of_run) say("ended a run that never began, or twice");
+    if (life.ends.empty()) return;
+    const End& end = life.ends.front();
+    const std::string told = "ended as " + describe(end.what);
+    switch (end.what.state) {
+      case TaskState::success:
+      case TaskState::failure: {
+        const Run* run = find_run(life, end.what.attempt);
+        if (run == nullptr || run->began > end.seen) {
+          say(told + " though that attempt never began");
+        } else if (!run->result || *run->ended > end.seen) {
+          say(told + " though that attempt had not ended");
+        } else if (run->result->state != end.what.state || run->result->report != end.what.report) {
+          say(told + ", which is not what the attempt produced");
+        }
+        break;
       }
+      case TaskState::cancelled:
+        if (!may_be_cancelled(life, end.seen)) say(told + " though nobody wanted that");
+        break;
+      case TaskState::error:
+        if (limits_.calm || end.what.failure != FailureClass::worker_lost ||
+            end.what.attempt.attempt.value() <= limits_.most_losses) {
+          say(told + " though it was not lost that often");
+        }
+        break;
+      default: say(told + ", which nothing here can lead to");
     }
-    if (life.cancel_promised && at_ - *life.cancel_promised > limits_.cancel_latency) {
-      say(f.attempt.task, "began attempt " + number(f.attempt) + " long after its cancel");
-    }
-    for (const TaskId& before : life.submitted.after) judge_order(f.attempt.task, before);
-    nodes_[f.node].insert(f.attempt);
+    if (limits_.calm && life.runs.size() > 1) say("ran more than once, and nothing was wrong");
   }
-  void operator()(const fact::Ran& f) {
-    Life& life = task(f.attempt.task, "has run");
-    const auto run = life.runs.find(f.attempt);
-    if (run == life.runs.end()) return say(f.attempt.task, "ended a run that never began");
-    run->second.ended = at_;
-    run->second.result = f;
+
+  // By somebody, or because of a task before it.
+  [[nodiscard]] bool may_be_cancelled(const Life& life, MonotonicTime at) const {
+    if (life.cancel_asked && *life.cancel_asked <= at) return true;
+    if (!life.submitted->cancel_dependents) return false;
+    const auto& after = life.submitted->after;
+    return std::any_of(after.begin(), after.end(), [this](const TaskId& before) {
+      const auto& ends = lives_.at(before).ends;
+      return ends.empty() || ends.front().what.state != TaskState::success;
+    });
   }
-  void operator()(const fact::EndSeen& f) {
-    Life& life = task(f.task, "has ended");
-    if (!life.end) {
-      life.end = f;
-      life.end_seen_at = at_;
-      judge_end(f, life);
-      return;
-    }
-    const auto same = [](const fact::EndSeen& a, const fact::EndSeen& b) {
+
+  void ends_once(const Life& life) {
+    if (life.ends.empty()) return;
+    const End& first = life.ends.front();
+    const auto same = [&first](const End& other) {
+      const auto& a = first.what;
+      const auto& b = other.what;
       return a.attempt == b.attempt && a.state == b.state && a.failure == b.failure &&
              a.report == b.report;
     };
-    if (!same(*life.end, f)) {
-      say(f.task, "has two ends: " + describe(*life.end) + ", then " + describe(f));
+    const auto other = std::find_if_not(life.ends.begin(), life.ends.end(), same);
+    if (other != life.ends.end()) {
+      say("has two ends: " + describe(first.what) + ", then " + describe(other->what));
     }
-  }
-  void operator()(const fact::CancelPromised& f) {
-    Life& life = task(f.task, "was cancelled");
-    if (!f.was_live) {
-      life.cancel_found_it_ended = true;
-      return;
-    }
-    if (life.end && life.end->state != TaskState::cancelled) {
-      say(f.task, "was promised to be cancelled after it was seen to end: " + describe(*life.end));
-    }
-    if (!life.cancel_promised) life.cancel_promised = at_;
-  }
-  void operator()(const fact::UnknownSeen& f) {
-    const Life& life = task(f.task, "is unknown");
-    if (life.acknowledged && *life.acknowledged < f.asked) {
-      say(f.task, "is LOST: it was acknowledged, and the broker does not know it");
-    }
-  }
-  void operator()(const fact::Unanswered& f) {
-    task(f.task, "hangs");
-    say(f.task, "hangs: nobody has answered its submit");
-  }
-  void operator()(const fact::NodeDied& f) {
-    for (const AttemptKey& key : nodes_[f.node]) {
-      Run& run = tasks_[key.task].runs[key];
-      if (!run.ended) run.ended = at_;
-    }
-    nodes_[f.node].clear();
-  }
-
- private:
-  Life& task(const TaskId& id, const char* what) {
-    const auto found = tasks_.find(id);
-    if (found != tasks_.end()) return found->second;
-    say(id, std::string(what) + ", but nobody ever submitted it");
-    return tasks_[id];
-  }
-
-  // A task may begin once each of those before it has ended; a run of theirs that was given up
-  // (its node was cut off) may still be going on, but then another one must have ended, or the end
-  // came without a run.
-  void judge_order(const TaskId& id, const TaskId& before) {
-    const Life& earlier = tasks_[before];
-    const bool ran_to_its_end = [&] {
-      for (const auto& [key, run] : earlier.runs) {
-        if (run.result) return true;
-      }
-      return false;
-    }();
-    if (!ran_to_its_end) early_.emplace_back(id, before);
-    if (tasks_[id].submitted.cancel_dependents) must_have_succeeded_.emplace_back(id, before);
-  }
-
-  void judge_end(const fact::EndSeen& f, const Life& life) {
-    if (f.state == TaskState::success || f.state == TaskState::failure) {
-      const auto run = life.runs.find(f.attempt);
-      if (run == life.runs.end()) {
-        say(f.task, "ended as " + describe(f) + " though that attempt never began");
-      } else if (!run->second.result) {
-        say(f.task, "ended as " + describe(f) + " though that attempt had not ended");
-      } else if (run->second.result->state != f.state || run->second.result->report != f.report) {
-        say(f.task, "ended as " + describe(f) + ", which is not what the attempt produced");
+    for (const Run& run : life.runs) {
+      if (run.began - first.seen > limits_.latency) {
+        say("began attempt " + number_of(run.attempt) + " long after its end was told");
       }
     }
   }
 
-  void judge(const TaskId& id, const Life& life) {
-    if (life.acknowledged && !life.end) say(id, "is LOST: acknowledged, and it never ended");
-    if (life.cancel_promised && life.end && life.end->state != TaskState::cancelled) {
-      say(id, "was promised to be cancelled but ended as " + describe(*life.end));
-    }
-    if (life.cancel_found_it_ended && !life.end && life.acknowledged) {
-      say(id, "was said to have ended when it was cancelled, and never did");
-    }
-  }
-
-  void judge_workflows() {
-    // Without a run that came to its end, whatever was before it must have ended otherwise.
-    for (const auto& [later, before] : early_) {
-      const auto& end = tasks_[before].end;
-      if (end && (end->state == TaskState::success || end->state == TaskState::failure)) {
-        say(later, "began before " + before.to_string() + " had ended");
-      }
-    }
-    for (const auto& [later, before] : must_have_succeeded_) {
-      const auto& end = tasks_[before].end;
-      if (end && end->state != TaskState::success) {
-        say(later, "ran although " + before.to_string() + " before it ended as " + describe(*end));
+  void fences(const Life& life) {
+    std::set<AttemptKey> keys;
+    std::set<Attempt> numbers;
+    for (const Run& run : life.runs) {
+      const bool new_key = keys.insert(run.attempt).second;
+      const bool new_number = numbers.insert(run.attempt.attempt).second;
+      if (!new_key) {
+        say("began attempt " + number_of(run.attempt) + " twice");
+      } else if (!new_number) {
+        say("used the number of attempt " + number_of(run.attempt) + " twice");
       }
     }
   }
 
-  static std::string number(const AttemptKey& key) {
-    return std::to_string(key.epoch.value()) + "/" + std::to_string(key.attempt.value());
-  }
-  static std::string describe(const fact::EndSeen& end) {
-    return std::string(name_of(end.state)) + " (attempt " + number(end.attempt) + ", report '" +
-           end.report + "')";
-  }
-  void say(const TaskId& id, const std::string& what) {
-    if (wrong_.size() < kMostSentences) wrong_.push_back("task " + id.to_string() + " " + what);
+  void keeps_order(const Life& life) {
+    if (life.runs.empty()) return;
+    const MonotonicTime began = life.runs.front().began;
+    for (const TaskId& before : life.submitted->after) {
+      const Life& earlier = lives_.at(before);
+      if (earlier.ends.empty()) continue;  // lost, which is said elsewhere
+      const fact::EndSeen& end = earlier.ends.front().what;
+      if (life.submitted->cancel_dependents && end.state != TaskState::success) {
+        say("ran although " + before.to_string() + " before it ended as " + describe(end));
+      } else if (!could_have_ended(earlier, end, began)) {
+        say("began before " + before.to_string() + " had ended");
+      }
+    }
   }
 
-  const Ledger& ledger_;
+  // The end is recorded after its cause and before anybody hears of it.
+  [[nodiscard]] bool could_have_ended(const Life& life, const fact::EndSeen& end,
+                                      MonotonicTime at) const {
+    if (end.state == TaskState::cancelled) return may_be_cancelled(life, at);
+    if (end.state == TaskState::error) return true;
+    const Run* run = find_run(life, end.attempt);
+    return run != nullptr && run->ended && *run->ended <= at;
+  }
+
+  void honours_cancel(const Life& life) {
+    if (life.cancel_came_late && life.acknowledged && life.ends.empty()) {
+      say("was said to have ended when it was cancelled, and never did");
+    }
+    if (!life.cancel_promised) return;
+    const MonotonicTime promised = *life.cancel_promised;
+    if (!life.ends.empty() && life.ends.front().what.state != TaskState::cancelled) {
+      say("was promised to be cancelled but ended as " + describe(life.ends.front().what));
+    }
+    for (const Run& run : life.runs) {
+      if (run.began - promised > limits_.latency) {
+        say("began attempt " + number_of(run.attempt) + " long after its cancel");
+      } else if (!run.ended || *run.ended - promised > limits_.latency) {
+        say("went on running in attempt " + number_of(run.attempt) + " long after its cancel");
+      }
+    }
+  }
+
+  void honours_refusal(const Life& life) {
+    if (!life.refused) return;
+    if (life.acknowledged) say("was both acknowledged and refused");
+    if (!life.runs.empty()) say("was refused, and has run");
+  }
+
+  [[nodiscard]] static const Run* find_run(const Life& life, const AttemptKey& key) {
+    const auto found = std::find_if(life.runs.begin(), life.runs.end(),
+                                    [&key](const Run& run) { return run.attempt == key; });
+    return found == life.runs.end() ? nullptr : &*found;
+  }
+  void say(const std::string& what) {
+    if (wrong_.size() < kMostSentences) wrong_.push_back("task " + id_.to_string() + " " + what);
+  }
+
+  const Lives& lives_;
   const CheckLimits& limits_;
-  MonotonicTime at_;
-  std::map<TaskId, Life> tasks_;
-  std::map<std::uint32_t, std::set<AttemptKey>> nodes_;
-  std::vector<std::pair<TaskId, TaskId>> early_;
-  std::vector<std::pair<TaskId, TaskId>> must_have_succeeded_;
+  TaskId id_;
   std::vector<std::string> wrong_;
 };
 
 }  // namespace
 
 std::vector<std::string> check(const Ledger& ledger, const CheckLimits& limits) {
-  return Check(ledger, limits).run();
+  const Lives lives = lives_of(ledger);
+  return Check(lives, limits).run();
 }
 
 }  // namespace taskpipe::simulation

@@ -3,17 +3,21 @@
 //
 //   an acknowledged submit survives: every acknowledged task has an end, and nobody is told that it
 //     does not exist;
-//   it runs at least once: a success was really produced by a run of that very attempt;
-//   exactly one terminal result: whoever asks, and whenever, hears the same end;
-//   an attempt is a fence: no attempt begins twice;
-//   order: nothing begins before what it depends on has had a chance to end, and nothing of a
-//     workflow that cancels its dependents runs after a failure before it;
-//   a cancel counts: once promised for a task that had not ended, the task ends cancelled, and no
-//     further attempt of it begins after a while;
-//   nothing hangs: every submit is answered;
-//   a refusal counts: what was refused for certain never runs.
+//   it runs at least once: a success or a failure was really produced by a run of that very
+//     attempt; only what somebody cancelled, or what depended on a task that did not succeed, ends
+//     cancelled; only what has been lost too often ends in error;
+//   exactly one terminal result: whoever asks, and whenever, hears the same end, and nothing runs
+//     again after it;
+//   an attempt is a fence: no attempt begins twice, no number is used twice;
+//   order: nothing begins before what it depends on has ended, and nothing of a workflow that
+//     cancels its dependents runs after a task before it that did not succeed;
+//   a cancel counts: once promised for a task that had not ended, the task ends cancelled, what
+//     runs of it is stopped, and nothing of it begins after a while;
+//   a refusal counts: what was refused for certain never runs;
+//   nothing hangs: every submit and every wait is answered.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,9 +26,13 @@
 namespace taskpipe::simulation {
 
 struct CheckLimits {
-  // How long after a promised cancel an attempt may still begin: what the broker had sent out
-  // before may be under way for as long as a partition holds.
-  Millis cancel_latency{0};
+  // How long what the broker knows may take to reach a worker: what was sent out before may be
+  // under way for as long as partitions hold and processes stand still.
+  Millis latency{0};
+  // How many attempts of a task may be lost before it may end in error.
+  std::uint32_t most_losses = 0;
+  // Nothing was wrong at any time: every task runs exactly once, or never when it was cancelled.
+  bool calm = false;
 };
 
 // What is wrong, one sentence each, at most a handful; empty when all is well. The ledger must end

@@ -13,6 +13,7 @@ using ::testing::IsEmpty;
 
 const TaskId kTask(1, 1);
 const TaskId kLater(1, 2);
+constexpr std::uint32_t kMostLosses = 3;
 
 AttemptKey attempt(std::uint32_t number, const TaskId& task = kTask, std::uint64_t epoch = 1) {
   return {task, Epoch(epoch), Attempt(number)};
@@ -37,7 +38,9 @@ class CheckerTest : public ::testing::Test {
            const std::string& report = "report") {
     add(fact::EndSeen{key.task, key, state, FailureClass::none, report});
   }
-  std::vector<std::string> verdict() { return check(ledger_, {std::chrono::seconds(10)}); }
+  std::vector<std::string> verdict(bool calm = false) {
+    return check(ledger_, {std::chrono::seconds(10), kMostLosses, calm});
+  }
 
   Ledger ledger_;
   MonotonicTime time_;
@@ -151,6 +154,7 @@ TEST_F(CheckerTest, SeesACancelThatWasNotKept) {
 
 TEST_F(CheckerTest, SeesARunLongAfterTheCancel) {
   submit();
+  add(fact::CancelAsked{kTask});
   add(fact::CancelPromised{kTask, true});
   time_ = time_ + std::chrono::minutes(1);
   run(attempt(1), TaskState::cancelled);
@@ -167,8 +171,90 @@ TEST_F(CheckerTest, SeesARefusedTaskRun) {
 
 TEST_F(CheckerTest, SeesASubmitWithoutAnAnswer) {
   add(fact::Submitted{kTask, {}, false});
-  add(fact::Unanswered{kTask});
+  add(fact::Unanswered{kTask, "submit"});
   EXPECT_THAT(verdict(), ElementsAre(HasSubstr("hangs")));
+}
+
+TEST_F(CheckerTest, SeesATaskThatNeverRan) {
+  submit();
+  end(attempt(0), TaskState::cancelled, "");
+  submit(kLater);
+  end(attempt(1, kLater), TaskState::error, "");
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("nobody wanted that"), HasSubstr("not lost")));
+}
+
+TEST_F(CheckerTest, AllowsWhatWasCancelledOrLostOftenEnough) {
+  submit();
+  add(fact::CancelAsked{kTask});
+  end(attempt(0), TaskState::cancelled, "");
+  submit(kLater, {kTask}, /*cancel=*/true);
+  end(attempt(0, kLater), TaskState::cancelled, "");
+  const TaskId lost(1, 3);
+  submit(lost);
+  add(fact::EndSeen{lost, attempt(4, lost), TaskState::error, FailureClass::worker_lost, ""});
+  EXPECT_THAT(verdict(), IsEmpty());
+}
+
+TEST_F(CheckerTest, SeesARunLongAfterTheEnd) {
+  submit();
+  run(attempt(1));
+  end(attempt(1));
+  time_ = time_ + std::chrono::minutes(1);
+  run(attempt(2));
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("long after its end")));
+}
+
+TEST_F(CheckerTest, SeesASecondRunWhereNothingWasWrong) {
+  submit();
+  run(attempt(1));
+  run(attempt(2));
+  end(attempt(2));
+  EXPECT_THAT(verdict(), IsEmpty());
+  EXPECT_THAT(verdict(/*calm=*/true), ElementsAre(HasSubstr("more than once")));
+}
+
+TEST_F(CheckerTest, SeesARunThatACancelDoesNotStop) {
+  submit();
+  add(fact::Began{attempt(1), 1});
+  add(fact::CancelAsked{kTask});
+  add(fact::CancelPromised{kTask, true});
+  time_ = time_ + std::chrono::minutes(1);
+  add(fact::Ran{attempt(1), TaskState::success, "report"});
+  end(attempt(1), TaskState::cancelled);
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("went on running")));
+}
+
+TEST_F(CheckerTest, SeesACancelOfWhatNeverEnded) {
+  submit();
+  add(fact::CancelPromised{kTask, false});
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("LOST"), HasSubstr("never did")));
+}
+
+TEST_F(CheckerTest, SeesATaskThatIsAcknowledgedAndRefused) {
+  add(fact::Submitted{kTask, {}, false});
+  add(fact::Refused{kTask, false});
+  add(fact::Acknowledged{kTask});
+  run(attempt(1));
+  end(attempt(1));
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("both acknowledged"), HasSubstr("has run")));
+}
+
+TEST_F(CheckerTest, SeesTheEndOfARunThatNeverBegan) {
+  submit();
+  run(attempt(1));
+  add(fact::Ran{attempt(2), TaskState::success, "report"});
+  end(attempt(1));
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("never began")));
+}
+
+TEST_F(CheckerTest, SeesATaskBehindACancelThatCameLater) {
+  submit();
+  submit(kLater, {kTask});
+  run(attempt(1, kLater));
+  end(attempt(1, kLater));
+  add(fact::CancelAsked{kTask});
+  end(attempt(0), TaskState::cancelled, "");
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("began before")));
 }
 
 TEST_F(CheckerTest, SeesATaskFromNowhere) {

@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr std::uint64_t kMostInBatch = 20;
 constexpr std::uint64_t kMostInWorkflow = 8;
+constexpr std::uint64_t kMostInLargeWorkflow = 600;  // travels in several parts
 
 }  // namespace
 
@@ -32,14 +33,15 @@ void ClientProcess::act() {
   }
 }
 
-client::PreparedTask ClientProcess::prepare() {
+client::PreparedTask ClientProcess::prepare(bool short_only) {
   auto spec = std::make_shared<TaskSpec>();
-  const std::uint64_t draw = random_.below(100);
-  spec->tool = kTools[draw < 50 ? 0 : draw < 90 ? 1 : 2].name;
+  const std::uint64_t draw = short_only ? 0 : random_.below(1000);
+  spec->tool = kTools[draw < 500 ? 0 : draw < 897 ? 1 : draw < 997 ? 2 : 3].name;
   spec->priority = static_cast<std::int32_t>(random_.below(4)) - 1;
   if (random_.chance(100)) spec->resources.cpus = 2;
   auto prepared = std::make_shared<client::PreparedSpec>();
-  prepared->content_hash = std::hash<std::string>{}(spec->tool) + spec->resources.cpus * 7 +
+  // Of any kind, as long as it does not depend on the standard library.
+  prepared->content_hash = spec->tool.size() * 31 + spec->resources.cpus * 7 +
                            static_cast<std::size_t>(spec->priority + 1);
   prepared->encoded_bytes = protocol::encoded_size_bound(*spec);
   prepared->spec = std::move(spec);
@@ -73,8 +75,10 @@ void ClientProcess::submit_batch() {
 void ClientProcess::submit_workflow() {
   const TaskIdPrefix prefix{static_cast<std::uint64_t>(world_.scheduler.now().wall.unix_ms),
                             (std::uint64_t{node_} << 32U) + ++batches_};
-  const auto count = static_cast<std::uint32_t>(random_.between(2, kMostInWorkflow));
-  const bool sequential = random_.chance(500);
+  const bool large = random_.chance(10);
+  const auto count = static_cast<std::uint32_t>(
+      random_.between(2, large ? kMostInLargeWorkflow : kMostInWorkflow));
+  const bool sequential = !large && random_.chance(500);
   client::command::UploadWorkflow upload;
   upload.id = WorkflowId(prefix.id(0).high(), prefix.id(0).low());
   upload.on_failure =
@@ -82,10 +86,10 @@ void ClientProcess::submit_workflow() {
   Call call;
   call.submits = true;
   for (std::uint32_t i = 0; i < count; ++i) {
-    client::PreparedTask task = prepare();
+    client::PreparedTask task = prepare(large);
     task.id = prefix.id(i);
     Dependencies dependencies;
-    for (std::uint32_t before = 0; before < i; ++before) {
+    for (std::uint32_t before = large ? i : 0; before < i; ++before) {
       const bool wanted = sequential ? before + 1 == i : random_.chance(300);
       if (wanted) dependencies.after.push_back(before);
     }
@@ -120,6 +124,7 @@ void ClientProcess::cancel_some() {
   cancel.tasks = pick(3, [](const Page& page) { return !page.refused; });
   cancel.grace_ms = static_cast<std::uint32_t>(random_.below(2000));
   if (cancel.tasks.empty()) return;
+  for (const TaskId& id : cancel.tasks) world_.record(fact::CancelAsked{id});
   Call call{cancel.tasks, {}, false, true};
   begin(client::command::Ask{std::move(cancel)}, std::move(call), Millis(30s));
 }

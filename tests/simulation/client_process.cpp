@@ -67,8 +67,9 @@ std::size_t ClientProcess::open() const {
 
 void ClientProcess::report_unanswered() {
   for (const auto& [id, call] : calls_) {
-    if (!call.submits) continue;
-    for (const TaskId& task : call.tasks) world_.record(fact::Unanswered{task});
+    for (const TaskId& task : call.tasks) {
+      world_.record(fact::Unanswered{task, call.submits ? "submit" : "wait"});
+    }
   }
 }
 

@@ -27,7 +27,7 @@ class ClientProcess {
   void act();
   // Waits for every task whose submit was acknowledged, and asks for it by name.
   void audit();
-  // After the audit: which submits are still without an answer.
+  // After the audit: which submits and waits are still without an answer.
   void report_unanswered();
   // Acknowledged tasks whose end it was not told yet, and submits without an answer.
   [[nodiscard]] std::size_t open() const;
@@ -55,7 +55,7 @@ class ClientProcess {
   void cancel_some();
   void ask_some();
   void wait_for(std::vector<TaskId> ids);
-  [[nodiscard]] client::PreparedTask prepare();
+  [[nodiscard]] client::PreparedTask prepare(bool short_only = false);
   [[nodiscard]] std::vector<TaskId> pick(std::size_t most, bool (*suits)(const Page&));
   client::CallId begin(client::CallCommand command, Call call, std::optional<Millis> timeout);
 

@@ -20,8 +20,9 @@ Faults::Faults(Parts parts, Weather weather, MonotonicTime end)
     const bool wanted = kind == weather_ || (weather_ == Weather::storm && kind != Weather::relay);
     if (wanted) kinds_.insert(kinds_.end(), strikes);
   };
-  add(Weather::crashes, {&Faults::kill_broker, &Faults::cut_power, &Faults::kill_worker,
-                         &Faults::lose_worker, &Faults::drain_worker, &Faults::kill_client});
+  add(Weather::crashes,
+      {&Faults::kill_broker, &Faults::cut_power, &Faults::kill_worker, &Faults::cut_power_of_worker,
+       &Faults::lose_worker, &Faults::drain_worker, &Faults::kill_client});
   add(Weather::network, {&Faults::partition, &Faults::partition, &Faults::reset});
   add(Weather::disk, {&Faults::fail_disk, &Faults::fill_disk, &Faults::cut_power_mid_write});
   add(Weather::pauses,
@@ -73,6 +74,7 @@ void Faults::cut_power() {
 }
 
 void Faults::kill_worker() { any_worker().kill(); }
+void Faults::cut_power_of_worker() { any_worker().vanish(); }
 
 // One of several never comes back: what it held must go to others, and waits for nobody.
 void Faults::lose_worker() {
@@ -108,7 +110,8 @@ void Faults::reset() {
 }
 
 void Faults::fail_disk() {
-  parts_.broker.fail_disk(random_.below(40), random_.chance(500) ? EIO : ENOSPC);
+  const int code = random_.chance(500) ? EIO : ENOSPC;  // drawn first: the order must be fixed
+  parts_.broker.fail_disk(random_.below(40), code);
 }
 
 void Faults::fill_disk() {

@@ -33,6 +33,7 @@ class Faults {
   void kill_broker();
   void cut_power();
   void kill_worker();
+  void cut_power_of_worker();
   void lose_worker();
   void drain_worker();
   void kill_client();

@@ -5,10 +5,6 @@
 namespace taskpipe::simulation {
 namespace {
 
-std::string number(const AttemptKey& key) {
-  return std::to_string(key.epoch.value()) + "/" + std::to_string(key.attempt.value());
-}
-
 // What a fact says of one task; empty when it is about another one.
 class Story {
  public:
@@ -26,16 +22,19 @@ class Story {
   }
   std::string operator()(const fact::Began& f) const {
     if (f.attempt.task != task_) return "";
-    return "began attempt " + number(f.attempt) + " on node " + std::to_string(f.node);
+    return "began attempt " + number_of(f.attempt) + " on node " + std::to_string(f.node);
   }
   std::string operator()(const fact::Ran& f) const {
     if (f.attempt.task != task_) return "";
-    return "attempt " + number(f.attempt) + " came to its end: " + std::string(name_of(f.state));
+    return "attempt " + number_of(f.attempt) + " came to its end: " + std::string(name_of(f.state));
   }
   std::string operator()(const fact::EndSeen& f) const {
     if (f.task != task_) return "";
     return "seen to have ended: " + std::string(name_of(f.state)) + ", attempt " +
-           number(f.attempt);
+           number_of(f.attempt);
+  }
+  std::string operator()(const fact::CancelAsked& f) const {
+    return f.task == task_ ? "cancel asked for" : "";
   }
   std::string operator()(const fact::CancelPromised& f) const {
     if (f.task != task_) return "";
@@ -45,7 +44,7 @@ class Story {
     return f.task == task_ ? "said to be unknown" : "";
   }
   std::string operator()(const fact::Unanswered& f) const {
-    return f.task == task_ ? "its submit is still not answered" : "";
+    return f.task == task_ ? "its " + f.what + " is still not answered" : "";
   }
   std::string operator()(const fact::NodeDied& f) const {
     return "(node " + std::to_string(f.node) + " died)";
@@ -56,6 +55,10 @@ class Story {
 };
 
 }  // namespace
+
+std::string number_of(const AttemptKey& key) {
+  return std::to_string(key.epoch.value()) + "/" + std::to_string(key.attempt.value());
+}
 
 std::optional<std::string> describe(const Entry& entry, const TaskId& task) {
   const std::string text = std::visit(Story(task), entry.fact);

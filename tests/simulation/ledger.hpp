@@ -51,6 +51,10 @@ struct EndSeen {
   FailureClass failure = FailureClass::none;
   std::string report;
 };
+// A client has begun to ask for its end.
+struct CancelAsked {
+  TaskId task;
+};
 // A client was told that the cancel is recorded; `was_live`: that the task had not ended.
 struct CancelPromised {
   TaskId task;
@@ -61,9 +65,10 @@ struct UnknownSeen {
   TaskId task;
   MonotonicTime asked;
 };
-// In the end a client still waits for the answer to its submit.
+// In the end a client still waits for the answer to its submit or wait.
 struct Unanswered {
   TaskId task;
+  std::string what;  // "submit", "wait"
 };
 // A node died while it ran something: whatever ran there ended without a word.
 struct NodeDied {
@@ -73,8 +78,8 @@ struct NodeDied {
 }  // namespace fact
 
 using Fact = std::variant<fact::Submitted, fact::Acknowledged, fact::Refused, fact::Began,
-                          fact::Ran, fact::EndSeen, fact::CancelPromised, fact::UnknownSeen,
-                          fact::Unanswered, fact::NodeDied>;
+                          fact::Ran, fact::EndSeen, fact::CancelAsked, fact::CancelPromised,
+                          fact::UnknownSeen, fact::Unanswered, fact::NodeDied>;
 
 struct Entry {
   MonotonicTime at;
@@ -82,6 +87,8 @@ struct Entry {
 };
 using Ledger = std::vector<Entry>;
 
+// "epoch/attempt", for people.
+[[nodiscard]] std::string number_of(const AttemptKey& key);
 // One line for people, when the entry is about that task.
 [[nodiscard]] std::optional<std::string> describe(const Entry& entry, const TaskId& task);
 

@@ -23,6 +23,7 @@ void Network::broker_up(ToBroker receive) {
 
 void Network::broker_down(bool silently) {
   broker_ = nullptr;
+  std::erase_if(sockets_, [](const auto& entry) { return entry.second.ghost; });
   for (auto& [id, socket] : sockets_) {
     if (socket.routing == 0) continue;
     if (silently) {
@@ -59,6 +60,14 @@ void Network::close(SocketId id) {
   sockets_.erase(found);
 }
 
+void Network::vanish(SocketId id) {
+  const auto found = sockets_.find(id);
+  if (found == sockets_.end()) return;
+  if (found->second.routing == 0) return close(id);
+  found->second.ghost = true;
+  found->second.receive = [](const Packet&) {};
+}
+
 bool Network::send_from(SocketId id, Packet packet) {
   const auto found = sockets_.find(id);
   if (found == sockets_.end() || found->second.routing == 0) return false;
@@ -74,6 +83,7 @@ void Network::connect_later(SocketId id) {
 void Network::try_connect(SocketId id) {
   const auto found = sockets_.find(id);
   if (found == sockets_.end() || found->second.routing != 0) return;
+  if (found->second.ghost) return close(id);
   Socket& socket = found->second;
   if (!broker_ || blocked(socket.node, Direction::to_broker) ||
       blocked(socket.node, Direction::to_peer)) {

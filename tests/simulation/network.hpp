@@ -65,6 +65,8 @@ class Network {
   // --- A peer's DEALER: connects and reconnects by itself ---
   SocketId open(NodeId node, broker::Port port, ToPeer receive);
   void close(SocketId socket);
+  // Its host has lost power: nobody is told, and the broker goes on sending to it.
+  void vanish(SocketId socket);
   // False when it is not connected (ZMQ_IMMEDIATE).
   bool send_from(SocketId socket, Packet packet);
 
@@ -88,6 +90,7 @@ class Network {
     ToPeer receive;
     std::uint64_t routing = 0;  // 0 = not connected; a new one each time
     bool half_open = false;     // the other end has gone without a word
+    bool ghost = false;         // this end has
     Pipe pipes[2];              // by Direction
   };
 

@@ -1,5 +1,6 @@
 #include "tests/simulation/simulation.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <set>
@@ -18,7 +19,7 @@ constexpr std::uint32_t kHeartbeatMs = 500;
 constexpr std::uint32_t kLeaseMs = 8000;
 constexpr Nanos kPeace = 12h;  // in which everything must come to its end
 constexpr Nanos kAuditLimit = 2min;
-constexpr Millis kCancelLatency = 3min;  // the longest partition, and a lease, and some
+constexpr Millis kLatency = 5min;  // several partitions and pauses in a row
 constexpr Nanos kMostBetweenActs = 20s;
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
@@ -62,7 +63,7 @@ class Cluster {
     run_until(end);
     world_.tell("world", "peace");
     faults.heal();
-    run_until(end + kPeace, [this] { return open() == 0; });
+    run_until(end + kPeace, [this] { return open() == 0 && all_clients_run(); });
     for (const auto& client : clients_) client->audit();
     run_until(world_.scheduler.time() + kAuditLimit);
     for (const auto& client : clients_) client->report_unanswered();
@@ -112,12 +113,20 @@ class Cluster {
     }
   }
 
+  [[nodiscard]] bool all_clients_run() const {
+    return std::all_of(clients_.begin(), clients_.end(),
+                       [](const auto& client) { return client->running(); });
+  }
+  [[nodiscard]] CheckLimits limits() const {
+    return {kLatency, limits::kMaxWorkerLosses, weather_ == Weather::calm};
+  }
+
   Report report(MonotonicTime begin) const {
     Report report;
     report.weather = weather_;
     report.violations = world_.defects;
     // A run that was broken off has no audit.
-    if (report.violations.empty()) report.violations = check(world_.ledger, {kCancelLatency});
+    if (report.violations.empty()) report.violations = check(world_.ledger, limits());
     std::set<TaskId> acknowledged;
     std::set<TaskId> ended;
     for (const Entry& entry : world_.ledger) {

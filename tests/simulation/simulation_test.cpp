@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Options life(std::uint64_t seed, Weather weather, Millis duration = 1min) {
+Options life(std::uint64_t seed, Weather weather, Millis duration = 20s) {
   Options options;
   options.seed = seed;
   options.duration = duration;

@@ -24,6 +24,9 @@ inline constexpr std::array kTools = {
     Tool{"walk", worker::AttemptKind::process, std::chrono::milliseconds(20),
          std::chrono::seconds(2)},
     Tool{"march", worker::AttemptKind::process, std::chrono::seconds(1), std::chrono::seconds(60)},
+    // Longer than any cancel may take to arrive.
+    Tool{"marathon", worker::AttemptKind::process, std::chrono::minutes(8),
+         std::chrono::minutes(15)},
 };
 
 struct Plan {

@@ -51,8 +51,12 @@ void WorkerProcess::start_later() {
   world_.scheduler.after(random_.scaled(10ms, 40s), [this] { start(); });
 }
 
-void WorkerProcess::end() {
-  world_.network.close(socket_);
+void WorkerProcess::end(bool silently) {
+  if (silently) {
+    world_.network.vanish(socket_);
+  } else {
+    world_.network.close(socket_);
+  }
   socket_ = 0;
   life_.reset();
   core_.reset();
@@ -67,6 +71,15 @@ void WorkerProcess::kill() {
   ++world_.counters.worker_kills;
   world_.tell("worker", std::to_string(node_) + " killed");
   end();
+}
+
+// What was spooled for certain is there when it is back: files and folder are synced before
+// SpoolStored is said.
+void WorkerProcess::vanish() {
+  if (!running()) return;
+  ++world_.counters.worker_kills;
+  world_.tell("worker", std::to_string(node_) + " lost power");
+  end(/*silently=*/true);
 }
 
 void WorkerProcess::retire() {

@@ -23,6 +23,7 @@ class WorkerProcess {
 
   // --- Faults ---
   void kill();                 // its spawner takes all that ran with it
+  void vanish();               // its host loses power: the broker is not told
   void retire();               // killed, and it never comes back
   void pause(Nanos duration);  // of the worker; its tools go on
   void drain();                // SIGTERM; it comes back after a while
@@ -34,7 +35,7 @@ class WorkerProcess {
     Life life;
   };
 
-  void end();
+  void end(bool silently = false);
   void start_later();
   void receive(const Packet& packet);
   void post(worker::Command command);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 #include <limits>
 
@@ -132,7 +133,8 @@ void CoreCluster::answer(const HistoryLookup& lookup) {
 void CoreCluster::answer_listing(const HistoryLookup::Listing& listing,
                                  command::LookupAnswered& answered) const {
   std::uint64_t below = std::numeric_limits<std::uint64_t>::max();
-  if (!listing.cursor.empty()) below = std::stoull(listing.cursor);
+  // A client may send any cursor at all: what is no number lists from the newest.
+  std::from_chars(listing.cursor.data(), listing.cursor.data() + listing.cursor.size(), below);
   auto& found = answered.tasks;
   for (const auto& [id, task] : history_) {
     if (task.owner != listing.owner || task.arrival.value() >= below) continue;
