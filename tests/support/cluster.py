@@ -136,10 +136,11 @@ class Cluster:
         else:
             print(f"kept for inspection: {self.folder}")
 
-    def start_broker(self, *options, wait=True, **popen):
+    # `prefix`: what is put before the command, to run it elsewhere (namespaces.py).
+    def start_broker(self, *options, wait=True, prefix=(), **popen):
         self.broker = Process(
             "broker",
-            [self.bin_dir / "taskpipe-broker", "--data-dir", self.folder / "data",
+            [*prefix, self.bin_dir / "taskpipe-broker", "--data-dir", self.folder / "data",
              "--client-bind", self.client_endpoint, "--worker-bind", self.worker_endpoint,
              "--event-bind", self.event_endpoint, "--log-format", "json", *options],
             self.folder / "broker.log", **popen)
@@ -147,10 +148,10 @@ class Cluster:
             self.broker.wait_for('"listening"')
         return self.broker
 
-    def start_worker(self, name, *options, wait=True, **popen):
+    def start_worker(self, name, *options, wait=True, prefix=(), **popen):
         worker = Process(
             name,
-            [self.bin_dir / "taskpipe-worker", "--broker", self.worker_endpoint, "--name", name,
+            [*prefix, self.bin_dir / "taskpipe-worker", "--broker", self.worker_endpoint, "--name", name,
              "--work-dir", self.folder / name, "--log-format", "json", *options],
             self.folder / f"{name}.log", **popen)
         self.workers[name] = worker
@@ -167,9 +168,9 @@ class Cluster:
         return Process("taskpipe", [self.bin_dir / "taskpipe", *arguments],
                        self.folder / "taskpipe.log", env=self.client_environment())
 
-    def run(self, program, *arguments, limit_s=120.0, **popen):
+    def run(self, program, *arguments, limit_s=120.0, prefix=(), **popen):
         """Runs one of our programs to its end."""
-        return subprocess.run([str(self.bin_dir / program), *map(str, arguments)],
+        return subprocess.run([*prefix, str(self.bin_dir / program), *map(str, arguments)],
                               capture_output=True, text=True, timeout=limit_s, check=False,
                               env=self.client_environment(), **popen)
 
