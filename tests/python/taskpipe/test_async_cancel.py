@@ -1,14 +1,13 @@
 """Submits of AsyncClient that are cancelled: they end at once, and what they submitted is told."""
 
 import asyncio
-import contextlib
 import re
 import signal
 import time
 
 import pytest
 from conftest import LIMIT_S, new_cluster
-from taskpipe import AsyncClient, CallTimeout, InvalidArgument, Task
+from taskpipe import AsyncClient, CallTimeout, Task, _loop_calls
 
 AT_ONCE_S = 5.0  # far less than a request may take, far more than nothing
 
@@ -118,15 +117,51 @@ def test_a_batch_and_a_workflow(halted, caplog):
     run(go())
 
 
-def test_what_was_refused_is_not_told(halted, caplog):
+def test_a_batch_that_nobody_acknowledges(halted, caplog):
     async def go():
+        client, go_on = await halted()
+        async with client:
+            batch = client.submit_batch([Task("echo")] * 3, timeout=2 * AT_ONCE_S / 5)
+            await cancelled_at_once(await begun(batch))
+            first, last = await until_told(caplog, 2)
+            assert f"; may have been accepted: task {first} to {last}\n" in caplog.text
+            go_on()
+            listed = {info.task_id async for info in client.list(tool="echo")}
+            assert len(listed) == 3
+            assert {first, last} == {min(listed), max(listed)}
+
+    run(go())
+
+
+def test_a_batch_that_was_refused_in_part(halted, caplog):
+    async def go():
+        client, go_on = await halted()
+        async with client:
+            batch = client.submit_batch([Task(tool) for tool in ("echo", "nowhere", "echo", "echo")])
+            await cancelled_at_once(await begun(batch))
+            go_on()
+            one, two, three = await until_told(caplog, 3)
+            assert f"; accepted: task {one}, {two} to {three}\n" in caplog.text
+            assert {info.task_id async for info in client.list(tool="echo")} == {one, two, three}
+
+    run(go())
+
+
+def test_what_was_refused_is_not_told(halted, caplog, monkeypatch):
+    async def go():
+        told = asyncio.Event()
+        tell = _loop_calls._tell_what_was_accepted
+
+        def tell_it(call):
+            tell(call)
+            told.set()
+
+        monkeypatch.setattr(_loop_calls, "_tell_what_was_accepted", tell_it)
         client, go_on = await halted()
         async with client:
             await cancelled_at_once(await begun(client.submit_batch([Task("nobody-has-it")])))
             go_on()
-            with contextlib.suppress(InvalidArgument):
-                await client.submit("echo", after=[1])
-            assert await client.submit("echo")
+            await told.wait()
             assert caplog.text == ""
 
     run(go())

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from taskpipe import _native
@@ -15,6 +15,7 @@ from taskpipe._types import WorkflowReceipt
 
 _log = logging.getLogger("taskpipe")
 Returned = TypeVar("Returned")
+_MAX_RANGES_TOLD = 100  # of ids in one line of the log: 7 KB
 Ended = tuple[dict[str, Any] | None, BaseException | None]
 
 
@@ -97,7 +98,11 @@ async def submit(native: _native.Client, request: _native.Request, timeout_ms: i
                 raise CallStopped("it was given up before it began") from None
             return native.submit_async(request, done, timeout_ms, stop)
 
-        task_id = await submit_in_executor(submit_when_there_is_room, give_up=stop.request)
+        try:
+            task_id = await submit_in_executor(submit_when_there_is_room, give_up=stop.request)
+        except asyncio.CancelledError:
+            accepted.cancel()  # nobody looks at its error any more
+            raise
     try:
         await accepted
     except asyncio.CancelledError:
@@ -125,18 +130,36 @@ def _tell_what_was_accepted(call: asyncio.Future[Any]) -> None:
     error = call.exception()
     if isinstance(error, BatchRefused):
         _tell(error.accepted, "accepted")
+        unsure = [error.errors[index].maybe_accepted for index in sorted(error.errors)]
+        _tell([task_id for task_id in unsure if task_id is not None], "may have been accepted")
     elif isinstance(error, TaskpipeError) and error.maybe_accepted is not None:
         _tell([error.maybe_accepted], "may have been accepted")
     elif error is None:
         result = call.result()
-        if isinstance(result, WorkflowReceipt):
-            result = result.task_ids
-        _tell([result] if isinstance(result, str) else result, "accepted")
+        if isinstance(result, str):  # sent, see submit_when_there_is_room
+            _tell([result], "may have been accepted")
+        else:
+            _tell(result.task_ids if isinstance(result, WorkflowReceipt) else result, "accepted")
 
 
-def _tell(task_ids: list[str], what: str) -> None:
+def _tell(task_ids: Sequence[str], what: str) -> None:
     if not task_ids:
         return
-    # The ids of a batch count up from the first one.
-    ids = task_ids[0] if len(task_ids) == 1 else f"{task_ids[0]} to {task_ids[-1]}"
-    _log.warning("a submit was cancelled; %s: task %s", what, ids)
+    ranges = _ranges(task_ids)
+    told = [first if first == last else f"{first} to {last}" for first, last in ranges]
+    if len(told) > _MAX_RANGES_TOLD:
+        left = ranges[_MAX_RANGES_TOLD:]
+        count = sum(int(last, 16) - int(first, 16) + 1 for first, last in left)
+        told = [*told[:_MAX_RANGES_TOLD], f"and {count} more"]
+    _log.warning("a submit was cancelled; %s: task %s", what, ", ".join(told))
+
+
+def _ranges(task_ids: Iterable[str]) -> list[tuple[str, str]]:
+    """The first and the last of those that count up by one. Ids that were drawn here do."""
+    ranges: list[tuple[str, str]] = []
+    for task_id in task_ids:
+        if ranges and int(task_id, 16) == int(ranges[-1][1], 16) + 1:
+            ranges[-1] = (ranges[-1][0], task_id)
+        else:
+            ranges.append((task_id, task_id))
+    return ranges
