@@ -47,7 +47,8 @@ std::vector<std::string> commands_of(std::string_view script) {
       command.back() = ' ';
       continue;
     }
-    if (!command.empty()) result.push_back(std::move(command));
+    // An & may join nothing with nothing.
+    if (!trimmed(command).empty()) result.push_back(std::move(command));
     command.clear();
   }
   return result;

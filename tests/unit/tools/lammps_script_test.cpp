@@ -25,6 +25,7 @@ TEST(LammpsScript, CountsTheStepsOfEveryRun) {
       {"run 100\nrun 50 pre no post no\n", {}, {100, 50}, true},
       {"# run 5\nrun 7 # not 9\nprint \"run 3 # x\"\n", {}, {7}, true},
       {"run &\n  20\n", {}, {20}, true},
+      {"&\n\nrun 5\n& # nothing\n&\n \t\n", {}, {5}, true},
       {"variable n index 300\nrun ${n}", {}, {300}, true},
       {"variable n index 300\nrun ${n}", {{"n", 40}}, {40}, true},
       {"variable n equal 300\nrun $n", {}, {300}, true},
