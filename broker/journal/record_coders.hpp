@@ -32,6 +32,15 @@ void fields(auto& c, Is<TaskSpec> auto& s);
   return record::kLastRequeueCause;
 }
 
+[[nodiscard]] inline std::uint64_t difference(const TaskId& id, const TaskId& previous) {
+  return zigzag(static_cast<std::int64_t>(id.low() - previous.low()));
+}
+// Whether `id` is written by its difference, and in no other way.
+[[nodiscard]] inline bool is_near(const TaskId& id, const TaskId& previous) {
+  return id.high() == previous.high() &&
+         difference(id, previous) != std::numeric_limits<std::uint64_t>::max();
+}
+
 class Encoder {
  public:
   explicit Encoder(ByteBuffer& out) : out_(out) {}
@@ -63,11 +72,8 @@ class Encoder {
     out_.put_fixed64(id.low());
   }
   void operator()(const TaskId& id) {
-    const std::uint64_t difference =
-        zigzag(static_cast<std::int64_t>(id.low() - previous_task_.low()));
-    if (id.high() == previous_task_.high() &&
-        difference != std::numeric_limits<std::uint64_t>::max()) {
-      out_.put_varint(difference + 1);
+    if (is_near(id, previous_task_)) {
+      out_.put_varint(difference(id, previous_task_) + 1);
     } else {
       out_.put_varint(0);
       out_.put_fixed64(id.high());
@@ -161,6 +167,7 @@ class Decoder {
     if (step == 0) {
       const std::uint64_t high = in_.take_fixed64();
       id = TaskId(high, in_.take_fixed64());
+      if (is_near(id, previous_task_)) in_.fail();
     } else {
       id = TaskId(previous_task_.high(),
                   previous_task_.low() + static_cast<std::uint64_t>(unzigzag(step - 1)));

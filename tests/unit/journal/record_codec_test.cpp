@@ -160,6 +160,18 @@ TEST(RecordCodec, IdsSurviveEveryDistance) {
   EXPECT_EQ(*decode_record(encoded(record)), record);
 }
 
+// A neighbour that is written whole says nothing new: one value has one encoding.
+TEST(RecordCodec, RefusesASecondSpellingOfAnId) {
+  const TaskId first(5, 1);
+  const TaskId second(5, 2);
+  const auto near = encoded(record::CancelRequested{WallTime{}, 0, {first, second}});
+  auto bytes = encoded(record::CancelRequested{WallTime{}, 0, {first, TaskId(6, 2)}});
+  ASSERT_EQ(near.size() + 16, bytes.size());
+  ASSERT_TRUE(decode_record(bytes));
+  bytes[bytes.size() - 16] = std::byte{5};
+  EXPECT_FALSE(decode_record(bytes));
+}
+
 // The format on disk. When one of these changes, journals that exist can no longer be read: give
 // the new layout a new type byte and keep reading the old one.
 TEST(RecordCodec, TheFormatIsPinned) {
