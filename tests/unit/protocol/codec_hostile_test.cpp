@@ -4,6 +4,7 @@
 #include <random>
 
 #include "common/protocol/codec.hpp"
+#include "common/protocol/value_codec.hpp"
 #include "tests/unit/protocol/samples.hpp"
 
 namespace taskpipe::protocol {
@@ -64,6 +65,58 @@ TEST_P(Damaged, MissingFramesAreRefused) {
   }
 }
 
+TEST_P(Damaged, AddedFramesAreRefused) {
+  const auto whole = copy_frames(GetParam());
+  for (std::size_t at = 0; at <= whole.size(); ++at) {
+    for (const std::string& added : {std::string(), std::string("blob"), whole.front()}) {
+      auto longer = whole;
+      longer.insert(longer.begin() + static_cast<std::ptrdiff_t>(at), added);
+      EXPECT_FALSE(decode_copies(longer).has_value()) << "a frame added at " << at;
+      // Also when the header owns up to it: no field refers to it.
+      if (at < 2) continue;
+      longer[0][7] = static_cast<char>(longer.size() - 2);
+      const auto decoded = decode_copies(longer);
+      EXPECT_FALSE(decoded.has_value()) << "a blob added at " << at;
+      expect_named(decoded);
+    }
+  }
+}
+
+// Blobs are opaque: a shorter one is another message, whole by itself.
+TEST_P(Damaged, BlobsMayBeOfAnyLength) {
+  const auto whole = copy_frames(GetParam());
+  for (std::size_t frame = 2; frame < whole.size(); ++frame) {
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, whole[frame].size() - 1}) {
+      auto cut = whole;
+      cut[frame].resize(size);
+      EXPECT_TRUE(decode_copies(cut).has_value()) << "frame " << frame << " at " << size;
+    }
+  }
+}
+
+// Every position of header and body (of long ones, some hundred spread over them), by the values
+// that mean something to msgpack.
+TEST_P(Damaged, ReplacedBytesNeverHarm) {
+  constexpr std::size_t kMostPositions = 400;
+  const auto whole = copy_frames(GetParam());
+  for (std::size_t frame = 0; frame < 2; ++frame) {
+    const std::size_t stride = 1 + whole[frame].size() / kMostPositions;
+    for (std::size_t at = 0; at < whole[frame].size(); at += stride) {
+      for (const int value :
+           {0x00, 0x01, 0x7f, 0x80, 0x81, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc3, 0xc4,
+            0xc6, 0xc9, 0xca, 0xcb, 0xcf, 0xd3, 0xd9, 0xdb, 0xdc, 0xdd, 0xde, 0xdf, 0xe0, 0xff}) {
+        auto damaged = whole;
+        damaged[frame][at] = static_cast<char>(value);
+        const auto decoded = decode_copies(damaged);
+        expect_named(decoded);
+        if (!decoded) continue;
+        EXPECT_TRUE(encode(decoded->message, Correlation(), SessionId()).has_value())
+            << "frame " << frame << ", byte " << at << ", value " << value;
+      }
+    }
+  }
+}
+
 TEST_P(Damaged, FlippedBitsNeverHarm) {
   constexpr int kRounds = 2000;
   const auto whole = copy_frames(GetParam());
@@ -106,6 +159,37 @@ std::string test_name(const testing::TestParamInfo<Sample>& info) {
   return name;
 }
 INSTANTIATE_TEST_SUITE_P(Codec, Damaged, testing::ValuesIn(samples::all()), test_name);
+
+TEST(CodecHostile, EventsTruncatedAtEveryByteAreRefused) {
+  for (const auto& sample : samples::events()) {
+    const auto whole = encode_events("id.", std::get<Events>(sample.message));
+    const FrameView position(whole.position);
+    ASSERT_TRUE(decode_events(position, samples::view(whole.body)).has_value());
+    for (std::size_t size = 0; size < position.size(); ++size) {
+      const std::vector<std::byte> cut(position.begin(), position.begin() + size);
+      EXPECT_FALSE(decode_events(cut, samples::view(whole.body)).has_value()) << size;
+    }
+    for (std::size_t size = 0; size < whole.body.size(); ++size) {
+      const auto body = samples::view(whole.body);
+      const std::vector<std::byte> cut(body.begin(), body.begin() + size);
+      EXPECT_FALSE(decode_events(position, cut).has_value()) << size;
+    }
+  }
+}
+
+TEST(CodecHostile, PayloadsTruncatedAtEveryByteAreRefused) {
+  const auto params = *encode_params(samples::params());
+  EXPECT_TRUE(decode_params({}).has_value());  // none at all
+  for (std::size_t size = 1; size < params.size(); ++size) {
+    const std::vector<std::byte> cut(params.bytes().begin(), params.bytes().begin() + size);
+    EXPECT_FALSE(decode_params(cut).has_value()) << size;
+  }
+  const auto report = *encode_report(samples::report());
+  for (std::size_t size = 0; size < report.size(); ++size) {
+    const std::vector<std::byte> cut(report.bytes().begin(), report.bytes().begin() + size);
+    EXPECT_FALSE(decode_report(cut).has_value()) << size;
+  }
+}
 
 std::vector<std::string> with_body(MessageType type, std::string body) {
   Header header;
