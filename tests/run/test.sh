@@ -69,7 +69,7 @@ test_ordinary() {
 }
 
 # The heavy tier: every function prints a heading and counts its results.
-HEAVY=(heavy_tidy heavy_docs heavy_simulation heavy_fault heavy_wheel)
+HEAVY=(heavy_tidy heavy_docs heavy_simulation heavy_fuzz heavy_fault heavy_wheel)
 
 heavy_docs() {
   local before=$FAILED
@@ -98,8 +98,27 @@ heavy_simulation() {
   PASSED=$((PASSED + 3 - (FAILED - before)))
 }
 
-# More kills of the broker, with another seed than the ordinary tier.
+# The kept corpus, what once crashed, and half a minute of new inputs for each fuzzer.
+readonly HEAVY_FUZZ_SECONDS=30
+heavy_fuzz() {
+  local before=$FAILED target
+  step "build of the fuzzers" fuzz_build
+  if ((FAILED > before)); then return 0; fi
+  heading "fuzz, $HEAVY_FUZZ_SECONDS s each"
+  local -a targets
+  mapfile -t targets < <(fuzz_targets)
+  fuzz_run "$HEAVY_FUZZ_SECONDS" "${targets[@]}" || true
+  for target in "${targets[@]}"; do
+    step "fuzz: $target" test "$(cat "$FUZZ_BUILT/logs/$target.status")" = 0
+  done
+  PASSED=$((PASSED + ${#targets[@]} - (FAILED - before)))
+}
+
+# Workers killed, hosts cut off from each other (network namespaces); and more kills of the broker,
+# with another seed than the ordinary tier.
 heavy_fault() {
+  heading "workers killed, hosts cut off"
+  run_ctest dev heavy
   heading "kill -9 of the broker, thirty times under load"
   local before=$FAILED
   step "thirty kills" env TASKPIPE_BIN_DIR="$ROOT/build/dev/bin" TASKPIPE_FAULT_KILLS=30 \
