@@ -54,7 +54,11 @@ void EventStream::on_events(const std::string& topic, Events&& events, Monotonic
   bool gap = false;
   if (!heartbeat) {
     const auto [known, is_new] = positions_.try_emplace(topic, Position{events.epoch, events.seq});
-    if (!is_new) {
+    if (is_new) {
+      // Whose heartbeat is still to come: that takes this topic for one that has been told.
+      gap = epoch_.value_or(events.epoch) != events.epoch;
+      if (!epoch_) epoch_ = events.epoch;
+    } else {
       gap = known->second.epoch != events.epoch || events.prev_seq > known->second.seq;
       known->second = Position{events.epoch, events.seq};
     }

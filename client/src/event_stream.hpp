@@ -3,9 +3,9 @@
 // Each message names the sequence number of the one before it on its topic, so that a gap shows at
 // the next message; the broker's heartbeat lists the last number of every stream, so that it shows
 // at most a second later also when no message follows. A new epoch counts as a gap of everything
-// that is subscribed to, told at its first heartbeat. Everybody who subscribed is told by
-// EventBatch::gap. Silence beyond kSilence means that the connection is dead
-// without TCP having noticed; it is then made anew.
+// that is subscribed to, told at its first heartbeat or by an event that comes before that.
+// Everybody who subscribed is told by EventBatch::gap. Silence beyond kSilence means that the
+// connection is dead without TCP having noticed; it is then made anew.
 #pragma once
 
 #include <cstdint>
@@ -58,7 +58,7 @@ class EventStream {
   std::map<CallId, std::vector<std::string>> calls_;
   std::map<std::string, std::size_t> subscriptions_;  // how many calls want each topic
   std::map<std::string, Position> positions_;         // of topics that were heard of
-  std::optional<Epoch> epoch_;                        // of the last heartbeat
+  std::optional<Epoch> epoch_;                        // of the last heartbeat, else the first event
   MonotonicTime last_heard_{};
 };
 

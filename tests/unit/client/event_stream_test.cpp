@@ -98,6 +98,21 @@ TEST_F(EventStreamTest, ARestartIsToldOnceWhereAnEventCameFirst) {
   EXPECT_TRUE(receive("heartbeat.", events(0, 0, 2)).empty());
 }
 
+TEST_F(EventStreamTest, ARestartIsToldByTheFirstEventEverHeardOnATopic) {
+  (void)stream_.add(CallId{1}, {"a."}, now_);
+  (void)stream_.add(CallId{2}, {"b."}, now_);
+  (void)receive("heartbeat.", events(0, 0, 1));
+  EXPECT_EQ(receive("a.", events(0, 1, 2)), (Got{{1, true}}));
+  EXPECT_EQ(receive("heartbeat.", events(0, 0, 2)), (Got{{2, true}}));
+  EXPECT_EQ(receive("a.x.", events(0, 1, 2)), (Got{{1, false}}));  // of a broker that is known
+}
+
+TEST_F(EventStreamTest, ARestartBeforeTheFirstHeartbeatIsTold) {
+  (void)stream_.add(CallId{1}, {"a."}, now_);
+  EXPECT_EQ(receive("a.", events(0, 8, 1)), (Got{{1, false}}));
+  EXPECT_EQ(receive("heartbeat.", events(0, 0, 2)), (Got{{1, true}}));
+}
+
 TEST_F(EventStreamTest, HeartbeatsAreDeliveredOnlyToWhoAskedForThem) {
   (void)stream_.add(CallId{1}, {"a."}, now_);
   (void)stream_.add(CallId{2}, {"heartbeat."}, now_);
