@@ -15,7 +15,12 @@ void EventStream::count_down(const std::string& topic, Changes& changes) {
   subscriptions_.erase(found);
   changes.removed.push_back(topic);
   // Unheard from now on, so that a later subscription must not see a gap there.
-  std::erase_if(positions_, [&topic](const auto& entry) { return entry.first.starts_with(topic); });
+  const auto is_unheard = [&](const auto& entry) {
+    const auto covers = [&](const auto& other) { return entry.first.starts_with(other.first); };
+    return entry.first.starts_with(topic) &&
+           std::none_of(subscriptions_.begin(), subscriptions_.end(), covers);
+  };
+  std::erase_if(positions_, is_unheard);
 }
 
 EventStream::Changes EventStream::add(CallId call, std::vector<std::string> topics,

@@ -113,6 +113,14 @@ TEST_F(EventStreamTest, ARestartBeforeTheFirstHeartbeatIsTold) {
   EXPECT_EQ(receive("heartbeat.", events(0, 0, 2)), (Got{{1, true}}));
 }
 
+TEST_F(EventStreamTest, WhatAnotherSubscriptionCoversStaysHeardOf) {
+  (void)stream_.add(CallId{1}, {"task."}, now_);
+  (void)stream_.add(CallId{2}, {"task.shell."}, now_);
+  (void)receive("task.shell.", events(0, 1));
+  EXPECT_EQ(stream_.remove(CallId{2}).removed, (Topics{"task.shell."}));
+  EXPECT_EQ(receive("task.shell.", events(2, 3)), (Got{{1, true}}));
+}
+
 TEST_F(EventStreamTest, HeartbeatsAreDeliveredOnlyToWhoAskedForThem) {
   (void)stream_.add(CallId{1}, {"a."}, now_);
   (void)stream_.add(CallId{2}, {"heartbeat."}, now_);
