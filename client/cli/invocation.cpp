@@ -40,6 +40,17 @@ std::string_view remedy_of(const ClientError& error) {
   }
 }
 
+// How strong the source is that has set an option; 0: none has.
+int strength_of(std::string_view option, const process::ParsedOptions& parsed) {
+  int strength = 0;
+  for (const process::Setting& setting : parsed.settings) {  // the strongest come last
+    if (setting.name != option) continue;
+    const bool is_of_file = setting.origin.find(':') != std::string::npos;  // "FILE:7: broker"
+    strength = is_of_file ? 1 : setting.origin.starts_with("--") ? 3 : 2;
+  }
+  return strength;
+}
+
 }  // namespace
 
 Invocation::Invocation(const Command& command, process::OptionSources sources, Console& console)
@@ -82,6 +93,10 @@ std::optional<ExitCode> Invocation::parse(ArgumentCount count) {
     return ExitCode::success;
   }
   arguments_ = std::move(parsed->positional);
+  // They were meant for the broker that the weaker source names: `-b` alone means another one.
+  if (strength_of("events", *parsed) < strength_of("broker", *parsed)) {
+    client_options_.events.clear();
+  }
   console_.colours = wants_colours(color_, console_.out_is_terminal);
   if (const auto empty = empty_value(*parsed)) return usage_error(*empty);
   if (arguments_.size() < count.least) {

@@ -10,9 +10,7 @@ namespace example {
 
 // The broker's address from the command line, else from TASKPIPE_BROKER, else the usual one.
 inline taskpipe::ClientOptions options_from(int argc, char** argv) {
-  auto options = taskpipe::client_options_from_environment();
-  if (argc > 1) options.broker = argv[1];
-  return options;
+  return taskpipe::client_options_from_environment(argc > 1 ? argv[1] : "");
 }
 
 // A Poisson problem with FEniCSx on an n by n mesh, or an estimate of pi.

@@ -17,14 +17,18 @@ namespace taskpipe {
 using client::task_id_of;
 using client::value_or_raise;
 
-ClientOptions client_options_from_environment() {
+ClientOptions client_options_from_environment(std::string broker) {
   ClientOptions options;
   const auto take = [](const char* name, std::string& into) {
     const char* value = std::getenv(name);
     if (value != nullptr && *value != '\0') into = value;
   };
-  take("TASKPIPE_BROKER", options.broker);
-  take("TASKPIPE_EVENTS", options.events);
+  if (broker.empty()) {
+    take("TASKPIPE_BROKER", options.broker);
+    take("TASKPIPE_EVENTS", options.events);
+  } else {
+    options.broker = std::move(broker);
+  }
   take("TASKPIPE_USER", options.user);
   return options;
 }

@@ -51,7 +51,10 @@ class Countdown;
 /// The defaults, with what these environment variables say where they are set and not empty: the
 /// broker's address from TASKPIPE_BROKER, that of its events from TASKPIPE_EVENTS, and whose tasks
 /// from TASKPIPE_USER.
-[[nodiscard]] ClientOptions client_options_from_environment();
+///
+/// `broker`: its address, where the program is given one; then the first two, which belong
+/// together, are not read. Empty: it is not.
+[[nodiscard]] ClientOptions client_options_from_environment(std::string broker = {});
 
 /// Tasks and workflows by string ids. See the top of the file.
 class TaskPipeline {

@@ -25,8 +25,11 @@ def test_where_events_come_from(cluster, environment):
         assert client.connect().events == ELSEWHERE
     with taskpipe.TaskPipeline() as pipeline:
         assert pipeline.client.connect().events == ELSEWHERE
-    with taskpipe.Client(cluster.client_endpoint) as client:  # each variable for itself
-        assert client.connect().events == ELSEWHERE
+    # The variable belongs to the environment's broker, not to one that is given.
+    with taskpipe.Client(cluster.client_endpoint) as client:
+        assert client.connect().events == cluster.event_endpoint
+    with taskpipe.TaskPipeline(cluster.client_endpoint, events=ELSEWHERE) as pipeline:
+        assert pipeline.client.connect().events == ELSEWHERE
     with taskpipe.Client(events="tcp://127.0.0.1:10") as client:
         assert client.connect().events == "tcp://127.0.0.1:10"
     with taskpipe.TaskPipeline(events="") as pipeline:

@@ -1,5 +1,6 @@
 #include "client/cli/app.hpp"
 
+#include <fstream>
 #include <map>
 #include <sstream>
 #include <string>
@@ -13,6 +14,7 @@ namespace taskpipe::cli {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -219,6 +221,33 @@ TEST_F(App, TheEnvironmentSetsWhatEveryCommandHas) {
   environment["TASKPIPE_CONNECT_TIMEOUT"] = "soon";
   EXPECT_EQ(run({"list"}), ExitCode::usage);
   EXPECT_THAT(err.str(), HasSubstr("TASKPIPE_CONNECT_TIMEOUT"));
+}
+
+// Of a bad address of events it shows whether it counts: before any connection.
+TEST_F(App, EventsOfAWeakerSourceBelongToAnotherBroker) {
+  const std::string nobody = "tcp://127.0.0.1:1";
+  const auto is_used = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"health", "--connect-timeout", "50ms"});
+    const ExitCode code = run(words);
+    EXPECT_THAT(code, AnyOf(ExitCode::usage, ExitCode::unreachable)) << err.str();
+    EXPECT_THAT(err.str(), HasSubstr(code == ExitCode::usage ? "TASKPIPE_EVENTS" : nobody));
+    return code == ExitCode::usage;
+  };
+  environment["TASKPIPE_EVENTS"] = "ftp://x";
+  EXPECT_FALSE(is_used({"--broker", nobody}));
+  EXPECT_TRUE(is_used({"-b", nobody, "--events", "ftp://x"}));
+  environment["TASKPIPE_BROKER"] = nobody;
+  EXPECT_TRUE(is_used({}));
+  EXPECT_FALSE(is_used({"-b", nobody}));
+
+  const std::string file = ::testing::TempDir() + "events_of_a_weaker_source.conf";
+  std::ofstream(file) << "broker = " << nobody << "\nevents = ftp://x\n";
+  EXPECT_TRUE(is_used({"--config", file}));
+  environment["TASKPIPE_EVENTS"] = "";
+  EXPECT_FALSE(is_used({"--config", file}));
+  environment["TASKPIPE_BROKER"] = "";
+  EXPECT_TRUE(is_used({"--config", file}));
+  EXPECT_FALSE(is_used({"--config", file, "-b", nobody}));
 }
 
 TEST_F(App, NoBrokerIsSaidWithTheRemedy) {

@@ -57,7 +57,12 @@ TEST(TaskPipelineAlone, TheEnvironmentNamesTheBrokerAndTheUser) {
   EXPECT_EQ(client_options_from_environment().broker, "tcp://127.0.0.2:7");
   EXPECT_EQ(client_options_from_environment().user, "somebody");
   EXPECT_EQ(client_options_from_environment().events, "tcp://127.0.0.2:9");
+  // A broker that is given has its own events.
+  EXPECT_EQ(client_options_from_environment("hostB").broker, "hostB");
+  EXPECT_EQ(client_options_from_environment("hostB").events, "");
+  EXPECT_EQ(client_options_from_environment("hostB").user, "somebody");
   ASSERT_EQ(setenv("TASKPIPE_BROKER", "", 1), 0);
+  EXPECT_EQ(client_options_from_environment().events, "tcp://127.0.0.2:9");
   ASSERT_EQ(unsetenv("TASKPIPE_EVENTS"), 0);
   ASSERT_EQ(unsetenv("TASKPIPE_USER"), 0);
   EXPECT_EQ(client_options_from_environment().broker, ClientOptions().broker);

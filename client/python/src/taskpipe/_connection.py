@@ -37,8 +37,8 @@ class Connected:
         Args:
             broker: ``host``, ``host:port``, ``[v6]:port``, ``tcp://host:port`` or ``ipc://path``.
                 None: ``$TASKPIPE_BROKER``, else this host's broker.
-            events: Where events come from, same forms; None: ``$TASKPIPE_EVENTS``. Empty: where the
-                broker says.
+            events: Where events come from, same forms; None: ``$TASKPIPE_EVENTS``, unless
+                ``broker`` is given, to whom it need not belong. Empty: where the broker says.
             user: Whose tasks; None: ``$TASKPIPE_USER``. Empty: the login name.
             name: Shown to operators.
             connect_timeout: How long to look for a broker, in seconds.
@@ -49,12 +49,17 @@ class Connected:
         Raises:
             InvalidArgument: An argument has the wrong type or range.
         """
+        # As client_options_from_environment of the C++ library. Other types are refused below.
+        if events is None:
+            events = os.environ.get("TASKPIPE_EVENTS", "") if broker is None else ""
+        if user is None:
+            user = os.environ.get("TASKPIPE_USER", "")
         if broker is None:
             broker = os.environ.get("TASKPIPE_BROKER") or DEFAULT_BROKER
         self._native = _native.Client(
             broker=_arguments.text("broker", broker),
-            events=_arguments.text("events", _from_environment("TASKPIPE_EVENTS", events)),
-            user=_arguments.text("user", _from_environment("TASKPIPE_USER", user)),
+            events=_arguments.text("events", events),
+            user=_arguments.text("user", user),
             name=_arguments.text("name", name),
             connect_timeout_ms=milliseconds("connect_timeout", connect_timeout),
             request_timeout_ms=milliseconds("request_timeout", request_timeout),
@@ -101,11 +106,6 @@ class Connected:
         Takes at most ``linger`` seconds plus the callback that is running. Twice is harmless.
         """
         self._native.close()
-
-
-def _from_environment(name: str, given: str | None) -> str:
-    # As client_options_from_environment of the C++ library. Any other type is refused later.
-    return os.environ.get(name, "") if given is None else given
 
 
 def milliseconds(field: str, value: float) -> int:
