@@ -58,6 +58,18 @@ TEST_F(StatusesTest, ThoseOfItsOwnTasksAreKnown) {
   EXPECT_EQ(status.tasks.at(ids.back()).result->params, (ValueMap{{"n", kTasks - 1}}));
 }
 
+TEST_F(StatusesTest, CancelledTasksHaveNone) {
+  auto ids = ended();
+  const TaskId cancelled = submitted();
+  broker_.finish(cancelled, TaskState::cancelled, Payload{});
+  ids.insert(ids.begin(), cancelled.to_string());
+  const std::size_t before = queries();
+  const PipelineWorkflowStatus status = pipeline_.get_workflow_status(ids);
+  EXPECT_EQ(queries() - before, 1U + kTasks);
+  EXPECT_FALSE(status.tasks.at(ids.front()).result);
+  EXPECT_EQ(status.tasks.at(ids.back()).result->params, (ValueMap{{"n", kTasks - 1}}));
+}
+
 TEST_F(StatusesTest, StatisticsAskForNone) {
   const auto ids = ended();
   const std::size_t before = queries();
