@@ -132,7 +132,10 @@ class FuzzedBroker {
     }
   }
   void topics(const Step& step) {
-    std::string topic = step.payload;
+    static constexpr std::array kTopics = {
+        "task.lammps.", "task.shell.", "progress.lammps.", "progress.shell.",
+        "worker.",      "heartbeat.",  "workflow.",        ""};
+    std::string topic = kTopics[step.arg >> 2U & 7U] + step.payload;
     if ((step.arg & 2U) != 0 && !known_.empty()) {
       topic = "id." + known_.at(step.arg >> 2U).task.to_string() + ".";
     }
@@ -143,6 +146,7 @@ class FuzzedBroker {
 
   // At everything that came out since the last time.
   void look() {
+    static_cast<void>(cluster_.core().next_deadline());
     for (Party& party : parties_) {
       for (const Message& sent : cluster_.take(party.peer)) {
         fuzz::check_sendable(sent);

@@ -149,6 +149,7 @@ class FuzzedWorker {
       if (std::holds_alternative<Hello>(send.message)) hello_ = send.correlation;
     }
     over_ = effects.exit.has_value();
+    static_cast<void>(desk_.core().next_deadline());
   }
 
   SessionId session_{7};

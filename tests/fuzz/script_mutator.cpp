@@ -5,9 +5,9 @@
 #include <random>
 #include <utility>
 
+#include "tests/fuzz/dictionary.hpp"
 #include "tests/fuzz/frames.hpp"
 #include "tests/fuzz/script.hpp"
-#include "tests/unit/protocol/samples.hpp"
 
 // libFuzzer's own mutations. Weak, since the tool that writes the seeds comes without it.
 extern "C" __attribute__((weak)) std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size,
@@ -17,18 +17,6 @@ namespace taskpipe::fuzz {
 namespace {
 
 constexpr std::size_t kMostPayload = 2048;
-
-const std::vector<std::string>& golden_messages() {
-  static const std::vector<std::string> messages = [] {
-    std::vector<std::string> spelled;
-    for (const auto& sample : protocol::samples::all()) {
-      const auto encoded = protocol::encode(sample.message, Correlation(1), SessionId(1));
-      if (encoded) spelled.push_back(spell(*encoded));
-    }
-    return spelled;
-  }();
-  return messages;
-}
 
 class Mutation {
  public:
@@ -63,7 +51,7 @@ class Mutation {
     step.arg = static_cast<std::uint8_t>(random_());
     if (below(4) != 0) {
       step.op = static_cast<std::uint8_t>(step.op % kMessageOps);
-      step.payload = golden_messages()[below(golden_messages().size())];
+      step.payload = dictionary()[below(dictionary().size())];
     } else {
       step.payload.resize(below(8));
       for (char& c : step.payload) c = static_cast<char>(random_());

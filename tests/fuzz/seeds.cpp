@@ -8,6 +8,7 @@
 
 #include "broker/journal/record_codec.hpp"
 #include "common/protocol/value_codec.hpp"
+#include "tests/fuzz/dictionary.hpp"
 #include "tests/fuzz/frames.hpp"
 #include "tests/fuzz/script.hpp"
 #include "tests/support/record_samples.hpp"
@@ -75,17 +76,17 @@ void write_codec(Seeds& seeds) {
 // Each message alone, and all of a group in a row, with work being done in between.
 void write_scripts(Seeds& seeds) {
   for (const std::string target : {"fuzz_broker_ports", "fuzz_worker", "fuzz_client"}) {
-    const auto samples = samples::all();
     for (const int arg : {0, 2, 34, 41}) {
       Script all;
-      for (const auto& sample : samples) {
-        const Step step{0, static_cast<std::uint8_t>(arg), spell(encoded(sample))};
+      for (const std::string& message : dictionary()) {
+        const Step step{0, static_cast<std::uint8_t>(arg), message};
         seeds.write(target, write_script({step}));
         all.push_back(step);
         if (all.size() % 4 == 0) all.push_back({7, 0, std::string(4, '\0')});
       }
-      all.resize(std::min(all.size(), kMostSteps));
-      seeds.write(target, write_script(all));
+      const auto half = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
+      seeds.write(target, write_script({all.begin(), half}));
+      seeds.write(target, write_script({half, all.end()}));
     }
     for (std::uint8_t op = kMessageOps; op < 16; ++op) {
       Script script;
