@@ -114,10 +114,11 @@ heavy_fuzz() {
   PASSED=$((PASSED + ${#targets[@]} - (FAILED - before)))
 }
 
-# Workers killed, hosts cut off from each other (network namespaces); and more kills of the broker,
-# with another seed than the ordinary tier.
+# What takes long or a special host: workers killed, hosts cut off from each other (network
+# namespaces), small file systems that fill up, copies of a running broker; and more kills of the
+# broker, with another seed than the ordinary tier.
 heavy_fault() {
-  heading "workers killed, hosts cut off"
+  heading "faults of processes, hosts and disks"
   run_ctest dev heavy
   heading "kill -9 of the broker, thirty times under load"
   local before=$FAILED
