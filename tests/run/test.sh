@@ -91,8 +91,8 @@ heavy_simulation() {
   if [[ ! -x $simulate ]]; then return 0; fi
   heading "seeds that once failed"
   step "seeds that once failed" "$simulate" --list tests/simulation/regressions.txt
-  heading "a hundred virtual hours"
-  step "simulation" "$simulate" --seed "$((RANDOM * 32768 + RANDOM))" --hours 100
+  heading "sixty virtual hours"
+  step "simulation" "$simulate" --seed "$((RANDOM * 32768 + RANDOM))" --hours 60
   heading "planted bugs"
   step "planted bugs" /usr/bin/python3 tests/simulation/mutations.py build/release
   PASSED=$((PASSED + 3 - (FAILED - before)))

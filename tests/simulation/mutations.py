@@ -5,7 +5,7 @@
 
 BUILD is a configured build folder that holds a built `simulate`. Each mutation replaces a piece of
 one source file, which is compiled into BUILD/mutations and linked in front of the libraries; the
-sources themselves are not touched. A mutation that survives H virtual hours (60) is a failure, and
+sources themselves are not touched. A mutation that survives H virtual hours (40) is a failure, and
 so is one whose piece is no longer in the source: it has to be kept up with the code.
 """
 
@@ -205,7 +205,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--hours", type=float, default=60.0)
+    parser.add_argument("--hours", type=float, default=40.0)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     build = options.build.resolve()
