@@ -1,18 +1,16 @@
 #!/usr/bin/env python3
 """kill -9 of workers under load, again and again: nothing is lost, nothing is left running."""
 
-import json
 import os
 import pathlib
 import random
-import subprocess
 import sys
-import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from cluster import Cluster, wait_until  # noqa: E402
 from gated_tool import GatedTool, is_gone  # noqa: E402
+from load import load  # noqa: E402
 
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
 TASKS = int(os.environ.get("TASKPIPE_FAULT_TASKS", "4000"))
@@ -31,33 +29,19 @@ class KillWorker(unittest.TestCase):
         names = ("one", "two")
         for name in names:
             self.cluster.start_worker(name)
-        client = subprocess.Popen([BIN_DIR / "load_client", self.cluster.client_endpoint, str(TASKS)],
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        output = {}
-
-        def communicate():
-            output["out"], output["err"] = client.communicate()
-
-        reader = threading.Thread(target=communicate)
-        reader.start()
         kills = 0
-        try:
-            while kills < KILLS and reader.is_alive():
+        with load(self.cluster, TASKS) as client:
+            while kills < KILLS and client.is_running():
                 # A random moment is the point here: the kill may hit any step.
-                reader.join(chance.uniform(0.05, 0.8))
+                client.wait(chance.uniform(0.05, 0.8))
                 name = chance.choice(names)
                 self.cluster.workers[name].kill()
                 kills += 1
                 self.cluster.start_worker(name, wait=False)
-            reader.join(CLIENT_LIMIT_S)
-            self.assertFalse(reader.is_alive(), "the client still waits:\n" +
-                             self.cluster.broker.tail())
-        finally:
-            client.kill()
-            reader.join()
-        self.assertEqual(client.returncode, 0, output["err"])
-        books = json.loads(output["out"])
+            client.wait(CLIENT_LIMIT_S)
+            books = client.books()
         self.assertEqual((books["acknowledged"], books["lost"], books["wrong"]), (TASKS, 0, 0))
+        self.assertGreater(kills, 0)
 
     def test_a_killed_worker_takes_its_tools_along_and_they_run_elsewhere(self):
         one = self.cluster.start_worker("one")
@@ -77,7 +61,6 @@ class KillWorker(unittest.TestCase):
     def test_a_task_that_kills_its_workers_is_stopped(self):
         self.cluster.start_worker("one")
         killer = self.cluster.folder / "killer.sh"
-        # The parent of its guard's parent is the worker.
         killer.write_text('kill -9 "$(cat "$SIM_PID_FILE")"; sleep 60\n')
         pid_file = self.cluster.folder / "pid"
 
@@ -97,7 +80,6 @@ class KillWorker(unittest.TestCase):
             self.assertLessEqual(deaths, 6, "nobody stops it")
             worker = self.cluster.start_worker("one", wait=False)
             write_pid(worker)
-            (row,) = self.cluster.cli("status", task)["tasks"]
             if deaths == 4:
                 break
         wait = self.cluster.run("taskpipe", "wait", task)

@@ -7,9 +7,7 @@ silently, so that nobody is told: only the lease and the heartbeats find out.
 
 import os
 import pathlib
-import json
 import random
-import subprocess
 import sys
 import threading
 import unittest
@@ -18,12 +16,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 import namespaces  # noqa: E402
 from cluster import Cluster, wait_until  # noqa: E402
 from gated_tool import GatedTool, is_gone  # noqa: E402
+from load import load  # noqa: E402
 
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
 LEASE_S = 3.0
 BROKER_OPTIONS = ("--insecure", "--lease", "3s", "--heartbeat", "500ms")
 DIRECTIONS = {"from the worker": [("one", "broker")], "to the worker": [("broker", "one")],
               "in both directions": [("one", "broker"), ("broker", "one")]}
+MOST_CUTS = 6
+CLIENT_LIMIT_S = 180.0
 LOAD_TASKS = int(os.environ.get("TASKPIPE_FAULT_PARTITION_TASKS", "3000"))
 WHY_NOT = namespaces.unavailable()
 
@@ -102,35 +103,19 @@ class Partition(unittest.TestCase):
         chance = random.Random(int(os.environ.get("TASKPIPE_FAULT_SEED", "20261126")))
         for host in ("one", "two"):
             self.start_worker(host)
-        client = subprocess.Popen(
-            [*self.client, BIN_DIR / "load_client", self.cluster.client_endpoint, str(LOAD_TASKS)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        output = {}
-
-        def communicate():
-            output["out"], output["err"] = client.communicate()
-
-        reader = threading.Thread(target=communicate)
-        reader.start()
         cuts = 0
-        try:
-            while cuts < 6 and reader.is_alive():
+        with load(self.cluster, LOAD_TASKS, prefix=self.client) as client:
+            while cuts < MOST_CUTS and client.is_running():
                 host = chance.choice(("one", "two", "client"))
                 links = chance.choice(([(host, "broker")], [("broker", host)],
                                        [(host, "broker"), ("broker", host)]))
                 self.cut(links)
                 cuts += 1
-                reader.join(chance.choice((0.3, 1.0, LEASE_S + 1.5)))
+                client.wait(chance.choice((0.3, 1.0, LEASE_S + 1.5)))
                 self.mend(links)
-                reader.join(chance.uniform(0.1, 0.5))
-            reader.join(180)
-            self.assertFalse(reader.is_alive(), "the client still waits:\n" +
-                             self.cluster.broker.tail())
-        finally:
-            client.kill()
-            reader.join()
-        self.assertEqual(client.returncode, 0, output["err"])
-        books = json.loads(output["out"])
+                client.wait(chance.uniform(0.1, 0.5))
+            client.wait(CLIENT_LIMIT_S)
+            books = client.books()
         self.assertEqual((books["acknowledged"], books["lost"], books["wrong"]), (LOAD_TASKS, 0, 0))
         self.assertGreater(cuts, 0)
 

@@ -1,0 +1,44 @@
+"""A client under load in the background (load_client.cpp), while a test breaks things."""
+
+import contextlib
+import json
+import subprocess
+import threading
+
+
+class Load:
+    def __init__(self, client):
+        self._client = client
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self):
+        self._output, self._errors = self._client.communicate()
+
+    def is_running(self):
+        return self._reader.is_alive()
+
+    def wait(self, seconds):
+        """At most that long, for its end."""
+        self._reader.join(seconds)
+
+    def books(self):
+        """What it has counted; it must have ended, and found nothing lost or wrong."""
+        if self.is_running():
+            raise AssertionError("the client still waits")
+        if self._client.returncode != 0:
+            raise AssertionError(self._errors)
+        return json.loads(self._output)
+
+
+@contextlib.contextmanager
+def load(cluster, tasks, prefix=()):
+    client = subprocess.Popen(
+        [*prefix, cluster.bin_dir / "load_client", cluster.client_endpoint, str(tasks)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = Load(client)
+    try:
+        yield running
+    finally:
+        client.kill()
+        running.wait(None)
