@@ -175,6 +175,17 @@ TEST(WorkerSession, ReplacedIsFinal) {
   EXPECT_FALSE(desk.core().next_deadline());
 }
 
+TEST(WorkerSession, WhatWaitsIsForgottenAtTheEnd) {
+  CoreOnDesk desk;
+  desk.establish();
+  desk.send_tasks({key(1), key(2)}, spec("noop", 4));
+  desk.receive(Bye{"replaced"});
+  desk.core().check_invariants();
+  const Effects effects = desk.end_turn();
+  EXPECT_TRUE(effects.exit);
+  EXPECT_TRUE(effects.starts.empty());
+}
+
 TEST(WorkerSession, AnotherByeIsNot) {
   CoreOnDesk desk;
   desk.establish();
