@@ -178,8 +178,10 @@ struct CommandHandler {
   void operator()(command::LoopStalled& c) const { on_stall(turn, c.duration); }
   void operator()(command::TurnEnded&) const {
     fire_timers(turn);
+    fire_alarms(turn);
     finish_doomed(turn);
     place_tasks(turn);
+    arm_tasks(turn);
     flush_done(turn);
     turn.state.events.flush(turn.state.epoch, turn.state.last_lsn, turn.effects.events);
   }
@@ -205,8 +207,12 @@ void BrokerCore::apply(Command command, const Now& now, Effects& effects) {
 }
 
 std::optional<MonotonicTime> BrokerCore::next_deadline() const {
-  if (state_->timers.empty()) return std::nullopt;
-  return state_->timers.top().at;
+  std::optional<MonotonicTime> earliest;
+  if (!state_->timers.empty()) earliest = state_->timers.top().at;
+  if (!state_->alarms.empty() && (!earliest || state_->alarms.begin()->first < *earliest)) {
+    earliest = state_->alarms.begin()->first;
+  }
+  return earliest;
 }
 
 Lsn BrokerCore::oldest_needed() const { return broker::oldest_needed(*state_); }

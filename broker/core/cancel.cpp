@@ -35,7 +35,10 @@ void plan_cancel(State& state, const Session& session, const TaskId& id, std::ui
   const auto* placed = task.placed();
   if (placed == nullptr) {
     task.ending = true;
-    plan.ended.push_back({id, task.attempt, cancelled_outcome("cancelled before it started")});
+    plan.ended.push_back(
+        {id, task.attempt,
+         cancelled_outcome(task.failures > 0 ? "cancelled while it waited for another attempt"
+                                             : "cancelled before it started")});
     return;
   }
   const std::uint32_t grace = grace_ms != 0 ? grace_ms : task.spec->limits.grace_ms;

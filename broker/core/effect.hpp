@@ -66,6 +66,7 @@ struct Effects {
   std::vector<HistoryLookup> lookups;
   std::vector<FinishedTask> finished_tasks;  // for the history, once terminal_lsn is durable
   std::vector<FinishedWorkflow> finished_workflows;
+  std::vector<LateAttempt> late_attempts;  // likewise
   std::vector<Note> notes;
 
   void clear() {
@@ -75,6 +76,7 @@ struct Effects {
     lookups.clear();
     finished_tasks.clear();
     finished_workflows.clear();
+    late_attempts.clear();
     notes.clear();
   }
 };

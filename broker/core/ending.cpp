@@ -68,6 +68,9 @@ FinishedTask finished_task(const State& state, TaskSlot slot) {
   row.started = task.started;
   row.finished = end.finished;
   row.terminal_lsn = end.terminal_lsn;
+  if (const auto pasts = state.pasts.find(slot); pasts != state.pasts.end()) {
+    row.pasts = pasts->second;
+  }
   return row;
 }
 
@@ -103,6 +106,8 @@ TaskEvent task_event(const State& state, TaskSlot slot, WallTime at) {
   } else if (const auto run = state.runs.find(slot); run != state.runs.end()) {
     event.percent = run->second.percent;
     event.message = run->second.message;
+  } else if (task.failures > 0 && event.state == TaskState::pending) {
+    event.message = retry_message(state, slot);
   }
   return event;
 }

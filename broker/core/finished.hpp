@@ -29,7 +29,15 @@ struct FinishedTask {
   WallTime submitted;
   WallTime started;
   WallTime finished;
-  Lsn terminal_lsn;  // of the record that ended it
+  Lsn terminal_lsn;                // of the record that ended it
+  std::vector<PastAttempt> pasts;  // in the order in which they were over
+};
+
+// A result that came when it counted no more, of a task that has ended.
+struct LateAttempt {
+  TaskId task;
+  PastAttempt attempt;
+  Lsn lsn;  // of its record
 };
 
 struct FinishedWorkflow {

@@ -12,11 +12,54 @@ TaskSlot find_attempt(const State& state, const TaskId& id, Attempt attempt) {
   return slot;
 }
 
+void remember_past(State& state, TaskSlot slot, PastAttempt past) {
+  std::vector<PastAttempt>& pasts = state.pasts[slot];
+  const bool known = std::any_of(pasts.begin(), pasts.end(), [&](const PastAttempt& other) {
+    return other.kind == past.kind && other.epoch == past.epoch && other.attempt == past.attempt;
+  });
+  if (!known && pasts.size() < limits::kMaxPastAttempts) pasts.push_back(std::move(past));
+}
+
+// The attempt that runs on a worker, as it is remembered once it is over.
+PastAttempt past_of(const State& state, TaskSlot slot, PastKind kind, WallTime ended) {
+  const Task& task = state.tasks[slot];
+  const phase::Placed& placed = *task.placed();
+  PastAttempt past;
+  past.kind = kind;
+  past.epoch = task.epoch;
+  past.attempt = task.attempt;
+  past.worker = state.workers[placed.worker].name;
+  if (placed.started) past.started = task.started;
+  past.ended = ended;
+  return past;
+}
+
+Outcome lost_outcome() {
+  Outcome outcome;
+  outcome.failure = FailureClass::worker_lost;
+  outcome.reason = "its worker was silent past the lease";
+  return outcome;
+}
+
+// It was lost, but came back and goes on.
+void forget_loss(State& state, TaskSlot slot) {
+  const Task& task = state.tasks[slot];
+  const auto found = state.pasts.find(slot);
+  if (found == state.pasts.end()) return;
+  std::erase_if(found->second, [&](const PastAttempt& past) {
+    return past.kind == PastKind::lost && task.fence_is(past.epoch, past.attempt);
+  });
+  if (found->second.empty()) state.pasts.erase(found);
+}
+
 // Takes a live task out of whatever it is in; its phase must be set anew afterwards.
 void leave_phase(State& state, TaskSlot slot) {
   Task& task = state.tasks[slot];
   if (const auto* ready = std::get_if<phase::Ready>(&task.phase)) {
+    disarm(state, slot);
     state.signatures[ready->signature].queue.forget_one();
+  } else if (std::holds_alternative<phase::Delayed>(task.phase)) {
+    disarm(state, slot);
   } else if (const auto* placed = task.placed()) {
     discharge(state, slot);
     if (placed->started) --state.running;
@@ -43,6 +86,7 @@ void end_member(State& state, MemberRef ref, TaskState ended_as, Lsn lsn, WallTi
     if (failed) {
       state.doomed.push_back(slot);
     } else if (--waiting->open_dependencies == 0) {
+      state.tasks[slot].ready_at = at;
       make_ready(state, slot, false);
     }
   }
@@ -104,9 +148,18 @@ Task& add_task(State& state, const SubmitItem& item, const TaskSpecPtr& spec, Ow
   task.params_hash = item.params_hash;
   task.owner = owner;
   task.submitted = at;
+  task.ready_at = at;
   task.arrival = arrival;
   state.live_bytes += journal_bytes_of(task);
   return task;
+}
+
+// Until `due` nobody gets it.
+void delay(State& state, TaskSlot slot, WallTime due) {
+  Task& task = state.tasks[slot];
+  task.ready_at = due;
+  task.phase = phase::Delayed{};
+  state.unarmed.push_back(slot);
 }
 
 struct Folder {
@@ -189,7 +242,10 @@ struct Folder {
       if (slot.value() == kNoSlot || state.tasks[slot].ended()) continue;
       // The same attempt again: its worker came back with it, so that nothing was lost after all.
       Task& task = state.tasks[slot];
-      if (task.fence_is(r.epoch, item.attempt) && task.worker_losses > 0) --task.worker_losses;
+      if (task.fence_is(r.epoch, item.attempt) && task.worker_losses > 0) {
+        --task.worker_losses;
+        forget_loss(state, slot);
+      }
       fold_dispatch(state, slot, worker, r.epoch, item.attempt);
     }
   }
@@ -211,11 +267,34 @@ struct Folder {
     for (const auto& item : r.items) {
       const TaskSlot slot = find_attempt(state, item.id, item.attempt);
       if (slot.value() == kNoSlot || state.tasks[slot].placed() == nullptr) continue;
+      if (r.cause == record::RequeueCause::worker_lost) {
+        PastAttempt past = past_of(state, slot, PastKind::lost, r.at);
+        past.outcome = lost_outcome();
+        remember_past(state, slot, std::move(past));
+        ++state.tasks[slot].worker_losses;
+        state.tasks[slot].ready_at = r.at;
+      }
       leave_phase(state, slot);
       state.runs.erase(slot);
-      if (r.cause == record::RequeueCause::worker_lost) ++state.tasks[slot].worker_losses;
       state.tasks[slot].phase = phase::Waiting{};
       make_ready(state, slot, true);
+    }
+  }
+
+  void operator()(const record::TasksRetried& r) const {
+    for (const auto& item : r.items) {
+      const TaskSlot slot = find_attempt(state, item.id, item.attempt);
+      if (slot.value() == kNoSlot || state.tasks[slot].placed() == nullptr) continue;
+      PastAttempt past = past_of(state, slot, PastKind::retried, r.at);
+      past.outcome = item.outcome;
+      remember_past(state, slot, std::move(past));
+      leave_phase(state, slot);
+      state.runs.erase(slot);
+      Task& task = state.tasks[slot];
+      task.ending = false;
+      ++task.failures;
+      task.epoch = Epoch{};  // decided: no other result of it counts, and nobody adopts it
+      delay(state, slot, item.due);
     }
   }
 
@@ -245,7 +324,24 @@ struct Folder {
     }
   }
 
-  void operator()(const record::StaleResults&) const {}
+  void operator()(const record::StaleResults& r) const {
+    for (const auto& item : r.items) {
+      PastAttempt past;
+      past.kind = PastKind::late;
+      past.epoch = item.attempt.epoch;
+      past.attempt = item.attempt.attempt;
+      past.worker = state.workers[state.workers.intern(r.worker)].name;
+      past.ended = r.at;
+      past.outcome = item.outcome;
+      past.outcome.report = Payload{};
+      const TaskSlot slot = state.tasks.find(item.attempt.task);
+      if (slot.value() == kNoSlot || state.tasks[slot].ended()) {
+        state.late.push_back({item.attempt.task, std::move(past), lsn});
+      } else {
+        remember_past(state, slot, std::move(past));
+      }
+    }
+  }
 
   void operator()(const record::TaskImage& r) const;
   void operator()(const record::WorkflowImage& r) const;
@@ -267,7 +363,10 @@ void Folder::operator()(const record::TaskImage& r) const {
   task.epoch = r.epoch;
   task.attempt = r.attempt;
   task.worker_losses = r.worker_losses;
+  task.failures = r.failures;
+  if (r.ready_at.unix_ms != 0) task.ready_at = r.ready_at;
   task.started = r.started;
+  if (!r.pasts.empty()) state.pasts[slot] = r.pasts;
   state.next_arrival = std::max(state.next_arrival, r.arrival.next());
   if (r.workflow) {
     const auto imaged = state.imaged_members.find(r.id);
@@ -293,6 +392,8 @@ void Folder::operator()(const record::TaskImage& r) const {
     placed.cancel_requested = r.cancel_requested;
     placed.cancel_grace_ms = r.cancel_grace_ms;
     if (placed.started) ++state.running;
+  } else if (r.failures > 0 && r.epoch == Epoch{}) {
+    delay(state, slot, task.ready_at);  // its dependencies have ended, or it would not have run
   } else if (r.workflow && task.workflow.value() == kNoSlot) {
     task.phase = phase::Waiting{1};  // for its workflow's image, which says what it waits for
   } else {
@@ -362,6 +463,16 @@ void fold_dispatch(State& state, TaskSlot slot, WorkerSlot worker, Epoch epoch, 
   state.workers.link(state.tasks, worker, slot);
 }
 
+void disarm(State& state, TaskSlot slot) {
+  Phase& phase = state.tasks[slot].phase;
+  MonotonicTime* alarm = nullptr;
+  if (auto* ready = std::get_if<phase::Ready>(&phase)) alarm = &ready->alarm;
+  if (auto* delayed = std::get_if<phase::Delayed>(&phase)) alarm = &delayed->alarm;
+  if (alarm == nullptr || *alarm == MonotonicTime{}) return;
+  state.alarms.erase({*alarm, slot});
+  *alarm = MonotonicTime{};
+}
+
 void make_ready(State& state, TaskSlot slot, bool before_others) {
   Task& task = state.tasks[slot];
   const ToolIndex tool = state.tools.intern(task.spec->tool);
@@ -371,7 +482,8 @@ void make_ready(State& state, TaskSlot slot, bool before_others) {
     signature.listed = true;
     state.tools[tool].signatures.push_back(index);
   }
-  task.phase = phase::Ready{index, ++task.ticket};
+  task.phase = phase::Ready{index, ++task.ticket, {}};
+  if (task.spec->limits.queue_time_ms > 0) state.unarmed.push_back(slot);
   if (before_others) {
     signature.queue.push_front(task.spec->priority, slot, task.ticket);
   } else {

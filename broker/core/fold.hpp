@@ -23,6 +23,9 @@ void fold_dispatch(State& state, TaskSlot slot, WorkerSlot worker, Epoch epoch, 
 // Waits for something that failed, in a workflow that cancels dependents.
 [[nodiscard]] bool is_doomed(const State& state, TaskSlot slot);
 
+// Forgets the alarm of a task that waits for a time.
+void disarm(State& state, TaskSlot slot);
+
 // Puts a task into the ready queue of its signature, behind (or before) those of its priority.
 void make_ready(State& state, TaskSlot slot, bool before_others);
 

@@ -66,6 +66,20 @@ void tell_waiters(Turn& turn, TaskSlot slot);
 void tell_waiters(Turn& turn, WorkflowSlot slot);
 void flush_done(Turn& turn);
 
+// --- retry.cpp: failed attempts, and what waits for a time --------------------------------------
+// Attempts that are over (live tasks, each once): those that failed and may be tried again are, the
+// others end their tasks.
+void conclude(Turn& turn, std::vector<record::FinishedItem> items);
+// A result that has been acted upon before, by another attempt.
+[[nodiscard]] bool was_retried(const State& state, TaskSlot slot, const AttemptKey& key);
+// Why a pending task that has failed before runs again, and when; empty for the others.
+[[nodiscard]] std::string retry_message(const State& state, TaskSlot slot);
+// Sets the alarms of tasks that have begun to wait for a time.
+void arm_tasks(Turn& turn);
+void fire_alarms(Turn& turn);
+// Hands what came late to the history.
+void hand_over_late(Turn& turn);
+
 // --- ending.cpp: what follows from a task's end -------------------------------------------------
 // Commits the end of `items` (live tasks) and everything that follows: DONE, events, history, and
 // the cancellation of dependents. Returns the record's number.

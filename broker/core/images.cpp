@@ -23,6 +23,11 @@ record::TaskImage image_of(const State& state, TaskSlot slot) {
   image.epoch = task.epoch;
   image.attempt = task.attempt;
   image.worker_losses = task.worker_losses;
+  image.failures = task.failures;
+  image.ready_at = task.ready_at;
+  if (const auto pasts = state.pasts.find(slot); pasts != state.pasts.end()) {
+    image.pasts = pasts->second;
+  }
   image.submitted = task.submitted;
   image.started = task.started;
   if (const auto* placed = task.placed()) {
@@ -108,6 +113,7 @@ void on_history_committed(Turn& turn, Lsn watermark) {
     }
     state.live_bytes -= journal_bytes_of(task);
     state.ended_tasks.pop_front();
+    state.pasts.erase(slot);
     state.tasks.erase(slot);
   }
   while (!state.ended_workflows.empty()) {

@@ -7,6 +7,7 @@ namespace taskpipe::broker {
 namespace {
 
 struct Tally {
+  std::size_t alarms = 0;
   std::uint64_t running = 0;
   std::size_t ended = 0;
   std::map<WorkerSlot, std::uint32_t> placed;
@@ -41,6 +42,15 @@ std::optional<std::string> check_member(const State& state, const Task& task, Ta
   return std::nullopt;
 }
 
+// Every alarm belongs to the phase that set it.
+std::optional<std::string> tally_alarm(const State& state, TaskSlot slot, MonotonicTime alarm,
+                                       Tally& tally) {
+  if (alarm == MonotonicTime{}) return std::nullopt;
+  ++tally.alarms;
+  if (state.alarms.contains({alarm, slot})) return std::nullopt;
+  return "task " + state.tasks[slot].id.to_string() + " waits for an alarm that is not set";
+}
+
 std::optional<std::string> tally_task(const State& state, TaskSlot slot, Tally& tally) {
   const Task& task = state.tasks[slot];
   if (state.tasks.find(task.id) != slot)
@@ -48,6 +58,10 @@ std::optional<std::string> tally_task(const State& state, TaskSlot slot, Tally& 
   if (task.ending) return "task " + task.id.to_string() + " was marked as ending but did not end";
   if (const auto* ready = std::get_if<phase::Ready>(&task.phase)) {
     ++tally.ready[ready->signature];
+    if (auto wrong = tally_alarm(state, slot, ready->alarm, tally)) return wrong;
+  } else if (const auto* delayed = std::get_if<phase::Delayed>(&task.phase)) {
+    if (auto wrong = tally_alarm(state, slot, delayed->alarm, tally)) return wrong;
+    if (task.failures == 0) return "a task is delayed that has not failed";
   } else if (const auto* placed = task.placed()) {
     ++tally.placed[placed->worker];
     if (placed->started) ++tally.running;
@@ -122,6 +136,7 @@ std::optional<std::string> check_invariants(const State& state) {
     home = state.tasks[slot].home_lsn;
   }
   if (homes != listed) return "the home list has lost tasks";
+  if (tally.alarms != state.alarms.size()) return "an alarm is set for a task that does not wait";
   if (tally.running != state.running) return "the count of running tasks is wrong";
   if (tally.ended != state.ended_tasks.size()) return "the list of ended tasks is wrong";
   for (std::uint32_t i = 0; i < state.signatures.size(); ++i) {

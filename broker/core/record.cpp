@@ -28,10 +28,11 @@ bool operator==(const TaskImage& a, const TaskImage& b) {
          a.params_hash == b.params_hash && a.arrival == b.arrival && a.workflow == b.workflow &&
          a.state == b.state && a.dispatched == b.dispatched && a.epoch == b.epoch &&
          a.attempt == b.attempt && a.placements == b.placements &&
-         a.worker_losses == b.worker_losses && a.cancel_requested == b.cancel_requested &&
-         a.cancel_grace_ms == b.cancel_grace_ms && a.submitted == b.submitted &&
-         a.started == b.started && a.finished == b.finished && a.outcome == b.outcome &&
-         a.terminal_lsn == b.terminal_lsn;
+         a.worker_losses == b.worker_losses && a.failures == b.failures &&
+         a.ready_at == b.ready_at && a.pasts == b.pasts &&
+         a.cancel_requested == b.cancel_requested && a.cancel_grace_ms == b.cancel_grace_ms &&
+         a.submitted == b.submitted && a.started == b.started && a.finished == b.finished &&
+         a.outcome == b.outcome && a.terminal_lsn == b.terminal_lsn;
 }
 
 }  // namespace taskpipe::broker::record

@@ -104,6 +104,20 @@ struct TasksRequeued {
   friend bool operator==(const TasksRequeued&, const TasksRequeued&) = default;
 };
 
+// Attempts that failed and are followed by others, by their tasks' retry policies.
+struct RetriedItem {
+  TaskId id;
+  Attempt attempt;  // the one that failed
+  Outcome outcome;  // of it, without report
+  WallTime due;     // when the next may begin
+  friend bool operator==(const RetriedItem&, const RetriedItem&) = default;
+};
+struct TasksRetried {
+  WallTime at;
+  std::vector<RetriedItem> items;
+  friend bool operator==(const TasksRetried&, const TasksRetried&) = default;
+};
+
 // Of tasks that a worker holds; the others end at once by TasksFinished.
 struct CancelRequested {
   WallTime at;
@@ -124,7 +138,7 @@ struct TasksFinished {
   friend bool operator==(const TasksFinished&, const TasksFinished&) = default;
 };
 
-// Evidence: results of superseded attempts. They change no state.
+// Results of superseded attempts. They are kept with the task, and decide nothing.
 struct StaleResults {
   WallTime at;
   PeerUuid worker;
@@ -147,6 +161,9 @@ struct TaskImage {
   Attempt attempt;  // the highest one used so far
   std::vector<Placement> placements;
   std::uint32_t worker_losses = 0;
+  std::uint32_t failures = 0;  // attempts that failed and were tried again
+  WallTime ready_at;           // since when, or from when on, it may be placed
+  std::vector<PastAttempt> pasts;
   bool cancel_requested = false;
   std::uint32_t cancel_grace_ms = 0;
   WallTime submitted;
@@ -181,7 +198,7 @@ struct WorkflowImage {
 using Record = std::variant<record::EpochStarted, record::ToolsKnown, record::WorkersKnown,
                             record::TasksSubmitted, record::WorkflowSubmitted,
                             record::TasksDispatched, record::TasksStarted, record::TasksRequeued,
-                            record::CancelRequested, record::TasksFinished, record::StaleResults,
-                            record::TaskImage, record::WorkflowImage>;
+                            record::TasksRetried, record::CancelRequested, record::TasksFinished,
+                            record::StaleResults, record::TaskImage, record::WorkflowImage>;
 
 }  // namespace taskpipe::broker

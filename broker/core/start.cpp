@@ -68,6 +68,8 @@ void BrokerCore::start(Epoch epoch, BrokerUuid broker, const HistoryPosition& hi
     if (is_doomed(state, slot)) state.doomed.push_back(slot);
   }
   finish_doomed(turn);
+  hand_over_late(turn);
+  arm_tasks(turn);
 }
 
 // Nobody watches workers, ends what is doomed or hands over what has ended: each would need a
@@ -80,6 +82,8 @@ void BrokerCore::start_read_only(std::string why, const HistoryPosition& history
   settle_replay(turn, history);
   state.read_only = std::move(why);
   state.doomed.clear();
+  state.unarmed.clear();
+  state.late.clear();
   state.sessions.begin_epoch(state.epoch);
   schedule(state, now.monotonic, TimerKind::heartbeat, 0);
 }

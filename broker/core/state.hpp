@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <queue>
+#include <set>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -16,6 +17,7 @@
 
 #include "broker/core/broker_config.hpp"
 #include "broker/core/event_streams.hpp"
+#include "broker/core/finished.hpp"
 #include "broker/core/log_ring.hpp"
 #include "broker/core/name_table.hpp"
 #include "broker/core/ready_queue.hpp"
@@ -134,6 +136,7 @@ struct State {
 
   std::unordered_map<TaskSlot, std::vector<std::uint32_t>> more_waiters;
   std::unordered_map<TaskSlot, LiveRun> runs;
+  std::unordered_map<TaskSlot, std::vector<PastAttempt>> pasts;
   std::map<std::pair<TaskId, LogStream>, std::vector<LogFollower>> followers;
   std::size_t follower_count = 0;
   std::map<std::uint64_t, ForwardedFetch> forwarded_fetches;
@@ -157,9 +160,13 @@ struct State {
   std::vector<SignatureIndex> fresh_signatures;
   std::vector<SessionId> sessions_with_done;
   std::vector<WorkerSlot> workers_with_outbox;
-  std::vector<TaskSlot> doomed;  // dependents to be cancelled
+  std::vector<TaskSlot> doomed;   // dependents to be cancelled
+  std::vector<TaskSlot> unarmed;  // wait for a time for which no alarm is set yet
+  std::vector<LateAttempt> late;  // of tasks that are, or will be, in the history
 
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers;
+  // Of single tasks, each with one at most: the phase knows its time.
+  std::set<std::pair<MonotonicTime, TaskSlot>> alarms;
 };
 
 }  // namespace taskpipe::broker

@@ -35,6 +35,11 @@ struct Waiting {
 struct Ready {
   SignatureIndex signature;
   std::uint32_t ticket = 0;
+  MonotonicTime alarm;  // when it has waited too long; 0 = none is set
+};
+// Pending: an attempt failed, and the next is not due before Task::ready_at.
+struct Delayed {
+  MonotonicTime alarm;  // when it is due; 0 = not set yet
 };
 // Pending or running: given to a worker, whether or not it has started.
 struct Placed {
@@ -55,8 +60,8 @@ struct Ended {
 
 }  // namespace phase
 
-using Phase =
-    std::variant<phase::Waiting, phase::Ready, phase::Placed, std::unique_ptr<phase::Ended>>;
+using Phase = std::variant<phase::Waiting, phase::Ready, phase::Delayed, phase::Placed,
+                           std::unique_ptr<phase::Ended>>;
 
 struct ListLinks {
   TaskSlot previous{kNoSlot};
@@ -69,9 +74,10 @@ struct Task {
   Payload params;
   ParamsHash params_hash;
   Arrival arrival;
-  Epoch epoch;      // of the newest dispatch; 0 = never dispatched
+  Epoch epoch;      // of the newest dispatch; 0 = never dispatched, or it has failed
   Attempt attempt;  // the highest used so far
   std::uint32_t worker_losses = 0;
+  std::uint32_t failures = 0;  // attempts that failed and were tried again
   OwnerIndex owner;
   WorkflowSlot workflow{kNoSlot};
   std::uint32_t member = 0;  // index within the workflow
@@ -79,6 +85,7 @@ struct Task {
   std::uint32_t ticket = 0;  // of the newest Ready phase
   bool ending = false;       // its end is being put into a record just now
   WallTime submitted;
+  WallTime ready_at;  // since when, or from when on, it may be placed
   WallTime started;
   Lsn home_lsn;
   ListLinks by_arrival;
@@ -86,7 +93,7 @@ struct Task {
   Phase phase;
 
   [[nodiscard]] TaskState state() const;
-  [[nodiscard]] bool ended() const { return phase.index() == 3; }
+  [[nodiscard]] bool ended() const { return phase.index() == 4; }
   [[nodiscard]] const phase::Ended& end() const {
     return *std::get<std::unique_ptr<phase::Ended>>(phase);
   }

@@ -31,6 +31,10 @@ Outcome settled(const Task& task, Outcome outcome) {
   return outcome;
 }
 
+std::uint32_t most_losses(const State& state, const Task& task) {
+  return task.spec->retry.max_worker_losses.value_or(state.config.max_worker_losses);
+}
+
 }  // namespace
 
 void on_credit(Turn& turn, Session& session, const Credit& credit) {
@@ -57,7 +61,7 @@ void on_tasks_ack(Turn& turn, Session& session, const TasksAck& ack) {
     items.push_back({refusal.attempt.task, refusal.attempt.attempt,
                      settled(state.tasks[slot], std::move(outcome))});
   }
-  if (!items.empty()) finish(turn, std::move(items));
+  if (!items.empty()) conclude(turn, std::move(items));
 }
 
 void requeue(Turn& turn, const std::vector<TaskSlot>& slots, record::RequeueCause cause) {
@@ -69,7 +73,7 @@ void requeue(Turn& turn, const std::vector<TaskSlot>& slots, record::RequeueCaus
     const Task& task = state.tasks[slot];
     if (task.placed()->cancel_requested) {
       ended.push_back({task.id, task.attempt, cancelled_outcome("cancelled on request")});
-    } else if (lost && task.worker_losses + 1 > state.config.max_worker_losses) {
+    } else if (lost && task.worker_losses + 1 > most_losses(state, task)) {
       Outcome outcome;
       outcome.state = TaskState::error;
       outcome.failure = FailureClass::worker_lost;
@@ -143,6 +147,10 @@ void on_result(Turn& turn, Session& session, Correlation correlation, Result& re
     }
     Task& task = state.tasks[slot];
     const bool elsewhere = task.placed() != nullptr && task.placed()->worker != session.worker;
+    if (was_retried(state, slot, item.attempt)) {
+      ack.items.push_back({item.attempt, ErrorCode::ok});
+      continue;
+    }
     if (elsewhere || !task.fence_is(item.attempt.epoch, item.attempt.attempt)) {
       ack.items.push_back({item.attempt, ErrorCode::stale_attempt});
       stale.items.push_back(std::move(item));
@@ -157,8 +165,11 @@ void on_result(Turn& turn, Session& session, Correlation correlation, Result& re
     ended.push_back(
         {item.attempt.task, item.attempt.attempt, settled(task, std::move(item.outcome))});
   }
-  if (!stale.items.empty()) turn.commit(std::move(stale));
-  if (!ended.empty()) finish(turn, std::move(ended));
+  if (!stale.items.empty()) {
+    turn.commit(std::move(stale));
+    hand_over_late(turn);
+  }
+  if (!ended.empty()) conclude(turn, std::move(ended));
   turn.send(session, correlation, std::move(ack));
 }
 

@@ -35,6 +35,7 @@ struct HistoryBatch {
   std::vector<FinishedTask> tasks;
   std::vector<FinishedWorkflow> workflows;
   Lsn watermark;  // everything that ended at or below it is in this batch or an earlier one
+  std::vector<LateAttempt> late;
 };
 
 class History {
@@ -57,14 +58,19 @@ class History {
   virtual void store(std::span<const FinishedTask> tasks,
                      std::span<const FinishedWorkflow> workflows, Lsn watermark) = 0;
 
+  // Results that came too late, each kept with its task if that is here. One transaction, durable
+  // on return; what is known already is left as it is. Throws HistoryFull when there is no room.
+  virtual void add_late(std::span<const LateAttempt> attempts) = 0;
+
   // Those of `ids` that exist, in no particular order. O(ids × log rows).
   [[nodiscard]] virtual std::vector<FinishedTask> find_tasks(std::span<const TaskId> ids) = 0;
   [[nodiscard]] virtual std::vector<FinishedWorkflow> find_workflows(
       std::span<const WorkflowId> ids) = 0;
 
-  // A page of `owner`'s tasks that match, newest arrival first, `limit` rows at most; it also ends
-  // behind the row with which its payloads reach limits::kMaxHistoryPageBytes. An unknown cursor
-  // reads as the first page. Rows stored meanwhile never make a later page repeat a row.
+  // A page of `owner`'s tasks that match, without their past attempts, newest arrival first,
+  // `limit` rows at most; it also ends behind the row with which its payloads reach
+  // limits::kMaxHistoryPageBytes. An unknown cursor reads as the first page. Rows stored meanwhile
+  // never make a later page repeat a row.
   [[nodiscard]] virtual HistoryPage list(const std::string& owner, const QueryFilter& filter,
                                          const std::string& cursor, std::uint32_t limit) = 0;
 };

@@ -56,6 +56,18 @@ std::string fingerprint_of(const TaskSpec& spec) {
     canonical.add(label.value);
   }
   canonical.add(std::uint64_t{spec.wait_for_capacity ? 1U : 0U});
+  // Left out while they say nothing: an equal specification of an earlier version keeps its row.
+  const RetryPolicy& retry = spec.retry;
+  if (spec.limits.queue_time_ms != 0 || spec.limits.no_progress_ms != 0 || retry != RetryPolicy{}) {
+    canonical.add(spec.limits.queue_time_ms);
+    canonical.add(spec.limits.no_progress_ms);
+    canonical.add(std::uint64_t{retry.max_attempts});
+    canonical.add(std::uint64_t{retry.failures});
+    canonical.add(std::uint64_t{retry.backoff_ms});
+    canonical.add(std::uint64_t{retry.max_backoff_ms});
+    canonical.add(std::uint64_t{retry.max_worker_losses ? 1U : 0U});
+    canonical.add(std::uint64_t{retry.max_worker_losses.value_or(0)});
+  }
   return canonical.sha256();
 }
 
@@ -119,13 +131,17 @@ InternedSpecs::InternedSpecs(SqliteDatabase& database)
       find_(database, "SELECT row FROM specs WHERE fingerprint = ?"),
       insert_(database,
               "INSERT INTO specs(fingerprint, tool, script, inline_script, priority, cpus, gpus, "
-              "memory_bytes, run_time_ms, grace_ms, wait_for_capacity) "
-              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+              "memory_bytes, run_time_ms, grace_ms, wait_for_capacity, queue_time_ms, "
+              "no_progress_ms, max_attempts, retried_failures, backoff_ms, max_backoff_ms, "
+              "max_worker_losses) "
+              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       insert_resource_(database, "INSERT INTO spec_resources VALUES (?, ?, ?, ?)"),
       insert_label_(database, "INSERT INTO spec_labels VALUES (?, ?, ?, ?)"),
       read_(database,
             "SELECT tool, script, inline_script, priority, cpus, gpus, memory_bytes, run_time_ms, "
-            "grace_ms, wait_for_capacity FROM specs WHERE row = ?"),
+            "grace_ms, wait_for_capacity, queue_time_ms, no_progress_ms, max_attempts, "
+            "retried_failures, backoff_ms, max_backoff_ms, max_worker_losses "
+            "FROM specs WHERE row = ?"),
       read_resources_(database,
                       "SELECT name, amount FROM spec_resources WHERE spec = ? ORDER BY position"),
       read_labels_(database,
@@ -172,6 +188,16 @@ void InternedSpecs::insert(const TaskSpec& spec, std::string_view fingerprint) {
   insert_.bind(7, as_signed(spec.resources.memory_bytes));
   insert_.bind(8, as_signed(spec.limits.run_time_ms)).bind(9, std::int64_t{spec.limits.grace_ms});
   insert_.bind(10, std::int64_t{spec.wait_for_capacity ? 1 : 0});
+  insert_.bind(11, as_signed(spec.limits.queue_time_ms));
+  insert_.bind(12, as_signed(spec.limits.no_progress_ms));
+  const RetryPolicy& retry = spec.retry;
+  insert_.bind(13, std::int64_t{retry.max_attempts}).bind(14, std::int64_t{retry.failures});
+  insert_.bind(15, std::int64_t{retry.backoff_ms}).bind(16, std::int64_t{retry.max_backoff_ms});
+  if (retry.max_worker_losses) {
+    insert_.bind(17, std::int64_t{*retry.max_worker_losses});
+  } else {
+    insert_.bind_null(17);
+  }
   insert_.run();
 }
 
@@ -205,6 +231,15 @@ TaskSpecPtr InternedSpecs::read(std::int64_t row) {
     spec->limits.run_time_ms = as_unsigned(read_.integer(7));
     spec->limits.grace_ms = static_cast<std::uint32_t>(read_.integer(8));
     spec->wait_for_capacity = read_.integer(9) != 0;
+    spec->limits.queue_time_ms = as_unsigned(read_.integer(10));
+    spec->limits.no_progress_ms = as_unsigned(read_.integer(11));
+    spec->retry.max_attempts = static_cast<std::uint32_t>(read_.integer(12));
+    spec->retry.failures = static_cast<std::uint32_t>(read_.integer(13));
+    spec->retry.backoff_ms = static_cast<std::uint32_t>(read_.integer(14));
+    spec->retry.max_backoff_ms = static_cast<std::uint32_t>(read_.integer(15));
+    if (!read_.is_null(16)) {
+      spec->retry.max_worker_losses = static_cast<std::uint32_t>(read_.integer(16));
+    }
   }
   read_resources_.bind(0, row);
   while (read_resources_.step()) {

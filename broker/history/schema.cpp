@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "common/model/task.hpp"
+
 namespace taskpipe::broker {
 namespace {
 
@@ -100,6 +102,40 @@ CREATE TABLE workflow_tasks(
 ) WITHOUT ROWID;
 )sql";
 
+// What later versions added. A new history is made as the first version was, and then brought
+// forward like an old one, so that both are the same.
+constexpr const char* kVersion2 = R"sql(
+ALTER TABLE specs ADD COLUMN queue_time_ms     INTEGER NOT NULL DEFAULT 0;  -- limits; 0 = none
+ALTER TABLE specs ADD COLUMN no_progress_ms    INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE specs ADD COLUMN max_attempts      INTEGER NOT NULL DEFAULT 1;  -- of the retry policy
+ALTER TABLE specs ADD COLUMN retried_failures  INTEGER NOT NULL DEFAULT 94;  -- a bit per class
+ALTER TABLE specs ADD COLUMN backoff_ms        INTEGER NOT NULL DEFAULT 1000;
+ALTER TABLE specs ADD COLUMN max_backoff_ms    INTEGER NOT NULL DEFAULT 60000;
+ALTER TABLE specs ADD COLUMN max_worker_losses INTEGER;  -- NULL = the broker's own bound
+
+CREATE TABLE attempts(         -- those that did not decide how their task ended
+  task       INTEGER NOT NULL REFERENCES tasks,  -- its row
+  kind       INTEGER NOT NULL,  -- 0 it failed and another followed, 1 lost with its worker,
+                                -- 2 its result came when it counted no more
+  epoch      INTEGER NOT NULL,
+  attempt    INTEGER NOT NULL,
+  worker     TEXT NOT NULL,
+  started_ms INTEGER NOT NULL,  -- 0 = it never said so
+  ended_ms   INTEGER NOT NULL,
+  state      INTEGER NOT NULL,
+  failure    INTEGER NOT NULL,
+  exit_code  INTEGER NOT NULL,
+  signal     INTEGER NOT NULL,
+  wall_us    INTEGER NOT NULL,
+  reason     TEXT NOT NULL,
+  PRIMARY KEY(task, epoch, attempt, kind)
+) WITHOUT ROWID;
+)sql";
+
+static_assert(kUsuallyRetriedFailures == 94 && RetryPolicy{}.max_attempts == 1 &&
+                  RetryPolicy{}.backoff_ms == 1000 && RetryPolicy{}.max_backoff_ms == 60'000,
+              "what an old specification means is written down above");
+
 constexpr const char* kViews = R"sql(
 CREATE VIEW tasks_readable AS SELECT
   lower(hex(tasks.id)) AS id,
@@ -160,11 +196,14 @@ PRAGMA temp_store = MEMORY;
 PRAGMA trusted_schema = OFF;
 )sql";
 
-void create(SqliteDatabase& database) {
+void bring_forward(SqliteDatabase& database, std::int64_t version) {
   SqliteTransaction transaction(database);
-  database.execute(kTables);
-  database.execute(kViews);
-  database.execute(("PRAGMA application_id = " + std::to_string(kHistoryApplicationId)).c_str());
+  if (version < 1) {
+    database.execute(kTables);
+    database.execute(kViews);
+    database.execute(("PRAGMA application_id = " + std::to_string(kHistoryApplicationId)).c_str());
+  }
+  if (version < 2) database.execute(kVersion2);
   database.execute(("PRAGMA user_version = " + std::to_string(kHistorySchemaVersion)).c_str());
   transaction.commit();
 }
@@ -195,7 +234,8 @@ void prepare_history(SqliteDatabase& database, const std::string& path) {
     throw std::runtime_error("the history '" + path +
                              "' cannot use a write-ahead log here; put it on a local file system");
   }
-  if (is_new) create(database);
+  const std::int64_t version = is_new ? 0 : database.integer("PRAGMA user_version");
+  if (version < kHistorySchemaVersion) bring_forward(database, version);
 }
 
 }  // namespace taskpipe::broker

@@ -27,6 +27,11 @@ struct PreparedDatabase : SqliteDatabase {
                        options.read_only ? SqliteAccess::read_alone : SqliteAccess::own) {
     if (options.read_only) {
       check_history_format(*this, path.string());
+      if (integer("PRAGMA user_version") < kHistorySchemaVersion) {
+        throw std::runtime_error("the history '" + path.string() +
+                                 "' was written by an earlier taskpipe, and reading alone does not "
+                                 "bring it forward; start the broker once where it can write");
+      }
     } else {
       prepare_history(*this, path.string());
     }
@@ -43,6 +48,12 @@ std::string select_tasks_sql(std::string_view condition) {
   return "SELECT " + std::string(kTaskColumns) + ", row FROM tasks WHERE " + std::string(condition);
 }
 constexpr int kRowColumn = kTaskColumnCount;
+
+std::string insert_past_sql() {
+  std::string sql = "INSERT INTO attempts(task, " + std::string(kPastColumns) + ") VALUES (?";
+  for (int i = 0; i < kPastColumnCount; ++i) sql += ", ?";
+  return sql + ") ON CONFLICT DO NOTHING";
+}
 
 // Where a listing goes on: behind this place in the order (arrival, row), both descending. Arrival
 // numbers alone would do if they never repeated.
@@ -91,6 +102,8 @@ struct SqliteHistory::Impl {
 
   void insert(std::span<const FinishedTask> tasks);
   void insert(const FinishedWorkflow& workflow);
+  void insert(std::int64_t task_row, const PastAttempt& past);
+  void insert(const LateAttempt& late);
   [[nodiscard]] std::optional<FinishedTask> find(const TaskId& id);
   [[nodiscard]] std::optional<FinishedWorkflow> find(const WorkflowId& id);
   [[nodiscard]] HistoryPage scan(std::int64_t owner, std::int64_t tool, const QueryFilter& filter,
@@ -102,6 +115,11 @@ struct SqliteHistory::Impl {
   InternedSpecs specs{database};
   SqliteStatement insert_task_row{database, insert_task_sql()};
   SqliteStatement find_task{database, select_tasks_sql("id = ?")};
+  SqliteStatement insert_past{database, insert_past_sql()};
+  SqliteStatement find_pasts{database, "SELECT " + std::string(kPastColumns) +
+                                           " FROM attempts WHERE task = ? "
+                                           "ORDER BY ended_ms, epoch, attempt, kind"};
+  SqliteStatement find_row{database, "SELECT row FROM tasks WHERE id = ?"};
   SqliteStatement insert_workflow{
       database,
       "INSERT INTO workflows(id, owner, name, on_failure, succeeded, submitted_ms, finished_ms, "
@@ -132,8 +150,27 @@ void SqliteHistory::Impl::insert(std::span<const FinishedTask> tasks) {
     std::tie(references.spec, references.tool) = entry->second;
     references.owner = names.row_of(task.owner);
     if (!task.worker.empty()) references.worker = names.row_of(task.worker);
-    insert_task(insert_task_row, task, references);
+    if (!insert_task(insert_task_row, task, references) || task.pasts.empty()) continue;
+    const std::int64_t row = database.last_row();
+    for (const PastAttempt& past : task.pasts) insert(row, past);
   }
+}
+
+void SqliteHistory::Impl::insert(std::int64_t task_row, const PastAttempt& past) {
+  insert_past.bind(0, task_row);
+  bind_past(insert_past, past);
+  insert_past.run();
+}
+
+void SqliteHistory::Impl::insert(const LateAttempt& late) {
+  const auto id = late.task.bytes();
+  std::int64_t row = 0;
+  {
+    const SqliteReset reset(find_row);
+    if (!find_row.bind(0, id).step()) return;
+    row = find_row.integer(0);
+  }
+  insert(row, late.attempt);
 }
 
 void SqliteHistory::Impl::insert(const FinishedWorkflow& workflow) {
@@ -159,7 +196,11 @@ std::optional<FinishedTask> SqliteHistory::Impl::find(const TaskId& id) {
   const auto bytes = id.bytes();
   const SqliteReset reset(find_task);
   if (!find_task.bind(0, bytes).step()) return std::nullopt;
-  return read_task(find_task, names, specs);
+  FinishedTask task = read_task(find_task, names, specs);
+  const SqliteReset reset_pasts(find_pasts);
+  find_pasts.bind(0, find_task.integer(kRowColumn));
+  while (find_pasts.step()) task.pasts.push_back(read_past(find_pasts));
+  return task;
 }
 
 std::optional<FinishedWorkflow> SqliteHistory::Impl::find(const WorkflowId& id) {
@@ -261,6 +302,12 @@ void SqliteHistory::store(std::span<const FinishedTask> tasks,
   }
   impl_->watermark = watermark;
   impl_->last_arrival = last_arrival;
+}
+
+void SqliteHistory::add_late(std::span<const LateAttempt> attempts) {
+  SqliteTransaction transaction(impl_->database);
+  for (const LateAttempt& late : attempts) impl_->insert(late);
+  transaction.commit();
 }
 
 std::vector<FinishedTask> SqliteHistory::find_tasks(std::span<const TaskId> ids) {

@@ -38,6 +38,7 @@ class SqliteHistory final : public History {
   [[nodiscard]] Arrival last_arrival() const override;
   void store(std::span<const FinishedTask> tasks, std::span<const FinishedWorkflow> workflows,
              Lsn watermark) override;
+  void add_late(std::span<const LateAttempt> attempts) override;
   [[nodiscard]] std::vector<FinishedTask> find_tasks(std::span<const TaskId> ids) override;
   [[nodiscard]] std::vector<FinishedWorkflow> find_workflows(
       std::span<const WorkflowId> ids) override;

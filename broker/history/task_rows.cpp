@@ -143,6 +143,36 @@ bool insert_task(SqliteStatement& insert, const FinishedTask& task,
   return insert.run();
 }
 
+void bind_past(SqliteStatement& insert, const PastAttempt& past) {
+  insert.bind(1, static_cast<std::int64_t>(past.kind));
+  insert.bind(2, as_signed(past.epoch.value())).bind(3, std::int64_t{past.attempt.value()});
+  insert.bind(4, std::string_view(past.worker));
+  insert.bind(5, past.started.unix_ms).bind(6, past.ended.unix_ms);
+  insert.bind(7, static_cast<std::int64_t>(past.outcome.state));
+  insert.bind(8, static_cast<std::int64_t>(past.outcome.failure));
+  insert.bind(9, std::int64_t{past.outcome.exit_code});
+  insert.bind(10, std::int64_t{past.outcome.signal});
+  insert.bind(11, as_signed(past.outcome.usage.wall_us));
+  insert.bind(12, std::string_view(past.outcome.reason));
+}
+
+PastAttempt read_past(const SqliteStatement& row) {
+  PastAttempt past;
+  past.kind = enum_of(row.integer(0), kLastPastKind, "attempts.kind");
+  past.epoch = Epoch(static_cast<std::uint64_t>(row.integer(1)));
+  past.attempt = Attempt(static_cast<std::uint32_t>(row.integer(2)));
+  past.worker = row.text(3);
+  past.started = WallTime{row.integer(4)};
+  past.ended = WallTime{row.integer(5)};
+  past.outcome.state = enum_of(row.integer(6), kLastTaskState, "attempts.state");
+  past.outcome.failure = enum_of(row.integer(7), kLastFailureClass, "attempts.failure");
+  past.outcome.exit_code = static_cast<std::int32_t>(row.integer(8));
+  past.outcome.signal = static_cast<std::int32_t>(row.integer(9));
+  past.outcome.usage.wall_us = static_cast<std::uint64_t>(row.integer(10));
+  past.outcome.reason = row.text(11);
+  return past;
+}
+
 FinishedTask read_task(const SqliteStatement& row, InternedNames& names, InternedSpecs& specs) {
   FinishedTask task;
   task.id = id_of<TaskId>(row.bytes(kId), "id");

@@ -29,6 +29,17 @@ struct TaskReferences {
 bool insert_task(SqliteStatement& insert, const FinishedTask& task,
                  const TaskReferences& references);
 
+// The columns of `attempts` behind `task`, in the order of `bind_past` and `read_past`.
+inline constexpr const char* kPastColumns =
+    "kind, epoch, attempt, worker, started_ms, ended_ms, state, failure, exit_code, signal, "
+    "wall_us, reason";
+inline constexpr int kPastColumnCount = 12;
+
+// Binds from parameter 1 on; parameter 0 names the task.
+void bind_past(SqliteStatement& insert, const PastAttempt& past);
+[[nodiscard]] PastAttempt read_past(const SqliteStatement& row);
+
+// Without its past attempts, which lie in a table of their own.
 [[nodiscard]] FinishedTask read_task(const SqliteStatement& row, InternedNames& names,
                                      InternedSpecs& specs);
 

@@ -24,6 +24,23 @@ void fields(auto& c, Is<Label> auto& l) {
   c(l.key);
   c(l.value);
 }
+// Of a specification, since format 2.
+template <class Spec>
+struct SpecExtra {
+  Spec& s;
+  [[nodiscard]] bool is_empty() const {
+    return s.limits.queue_time_ms == 0 && s.limits.no_progress_ms == 0 && s.retry == RetryPolicy{};
+  }
+  void parts(auto& c) const {
+    c(s.limits.queue_time_ms);
+    c(s.limits.no_progress_ms);
+    c(s.retry.max_attempts);
+    c(s.retry.failures);
+    c(s.retry.backoff_ms);
+    c(s.retry.max_backoff_ms);
+    c(s.retry.max_worker_losses);
+  }
+};
 void fields(auto& c, Is<TaskSpec> auto& s) {
   c(s.tool);
   c(s.script);
@@ -33,7 +50,7 @@ void fields(auto& c, Is<TaskSpec> auto& s) {
   c(s.limits.run_time_ms);
   c(s.limits.grace_ms);
   c(s.labels);
-  c(s.wait_for_capacity);
+  c.flagged(s.wait_for_capacity, SpecExtra{s});
 }
 void fields(auto& c, Is<Dependencies> auto& d) { c(d.after); }
 void fields(auto& c, Is<Placement> auto& p) { c(p.worker); }
@@ -70,6 +87,16 @@ void fields(auto& c, Is<ResultItem> auto& r) {
   c(r.outcome);
 }
 
+void fields(auto& c, Is<PastAttempt> auto& p) {
+  c(p.kind);
+  c(p.epoch);
+  c(p.attempt);
+  c(p.worker);
+  c(p.started);
+  c(p.ended);
+  c(p.outcome);
+}
+
 // --- Parts of records ---------------------------------------------------------------------------
 
 void fields(auto& c, Is<record::KnownWorker> auto& w) {
@@ -86,6 +113,12 @@ void fields(auto& c, Is<record::FinishedItem> auto& f) {
   c(f.id);
   c(f.attempt);
   c(f.outcome);
+}
+void fields(auto& c, Is<record::RetriedItem> auto& r) {
+  c(r.id);
+  c(r.attempt);
+  c(r.outcome);
+  c(r.due);
 }
 void fields(auto& c, Is<record::WorkflowMember> auto& m) {
   c(m.id);
@@ -141,6 +174,10 @@ void fields(auto& c, Is<record::TasksRequeued> auto& r) {
   c(r.cause);
   c(r.items);
 }
+void fields(auto& c, Is<record::TasksRetried> auto& r) {
+  c(r.at);
+  c(r.items);
+}
 void fields(auto& c, Is<record::CancelRequested> auto& r) {
   c(r.at);
   c(r.grace_ms);
@@ -155,6 +192,19 @@ void fields(auto& c, Is<record::StaleResults> auto& r) {
   c(r.worker);
   c(r.items);
 }
+// Of an image, since format 2.
+template <class Image>
+struct ImageExtra {
+  Image& r;
+  [[nodiscard]] bool is_empty() const {
+    return r.failures == 0 && r.ready_at == WallTime{} && r.pasts.empty();
+  }
+  void parts(auto& c) const {
+    c(r.failures);
+    c(r.ready_at);
+    c(r.pasts);
+  }
+};
 void fields(auto& c, Is<record::TaskImage> auto& r) {
   c(r.id);
   c(r.owner);
@@ -164,7 +214,7 @@ void fields(auto& c, Is<record::TaskImage> auto& r) {
   c(r.arrival);
   c(r.workflow);
   c(r.state);
-  c(r.dispatched);
+  c.flagged(r.dispatched, ImageExtra{r});
   c(r.epoch);
   c(r.attempt);
   c(r.placements);
@@ -219,6 +269,8 @@ template <>
 inline constexpr std::uint8_t kTypeByte<record::TaskImage> = 12;
 template <>
 inline constexpr std::uint8_t kTypeByte<record::WorkflowImage> = 13;
+template <>
+inline constexpr std::uint8_t kTypeByte<record::TasksRetried> = 14;
 
 namespace {
 

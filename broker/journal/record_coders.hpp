@@ -28,6 +28,7 @@ void fields(auto& c, Is<TaskSpec> auto& s);
 // Enumerations on disk, with the last value that is known.
 [[nodiscard]] constexpr TaskState last_of(TaskState) { return kLastTaskState; }
 [[nodiscard]] constexpr OnFailure last_of(OnFailure) { return kLastOnFailure; }
+[[nodiscard]] constexpr PastKind last_of(PastKind) { return kLastPastKind; }
 [[nodiscard]] constexpr record::RequeueCause last_of(record::RequeueCause) {
   return record::kLastRequeueCause;
 }
@@ -96,6 +97,13 @@ class Encoder {
   void index(std::uint32_t value, [[maybe_unused]] std::size_t size) {
     assert(value < size);
     out_.put_varint(value);
+  }
+  // A bool, and what later versions added: absent while it says nothing, so that what an earlier
+  // version wrote still reads. `Extra` has a `parts(coder)` and an `is_empty()`.
+  template <class Extra>
+  void flagged(bool first, Extra extra) {
+    out_.put_byte(static_cast<std::uint8_t>((first ? 1U : 0U) | (extra.is_empty() ? 0U : 2U)));
+    if (!extra.is_empty()) extra.parts(*this);
   }
   template <class T>
   void operator()(const std::optional<T>& value) {
@@ -181,6 +189,15 @@ class Decoder {
     const unsigned byte = in_.take_byte();
     state = checked(byte & 0xfU, kLastTaskState);
     failure = checked(byte >> 4U, kLastFailureClass);
+  }
+  template <class Extra>
+  void flagged(bool& first, Extra extra) {
+    const std::uint8_t flags = in_.take_byte();
+    if (flags > 3) in_.fail();
+    first = (flags & 1U) != 0;
+    if ((flags & 2U) == 0 || in_.failed()) return;
+    extra.parts(*this);
+    if (extra.is_empty()) in_.fail();  // one spelling of everything
   }
   void index(std::uint32_t& value, std::size_t size) {
     value = take_narrow<std::uint32_t>();

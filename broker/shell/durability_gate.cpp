@@ -10,6 +10,8 @@ void DurabilityGate::take_finished(Effects& effects) {
             std::back_inserter(finished_tasks_));
   std::move(effects.finished_workflows.begin(), effects.finished_workflows.end(),
             std::back_inserter(finished_workflows_));
+  std::move(effects.late_attempts.begin(), effects.late_attempts.end(),
+            std::back_inserter(late_attempts_));
 }
 
 std::optional<HistoryBatch> DurabilityGate::archive(Lsn synced) {
@@ -23,7 +25,11 @@ std::optional<HistoryBatch> DurabilityGate::archive(Lsn synced) {
     batch.workflows.push_back(std::move(finished_workflows_.front()));
     finished_workflows_.pop_front();
   }
-  if (batch.tasks.empty() && batch.workflows.empty()) return std::nullopt;
+  while (!late_attempts_.empty() && late_attempts_.front().lsn <= synced) {
+    batch.late.push_back(std::move(late_attempts_.front()));
+    late_attempts_.pop_front();
+  }
+  if (batch.tasks.empty() && batch.workflows.empty() && batch.late.empty()) return std::nullopt;
   return batch;
 }
 

@@ -64,6 +64,7 @@ class DurabilityGate {
   std::deque<Waiting> outbound_;  // ordered by `reveals`
   std::deque<FinishedTask> finished_tasks_;
   std::deque<FinishedWorkflow> finished_workflows_;
+  std::deque<LateAttempt> late_attempts_;
 };
 
 }  // namespace taskpipe::broker

@@ -118,11 +118,13 @@ bool HistoryThread::commit(std::vector<HistoryBatch> batches) {
     std::move(batches[i].tasks.begin(), batches[i].tasks.end(), std::back_inserter(all.tasks));
     std::move(batches[i].workflows.begin(), batches[i].workflows.end(),
               std::back_inserter(all.workflows));
+    std::move(batches[i].late.begin(), batches[i].late.end(), std::back_inserter(all.late));
     all.watermark = batches[i].watermark;
   }
   const bool was_full = full_until_.has_value();  // only this thread writes it
   try {
     history_->store(all.tasks, all.workflows, all.watermark);
+    if (!all.late.empty()) history_->add_late(all.late);
   } catch (const HistoryFull& full) {
     if (!was_full && hooks_.on_full) hooks_.on_full(full.what());
     put_back(std::move(all));

@@ -58,6 +58,15 @@ inline constexpr std::uint32_t kLeaseMs = 30'000;
 inline constexpr std::uint32_t kMissedBeatsUntilSuspect = 3;
 inline constexpr std::uint32_t kMaxWorkerLosses = 3;  // of one task; then it ends in `error`
 
+// --- Retries ------------------------------------------------------------------------------------
+inline constexpr std::uint32_t kMaxTaskAttempts = 100;      // RetryPolicy::max_attempts
+inline constexpr std::uint32_t kMaxTaskWorkerLosses = 100;  // RetryPolicy::max_worker_losses
+inline constexpr std::uint32_t kMaxBackoffMs = 86'400'000;  // a day
+inline constexpr std::uint64_t kMaxQueueTimeMs = 31'536'000'000ULL;  // a year
+inline constexpr std::uint64_t kMaxNoProgressMs = kMaxQueueTimeMs;
+inline constexpr std::size_t kMaxPastAttempts = 256;      // remembered of one task
+inline constexpr std::size_t kMaxAlarmsPerTurn = 10'000;  // the others in the next
+
 // --- Flow control -------------------------------------------------------------------------------
 inline constexpr std::uint64_t kClientWindowItems = 65'536;  // submits in flight per session
 inline constexpr std::uint64_t kClientWindowBytes = 64ULL << 20U;

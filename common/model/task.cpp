@@ -15,6 +15,9 @@ constexpr std::array<std::string_view, 9> kFailureNames = {
     "none", "exit", "signal", "oom", "timeout", "worker_lost", "spawn", "cancelled", "rejected"};
 static_assert(kFailureNames.size() == static_cast<std::size_t>(kLastFailureClass) + 1);
 
+constexpr std::array<std::string_view, 3> kPastKindNames = {"retried", "lost", "late"};
+static_assert(kPastKindNames.size() == static_cast<std::size_t>(kLastPastKind) + 1);
+
 Error invalid(std::string field, std::string_view why) {
   return Error{ErrorCode::invalid, field + " " + std::string(why), std::move(field)};
 }
@@ -91,6 +94,40 @@ std::optional<Error> check_resources(const Resources& resources) {
   return std::nullopt;
 }
 
+std::optional<Error> check_limits(const TaskLimits& limits) {
+  if (limits.grace_ms > limits::kMaxGraceMs) return invalid("grace_ms", "is more than an hour");
+  if (limits.queue_time_ms > limits::kMaxQueueTimeMs) {
+    return invalid("queue_time_ms",
+                   "is more than a year; 0 lets the task wait as long as it takes");
+  }
+  if (limits.no_progress_ms > limits::kMaxNoProgressMs) {
+    return invalid("no_progress_ms", "is more than a year; 0 lets the task be silent");
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> check_retry(const RetryPolicy& retry) {
+  if (retry.max_attempts == 0 || retry.max_attempts > limits::kMaxTaskAttempts) {
+    return invalid("retry.max_attempts",
+                   "is " + std::to_string(retry.max_attempts) + "; give 1 (no retry) to 100");
+  }
+  if ((retry.failures & ~kRetryableFailures) != 0) {
+    return invalid("retry.failures",
+                   "names a class that is not retried; choose among exit, signal, oom, timeout, "
+                   "spawn, rejected");
+  }
+  if (retry.max_backoff_ms > limits::kMaxBackoffMs) {
+    return invalid("retry.max_backoff_ms", "is more than a day");
+  }
+  if (retry.backoff_ms > retry.max_backoff_ms) {
+    return invalid("retry.backoff_ms", "is more than retry.max_backoff_ms, the longest wait");
+  }
+  if (retry.max_worker_losses.value_or(0) > limits::kMaxTaskWorkerLosses) {
+    return invalid("retry.max_worker_losses", "is more than 100");
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string_view name_of(TaskState state) {
@@ -119,6 +156,25 @@ std::string_view name_of(FailureClass failure) {
   return index < kFailureNames.size() ? kFailureNames[index] : std::string_view("?");
 }
 
+std::string_view name_of(PastKind kind) {
+  const auto index = static_cast<std::size_t>(kind);
+  return index < kPastKindNames.size() ? kPastKindNames[index] : std::string_view("?");
+}
+
+std::uint32_t backoff_ms(const RetryPolicy& policy, std::uint32_t failed, std::uint64_t seed) {
+  const unsigned doublings = std::min(failed > 0 ? failed - 1 : 0, 31U);
+  const std::uint64_t grown = std::uint64_t{policy.backoff_ms} << doublings;
+  const auto whole =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(grown, policy.max_backoff_ms));
+  const std::uint32_t fixed = whole / 2;
+  // Its own scatter for every attempt of a task (the finalizer of MurmurHash3).
+  std::uint64_t mixed = seed + failed;
+  mixed = (mixed ^ (mixed >> 33U)) * 0xff51afd7ed558ccdULL;
+  mixed = (mixed ^ (mixed >> 33U)) * 0xc4ceb9fe1a85ec53ULL;
+  mixed ^= mixed >> 33U;
+  return fixed + static_cast<std::uint32_t>(mixed % (std::uint64_t{whole} - fixed + 1));
+}
+
 std::optional<Error> check_spec(const TaskSpec& spec) {
   if (auto error = check_name("tool", spec.tool, limits::kMaxNameBytes)) return error;
   if (spec.script.size() > limits::kMaxScriptNameBytes) {
@@ -135,9 +191,8 @@ std::optional<Error> check_spec(const TaskSpec& spec) {
   if (!spec.inline_script.empty() && spec.script.empty()) {
     return invalid("script", "is empty; an inline script needs a file name");
   }
-  if (spec.limits.grace_ms > limits::kMaxGraceMs) {
-    return invalid("grace_ms", "is more than an hour");
-  }
+  if (auto error = check_limits(spec.limits)) return error;
+  if (auto error = check_retry(spec.retry)) return error;
   if (auto error = check_resources(spec.resources)) return error;
   return check_labels(spec.labels);
 }

@@ -15,6 +15,7 @@
 #include "common/model/ids.hpp"
 #include "common/model/payload.hpp"
 #include "common/model/resources.hpp"
+#include "common/model/time.hpp"
 
 namespace taskpipe {
 
@@ -63,6 +64,20 @@ enum class FailureClass : std::uint8_t {
 inline constexpr FailureClass kLastFailureClass = FailureClass::rejected;
 [[nodiscard]] std::string_view name_of(FailureClass failure);
 
+// Sets of failure classes, a bit for each.
+[[nodiscard]] constexpr std::uint32_t failure_bit(FailureClass failure) {
+  return 1U << static_cast<unsigned>(failure);
+}
+// What a retry policy may name. The loss of a worker has a budget of its own, and a cancelled task
+// was not wanted any more.
+inline constexpr std::uint32_t kRetryableFailures =
+    failure_bit(FailureClass::exit) | failure_bit(FailureClass::signal) |
+    failure_bit(FailureClass::oom) | failure_bit(FailureClass::timeout) |
+    failure_bit(FailureClass::spawn) | failure_bit(FailureClass::rejected);
+// Unless it says which: a task that one worker has refused is usually refused by all.
+inline constexpr std::uint32_t kUsuallyRetriedFailures =
+    kRetryableFailures & ~failure_bit(FailureClass::rejected);
+
 struct Label {
   std::string key;
   std::string value;
@@ -72,8 +87,31 @@ struct Label {
 struct TaskLimits {
   std::uint64_t run_time_ms = 0;  // 0 = the tool's own limit
   std::uint32_t grace_ms = 0;     // between SIGTERM and SIGKILL; 0 = limits::kDefaultGraceMs
+  // Ready, but given to no worker for longer than this: it ends as `timeout`. 0 = it waits.
+  std::uint64_t queue_time_ms = 0;
+  // An attempt that writes nothing and reports nothing for longer than this is stopped as one that
+  // exceeded its run time. 0 = it may be silent.
+  std::uint64_t no_progress_ms = 0;
   friend bool operator==(const TaskLimits&, const TaskLimits&) = default;
 };
+
+// Whether and when an attempt that failed is followed by another. An attempt that was lost with its
+// worker did not fail: it is repeated at once, and counted apart.
+struct RetryPolicy {
+  std::uint32_t max_attempts = 1;                    // 1 = the first failure is final
+  std::uint32_t failures = kUsuallyRetriedFailures;  // bits of the classes that are tried again
+  std::uint32_t backoff_ms = 1000;  // before the second attempt; doubles with each further one
+  std::uint32_t max_backoff_ms = 60'000;           // and grows no longer than this
+  std::optional<std::uint32_t> max_worker_losses;  // none = the broker's own bound
+  friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
+};
+
+// How long the next attempt waits after `failed` (1, 2, …) failed ones: min(max_backoff, backoff ×
+// 2^(failed-1)), of which the second half is scattered by `seed`, so that tasks which failed
+// together do not come back together ("equal jitter", Brooker, Exponential Backoff And Jitter,
+// 2015). Equal arguments give equal results.
+[[nodiscard]] std::uint32_t backoff_ms(const RetryPolicy& policy, std::uint32_t failed,
+                                       std::uint64_t seed);
 
 // Everything about a task but its params. Tasks of a batch usually share one, so it is held by
 // shared_ptr and never changed once made.
@@ -84,6 +122,7 @@ struct TaskSpec {
   std::int32_t priority = 0;  // larger runs earlier
   Resources resources;        // as asked for; cpus 0 means 1
   TaskLimits limits;
+  RetryPolicy retry;
   std::vector<Label> labels;       // sorted by key, each once
   bool wait_for_capacity = false;  // wait, rather than UNSATISFIABLE, when no worker could run it
 
@@ -127,6 +166,26 @@ struct Outcome {
   std::string reason;  // a sentence for people; empty on success
   Payload report;      // an encoded RunReport; opaque to the broker; may be empty
   friend bool operator==(const Outcome&, const Outcome&) = default;
+};
+
+// An attempt that is over and did not decide how its task ended.
+enum class PastKind : std::uint8_t {
+  retried = 0,  // it failed, and the policy allowed another
+  lost = 1,     // its worker was silent past the lease
+  late = 2,     // its result came when it counted no more
+};
+inline constexpr PastKind kLastPastKind = PastKind::late;
+[[nodiscard]] std::string_view name_of(PastKind kind);
+
+struct PastAttempt {
+  PastKind kind = PastKind::retried;
+  Epoch epoch;
+  Attempt attempt;
+  std::string worker;  // name
+  WallTime started;    // 0 = it never said so
+  WallTime ended;
+  Outcome outcome;  // without report
+  friend bool operator==(const PastAttempt&, const PastAttempt&) = default;
 };
 
 }  // namespace taskpipe

@@ -97,6 +97,21 @@ struct Schema<TaskLimits> : MapShape {
   static void fields(Fields& f, Struct& s) {
     f.optional(1, "run_time_ms", s.run_time_ms);
     f.optional(2, "grace_ms", s.grace_ms);
+    f.optional(3, "queue_time_ms", s.queue_time_ms);
+    f.optional(4, "no_progress_ms", s.no_progress_ms);
+  }
+};
+
+// Written whole: what is left out would have to mean the same for ever.
+template <>
+struct Schema<RetryPolicy> : MapShape {
+  template <class Fields, class Struct>
+  static void fields(Fields& f, Struct& s) {
+    f.required(1, "max_attempts", s.max_attempts);
+    f.required(2, "failures", s.failures);
+    f.required(3, "backoff_ms", s.backoff_ms);
+    f.required(4, "max_backoff_ms", s.max_backoff_ms);
+    f.optional(5, "max_worker_losses", s.max_worker_losses);
   }
 };
 
@@ -112,6 +127,7 @@ struct Schema<TaskSpec> : MapShape {
     f.optional(6, "limits", s.limits);
     f.optional(7, "labels", s.labels, kLabels);
     f.optional(8, "wait_for_capacity", s.wait_for_capacity);
+    f.optional(9, "retry", s.retry);
   }
   static std::optional<Defect> settle(TaskSpec& s) {
     normalize(s.resources);  // an amount of zero asks for nothing

@@ -303,6 +303,7 @@ void BrokerProcess::store_next() {
     const broker::HistoryBatch batch = std::move(to_store_.front());
     to_store_.pop_front();
     history_.store(batch.tasks, batch.workflows, batch.watermark);
+    history_.add_late(batch.late);
     news_.push_back(broker::command::HistoryCommitted{batch.watermark});
     wake_at(world_.scheduler.time());
     store_next();

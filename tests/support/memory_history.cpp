@@ -53,6 +53,19 @@ void MemoryHistory::store(std::span<const FinishedTask> tasks,
   watermark_ = watermark;
 }
 
+void MemoryHistory::add_late(std::span<const broker::LateAttempt> attempts) {
+  for (const broker::LateAttempt& late : attempts) {
+    const auto task = tasks_.find(late.task);
+    if (task == tasks_.end()) continue;
+    std::vector<PastAttempt>& pasts = task->second.pasts;
+    const bool known = std::any_of(pasts.begin(), pasts.end(), [&](const PastAttempt& past) {
+      return past.kind == late.attempt.kind && past.epoch == late.attempt.epoch &&
+             past.attempt == late.attempt.attempt;
+    });
+    if (!known) pasts.push_back(late.attempt);
+  }
+}
+
 std::vector<FinishedTask> MemoryHistory::find_tasks(std::span<const TaskId> ids) {
   std::vector<FinishedTask> found;
   for (const TaskId& id : ids) {
@@ -90,6 +103,7 @@ HistoryPage MemoryHistory::list(const std::string& owner, const QueryFilter& fil
       break;
     }
     page.tasks.push_back(task);
+    page.tasks.back().pasts.clear();
     last = next->first;
     bytes += task.params.size() + task.outcome.report.size();
   }

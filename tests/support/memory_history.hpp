@@ -22,6 +22,7 @@ class MemoryHistory final : public broker::History {
   [[nodiscard]] Arrival last_arrival() const override { return last_arrival_; }
   void store(std::span<const broker::FinishedTask> tasks,
              std::span<const broker::FinishedWorkflow> workflows, Lsn watermark) override;
+  void add_late(std::span<const broker::LateAttempt> attempts) override;
   [[nodiscard]] std::vector<broker::FinishedTask> find_tasks(std::span<const TaskId> ids) override;
   [[nodiscard]] std::vector<broker::FinishedWorkflow> find_workflows(
       std::span<const WorkflowId> ids) override;

@@ -94,10 +94,25 @@ class Samples {
     spec.inline_script = payload();
     spec.priority = integer<std::int32_t>();
     spec.resources = resources();
-    spec.limits = TaskLimits{integer<std::uint64_t>(), integer<std::uint32_t>()};
+    spec.limits = TaskLimits{integer<std::uint64_t>(), integer<std::uint32_t>(), 0, 0};
+    if (below(2) == 1) {
+      spec.limits.queue_time_ms = integer<std::uint64_t>();
+      spec.limits.no_progress_ms = integer<std::uint64_t>();
+      spec.retry = retry();
+    }
     spec.labels = list([this] { return Label{text(), text()}; });
     spec.wait_for_capacity = below(2) == 1;
     return std::make_shared<const TaskSpec>(std::move(spec));
+  }
+  RetryPolicy retry() {
+    RetryPolicy retry{integer<std::uint32_t>(), integer<std::uint32_t>(), integer<std::uint32_t>(),
+                      integer<std::uint32_t>(), std::nullopt};
+    if (below(2) == 1) retry.max_worker_losses = integer<std::uint32_t>();
+    return retry;
+  }
+  PastAttempt past() {
+    return PastAttempt{any(kLastPastKind), id<Epoch>(), attempt(), text(), time(), time(),
+                       outcome()};
   }
   std::vector<TaskSpecPtr> specs() {
     auto specs = list([this] { return spec(); });
@@ -152,6 +167,11 @@ broker::Record task_image(Samples& s) {
   image.attempt = s.attempt();
   image.placements = s.placements();
   image.worker_losses = s.integer<std::uint32_t>();
+  if (s.below(2) == 1) {
+    image.failures = s.integer<std::uint32_t>();
+    image.ready_at = s.time();
+    image.pasts = s.list([&s] { return s.past(); });
+  }
   image.cancel_requested = s.below(2) == 1;
   image.cancel_grace_ms = s.integer<std::uint32_t>();
   image.submitted = s.time();
@@ -204,6 +224,12 @@ broker::Record finished(Samples& s) {
                        })};
 }
 
+broker::Record retried(Samples& s) {
+  return TasksRetried{s.time(), s.list([&s] {
+                        return RetriedItem{s.task(), s.attempt(), s.outcome(), s.time()};
+                      })};
+}
+
 broker::Record stale(Samples& s) {
   return StaleResults{
       s.time(), s.unique_id<PeerUuid>(), s.list([&s] {
@@ -217,7 +243,7 @@ broker::Record random_record(std::mt19937_64& random, std::size_t alternative) {
   Samples s(random);
   const auto attempts = [&s] { return s.list([&s] { return s.task_attempt(); }); };
   // Indexed by a switch over the names, so that a new record cannot be forgotten silently.
-  static_assert(std::variant_size_v<broker::Record> == 13, "add the new record below");
+  static_assert(std::variant_size_v<broker::Record> == 14, "add the new record below");
   switch (alternative) {
     case 0: return EpochStarted{s.id<Epoch>(), s.unique_id<BrokerUuid>(), s.time()};
     case 1: return ToolsKnown{s.list([&s] { return s.tool(); })};
@@ -230,12 +256,13 @@ broker::Record random_record(std::mt19937_64& random, std::size_t alternative) {
     case 5: return TasksDispatched{s.id<Epoch>(), s.placements(), attempts()};
     case 6: return TasksStarted{s.time(), attempts()};
     case 7: return TasksRequeued{s.time(), s.any(kLastRequeueCause), attempts()};
-    case 8:
+    case 8: return retried(s);
+    case 9:
       return CancelRequested{s.time(), s.integer<std::uint32_t>(),
                              s.list([&s] { return s.task(); })};
-    case 9: return finished(s);
-    case 10: return stale(s);
-    case 11: return task_image(s);
+    case 10: return finished(s);
+    case 11: return stale(s);
+    case 12: return task_image(s);
     default: return workflow_image(s);
   }
 }

@@ -28,6 +28,7 @@ class BusyHistory final : public History {
              Lsn watermark) override {
     stored_.set_value({tasks.size(), watermark});
   }
+  void add_late(std::span<const LateAttempt> /*attempts*/) override {}
   [[nodiscard]] std::vector<FinishedTask> find_tasks(std::span<const TaskId> /*ids*/) override {
     ++answered_;
     if (busy_) thread_->look_up({1, HistoryLookup::Tasks{}});
@@ -55,7 +56,7 @@ TEST(HistoryThread, StoresWhatEndedAlsoWhileQuestionsNeverCease) {
   history.thread_ = &thread;
   auto stored = history.stored_.get_future();
   thread.look_up({1, HistoryLookup::Tasks{}});
-  thread.store({{FinishedTask{}, FinishedTask{}}, {}, Lsn(7)});
+  thread.store({{FinishedTask{}, FinishedTask{}}, {}, Lsn(7), {}});
   const bool in_time = stored.wait_for(20s) == std::future_status::ready;
   history.busy_ = false;
   ASSERT_TRUE(in_time) << "after " << history.answered_ << " answers nothing was stored";
@@ -74,6 +75,7 @@ class FullHistory final : public History {
     memory_.store(tasks, workflows, watermark);
     if (memory_.tasks().size() == 3) all_stored_.set_value();
   }
+  void add_late(std::span<const LateAttempt> attempts) override { memory_.add_late(attempts); }
   [[nodiscard]] std::vector<FinishedTask> find_tasks(std::span<const TaskId> ids) override {
     return memory_.find_tasks(ids);
   }
@@ -112,8 +114,8 @@ TEST(HistoryThread, WhatAFullDiskDoesNotTakeIsOfferedAgain) {
         {[&](const std::string&) { failed = true; },
          [&](const std::optional<std::string>& full) { told.push_back(full.has_value()); }},
         1ms);
-    thread.store({{task(1), task(2)}, {}, Lsn(7)});
-    thread.store({{task(3)}, {}, Lsn(8)});
+    thread.store({{task(1), task(2)}, {}, Lsn(7), {}});
+    thread.store({{task(3)}, {}, Lsn(8), {}});
     ASSERT_EQ(stored.wait_for(20s), std::future_status::ready);
   }
   EXPECT_FALSE(failed);
@@ -125,7 +127,7 @@ TEST(HistoryThread, AnEndOnAFullDiskIsNoFailure) {
   {
     HistoryThread thread(std::make_unique<FullHistory>(1'000'000),
                          {[&](const std::string&) { failed = true; }});
-    thread.store({{task(1)}, {}, Lsn(7)});
+    thread.store({{task(1)}, {}, Lsn(7), {}});
   }
   EXPECT_FALSE(failed);
 }

@@ -1,0 +1,140 @@
+// Failed attempts and their successors, and tasks that wait for a time: for the next attempt, or no
+// longer than their limit for a worker.
+#include <algorithm>
+#include <utility>
+
+#include "broker/core/fold.hpp"
+#include "broker/core/handlers.hpp"
+
+namespace taskpipe::broker {
+namespace {
+
+bool may_retry(const Task& task, const Outcome& outcome) {
+  const RetryPolicy& policy = task.spec->retry;
+  return outcome.state != TaskState::success && outcome.state != TaskState::cancelled &&
+         task.failures + 1 < policy.max_attempts &&
+         (policy.failures & failure_bit(outcome.failure)) != 0;
+}
+
+record::RetriedItem retry_of(const Turn& turn, const Task& task, record::FinishedItem item) {
+  const std::uint32_t delay_ms =
+      backoff_ms(task.spec->retry, task.failures + 1, task.id.high() ^ task.id.low());
+  item.outcome.report = Payload{};
+  return {item.id, item.attempt, std::move(item.outcome),
+          WallTime{turn.now.wall.unix_ms + std::int64_t{delay_ms}}};
+}
+
+Outcome overdue_outcome(const Task& task) {
+  Outcome outcome;
+  outcome.state = TaskState::timeout;
+  outcome.failure = FailureClass::timeout;
+  outcome.reason = "no worker had room for it within its queue time of " +
+                   std::to_string(task.spec->limits.queue_time_ms) + " ms";
+  return outcome;
+}
+
+// What is left of a wait of `whole` that began, or ends, `elapsed` ms from the present. The wall
+// clock may have jumped while the broker was away: a wait is never longer than its whole, nor
+// negative.
+Millis left_of(std::uint64_t whole_ms, std::int64_t elapsed_ms) {
+  const auto whole = static_cast<std::int64_t>(std::min(whole_ms, limits::kMaxQueueTimeMs));
+  return Millis(whole - std::clamp<std::int64_t>(elapsed_ms, 0, whole));
+}
+
+void arm(Turn& turn, TaskSlot slot) {
+  State& state = turn.state;
+  Task& task = state.tasks[slot];
+  const std::int64_t since_ready_ms = turn.now.wall.unix_ms - task.ready_at.unix_ms;
+  MonotonicTime* alarm = nullptr;
+  Millis wait{0};
+  if (auto* ready = std::get_if<phase::Ready>(&task.phase)) {
+    if (task.spec->limits.queue_time_ms == 0) return;
+    alarm = &ready->alarm;
+    wait = left_of(task.spec->limits.queue_time_ms, since_ready_ms);
+  } else if (auto* delayed = std::get_if<phase::Delayed>(&task.phase)) {
+    alarm = &delayed->alarm;
+    const std::uint64_t longest = task.spec->retry.max_backoff_ms;
+    wait = left_of(longest, static_cast<std::int64_t>(longest) + since_ready_ms);
+  }
+  if (alarm == nullptr || *alarm != MonotonicTime{}) return;
+  // An alarm at the clock's very beginning would read as none.
+  *alarm = std::max(turn.now.monotonic + wait, MonotonicTime{std::chrono::nanoseconds(1)});
+  state.alarms.emplace(*alarm, slot);
+}
+
+}  // namespace
+
+void conclude(Turn& turn, std::vector<record::FinishedItem> items) {
+  State& state = turn.state;
+  record::TasksRetried again{turn.now.wall, {}};
+  std::vector<TaskSlot> retried;
+  std::erase_if(items, [&](record::FinishedItem& item) {
+    const TaskSlot slot = state.tasks.find(item.id);
+    const Task& task = state.tasks[slot];
+    if (!may_retry(task, item.outcome)) return false;
+    again.items.push_back(retry_of(turn, task, std::move(item)));
+    retried.push_back(slot);
+    return true;
+  });
+  if (!again.items.empty()) turn.commit(std::move(again));
+  for (const TaskSlot slot : retried) publish_state(turn, slot);
+  if (!items.empty()) finish(turn, std::move(items));
+}
+
+bool was_retried(const State& state, TaskSlot slot, const AttemptKey& key) {
+  if (state.tasks[slot].failures == 0) return false;
+  const auto pasts = state.pasts.find(slot);
+  if (pasts == state.pasts.end()) return false;
+  return std::any_of(pasts->second.begin(), pasts->second.end(), [&](const PastAttempt& past) {
+    return past.kind == PastKind::retried && past.epoch == key.epoch && past.attempt == key.attempt;
+  });
+}
+
+std::string retry_message(const State& state, TaskSlot slot) {
+  const Task& task = state.tasks[slot];
+  const auto pasts = state.pasts.find(slot);
+  if (pasts == state.pasts.end()) return {};
+  const auto last =
+      std::find_if(pasts->second.rbegin(), pasts->second.rend(),
+                   [](const PastAttempt& past) { return past.kind == PastKind::retried; });
+  if (last == pasts->second.rend()) return {};
+  std::string text = "try " + std::to_string(task.failures + 1) + " of " +
+                     std::to_string(task.spec->retry.max_attempts) +
+                     " comes next; the last: " + last->outcome.reason;
+  text.resize(std::min(text.size(), limits::kMaxTextBytes));
+  return text;
+}
+
+void arm_tasks(Turn& turn) {
+  std::vector<TaskSlot>& unarmed = turn.state.unarmed;
+  for (const TaskSlot slot : unarmed) arm(turn, slot);
+  unarmed.clear();
+}
+
+// At most so many in a turn: a million that are overdue together must not hold up everybody else.
+void fire_alarms(Turn& turn) {
+  State& state = turn.state;
+  std::vector<record::FinishedItem> overdue;
+  for (std::size_t fired = 0; fired < limits::kMaxAlarmsPerTurn && !state.alarms.empty(); ++fired) {
+    const auto [at, slot] = *state.alarms.begin();
+    if (at > turn.now.monotonic) break;
+    disarm(state, slot);
+    Task& task = state.tasks[slot];
+    if (std::holds_alternative<phase::Delayed>(task.phase)) {
+      make_ready(state, slot, false);
+      continue;
+    }
+    task.ending = true;
+    overdue.push_back({task.id, task.attempt, overdue_outcome(task)});
+    if (overdue.size() == limits::kMaxBatchItems) finish(turn, std::exchange(overdue, {}));
+  }
+  if (!overdue.empty()) finish(turn, std::move(overdue));
+}
+
+void hand_over_late(Turn& turn) {
+  std::vector<LateAttempt>& late = turn.state.late;
+  std::move(late.begin(), late.end(), std::back_inserter(turn.effects.late_attempts));
+  late.clear();
+}
+
+}  // namespace taskpipe::broker
