@@ -49,10 +49,16 @@ struct RunPlan {
   std::vector<File> files;                  // written before the start
   std::vector<std::string> artifact_globs;  // relative to the attempt's directory
   Millis time_limit{0};                     // 0 = none
-  Millis grace{0};  // between SIGTERM at the time limit and SIGKILL; 0 = kDefaultGraceMs
+  Millis silence_limit{0};                  // the longest time without a byte of output; 0 = none
+  Millis grace{0};  // between SIGTERM at a limit and SIGKILL; 0 = kDefaultGraceMs
   std::uint64_t memory_limit_bytes = 0;  // 0 = none
   std::unique_ptr<OutputParser> parser;  // may be null
 };
+
+// The reason of an attempt that was stopped for its silence, whoever ran it.
+[[nodiscard]] inline std::string no_progress_reason(Millis silence_limit) {
+  return "made no progress for " + std::to_string(silence_limit.count()) + " ms (no_progress)";
+}
 
 // Why an attempt is stopped; decides how its end is reported.
 enum class StopCause : std::uint8_t { cancelled, superseded };

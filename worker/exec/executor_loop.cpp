@@ -93,7 +93,7 @@ void ExecutorLoop::on_ready(std::uint64_t tag) {
   }
   RunningAttempt* attempt = find(run);
   if (attempt == nullptr || attempt->finishing()) return;
-  attempt->read(tag == tag_of(Source::out, run) ? LogStream::out : LogStream::err, scratch_);
+  attempt->read(tag == tag_of(Source::out, run) ? LogStream::out : LogStream::err, now_, scratch_);
   attempt->emit_due(now_, sink_);
   reschedule(run, *attempt);
 }
@@ -264,11 +264,11 @@ void ExecutorLoop::end_at_once(const AttemptKey& attempt, Outcome outcome) {
   sink_(exec_event::Ended{attempt, std::move(outcome)});
 }
 
-void ExecutorLoop::on_time_limit(RunNumber run, RunningAttempt& attempt) {
+void ExecutorLoop::on_limit(RunNumber run, RunningAttempt& attempt, EndCause which) {
   const auto given = attempt.plan().grace.count();
   const auto grace = given > 0 ? std::min<std::int64_t>(given, limits::kMaxGraceMs)
                                : std::int64_t{limits::kDefaultGraceMs};
-  attempt.ask_to_end(EndCause::time_limit);
+  attempt.ask_to_end(which);
   if (link_ != nullptr) link_->stop({run, SIGTERM, static_cast<std::uint32_t>(grace)});
 }
 
@@ -276,7 +276,11 @@ void ExecutorLoop::run_timers() {
   while (!timers_.empty() && timers_.begin()->first <= now_) {
     const RunNumber run = timers_.begin()->second;
     RunningAttempt& attempt = *find(run);
-    if (attempt.over_time_limit(now_)) on_time_limit(run, attempt);
+    if (attempt.over_time_limit(now_)) {
+      on_limit(run, attempt, EndCause::time_limit);
+    } else if (attempt.over_silence_limit(now_, scratch_)) {
+      on_limit(run, attempt, EndCause::silence);
+    }
     attempt.emit_due(now_, sink_);
     reschedule(run, attempt);
   }
@@ -301,8 +305,8 @@ RunningAttempt* ExecutorLoop::find(RunNumber run) {
 }
 
 EndFacts ExecutorLoop::facts_of(const RunningAttempt& attempt) const {
-  return {attempt.cause(), attempt.plan().time_limit, attempt.plan().memory_limit_bytes,
-          memory_control_};
+  return {attempt.cause(), attempt.plan().time_limit, attempt.plan().silence_limit,
+          attempt.plan().memory_limit_bytes, memory_control_};
 }
 
 void ExecutorLoop::watch(int fd, std::uint64_t tag, std::uint32_t events) {

@@ -83,7 +83,7 @@ class ExecutorLoop {
   void on_message(const spawn_message::Exited& end);
   void finish(RunNumber run, Outcome outcome);
   void end_at_once(const AttemptKey& attempt, Outcome outcome);
-  void on_time_limit(RunNumber run, RunningAttempt& attempt);
+  void on_limit(RunNumber run, RunningAttempt& attempt, EndCause which);
   void run_timers();
   void reschedule(RunNumber run, const RunningAttempt& attempt);
   void flush();

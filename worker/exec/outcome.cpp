@@ -12,6 +12,7 @@
 
 #include "common/model/limits.hpp"
 #include "common/protocol/utf8.hpp"
+#include "worker/exec/executor.hpp"
 
 namespace taskpipe::worker {
 namespace {
@@ -35,6 +36,11 @@ bool set_asked(const EndFacts& facts, Outcome& out) {
       out.state = TaskState::timeout;
       out.failure = FailureClass::timeout;
       out.reason = "exceeded its time limit of " + show_seconds(facts.time_limit);
+      return true;
+    case EndCause::silence:
+      out.state = TaskState::timeout;
+      out.failure = FailureClass::timeout;
+      out.reason = no_progress_reason(facts.silence_limit);
       return true;
     case EndCause::cancelled:
       out.state = TaskState::cancelled;

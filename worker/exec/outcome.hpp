@@ -12,11 +12,12 @@
 namespace taskpipe::worker {
 
 // Why we asked an attempt to end. The first cause decides.
-enum class EndCause : std::uint8_t { none, time_limit, cancelled, superseded, shutdown };
+enum class EndCause : std::uint8_t { none, time_limit, silence, cancelled, superseded, shutdown };
 
 struct EndFacts {
   EndCause cause = EndCause::none;
   Millis time_limit{0};
+  Millis silence_limit{0};
   std::uint64_t memory_limit_bytes = 0;
   std::string_view memory_control;  // what enforced it, as the spawner reported
 };

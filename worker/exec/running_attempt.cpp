@@ -26,19 +26,29 @@ RunningAttempt::RunningAttempt(RunNumber run, AttemptKey key, RunPlan plan,
 
 void RunningAttempt::on_spawned(MonotonicTime now) {
   spawned_ = true;
-  if (cause_ == EndCause::none && plan_.time_limit.count() > 0)
-    time_limit_at_ = now + plan_.time_limit;
+  last_output_ = now;
+  if (cause_ != EndCause::none) return;
+  if (plan_.time_limit.count() > 0) time_limit_at_ = now + plan_.time_limit;
+  if (plan_.silence_limit.count() > 0) silence_check_at_ = now + plan_.silence_limit;
 }
 
 bool RunningAttempt::ask_to_end(EndCause cause) {
   if (finishing_ || cause_ != EndCause::none) return false;
   cause_ = cause;
   time_limit_at_.reset();
+  silence_check_at_.reset();
   return true;
 }
 
 bool RunningAttempt::over_time_limit(MonotonicTime now) const {
   return time_limit_at_ && now >= *time_limit_at_;
+}
+
+bool RunningAttempt::over_silence_limit(MonotonicTime now, std::string& scratch) {
+  if (!silence_check_at_ || now < *silence_check_at_) return false;
+  for (const LogStream which : {LogStream::out, LogStream::err}) read(which, now, scratch);
+  silence_check_at_ = last_output_ + plan_.silence_limit;
+  return now >= *silence_check_at_;
 }
 
 auto RunningAttempt::line_reader(LogStream which) {
@@ -51,9 +61,11 @@ auto RunningAttempt::line_reader(LogStream which) {
   };
 }
 
-void RunningAttempt::read(LogStream which, std::string& scratch) {
+void RunningAttempt::read(LogStream which, MonotonicTime now, std::string& scratch) {
   OutputStream& stream = which == LogStream::out ? out_ : err_;
+  const std::uint64_t before = stream.total_bytes();
   stream.read_once(scratch.data(), scratch.size(), line_reader(which));
+  if (stream.total_bytes() != before) last_output_ = now;
 }
 
 void RunningAttempt::emit_due(MonotonicTime now, const Executor::Sink& sink) {
@@ -67,7 +79,8 @@ void RunningAttempt::emit_due(MonotonicTime now, const Executor::Sink& sink) {
 std::optional<MonotonicTime> RunningAttempt::next_due() const {
   std::optional<MonotonicTime> next;
   if (!spawned_ || finishing_) return next;
-  for (const auto& due : {time_limit_at_, out_.due(), err_.due(), progress_.due()}) {
+  for (const auto& due :
+       {time_limit_at_, silence_check_at_, out_.due(), err_.due(), progress_.due()}) {
     if (due && (!next || *due < *next)) next = due;
   }
   return next;
@@ -90,6 +103,7 @@ FinishJob RunningAttempt::finish(MonotonicTime now, const Executor::Sink& sink,
                                  const std::string& node, std::string& scratch) {
   finishing_ = true;
   time_limit_at_.reset();
+  silence_check_at_.reset();
   for (OutputStream* stream : {&out_, &err_}) {
     const auto reader = line_reader(stream->which());
     const std::uint64_t limit = stream->total_bytes() + kMaxDrainBytes;

@@ -30,18 +30,22 @@ class RunningAttempt {
     return which == LogStream::out ? out_ : err_;
   }
 
-  // The time limit counts from here; before, nothing is passed on, so that Started comes first.
+  // The limits count from here; before, nothing is passed on, so that Started comes first.
   void on_spawned(MonotonicTime now);
   // False when an earlier cause holds, or it has ended already.
   bool ask_to_end(EndCause cause);
   [[nodiscard]] EndCause cause() const { return cause_; }
   [[nodiscard]] bool over_time_limit(MonotonicTime now) const;
+  // Whether it has been silent for as long as it may. Reads once from both streams before it says
+  // so: what was written in time may not have been read in time. A no puts off the next look to the
+  // first moment that could have another answer.
+  [[nodiscard]] bool over_silence_limit(MonotonicTime now, std::string& scratch);
 
   // One bounded read.
-  void read(LogStream which, std::string& scratch);
+  void read(LogStream which, MonotonicTime now, std::string& scratch);
   // Passes on output and progress that is due.
   void emit_due(MonotonicTime now, const Executor::Sink& sink);
-  // When `emit_due` or `over_time_limit` has something to do next.
+  // When `emit_due` or one of the limits has something to do next.
   [[nodiscard]] std::optional<MonotonicTime> next_due() const;
 
   // Nobody writes any more: reads the rest, passes on everything, closes the files. Everything the
@@ -66,6 +70,9 @@ class RunningAttempt {
   OutputStream err_;
   EndCause cause_ = EndCause::none;
   std::optional<MonotonicTime> time_limit_at_;
+  MonotonicTime last_output_{};
+  // Output does not move it, so that a line costs no timer: it moves when it is due.
+  std::optional<MonotonicTime> silence_check_at_;
   bool spawned_ = false;
   bool finishing_ = false;
 };

@@ -39,11 +39,13 @@ class HandlerContext {
   [[nodiscard]] virtual const TaskSpec& spec() const = 0;
 
   // Tells whoever follows the task; only the latest is kept. `percent` is 0 to 100, negative when
-  // unknown. Cheap enough to be called often.
+  // unknown. Cheap enough to be called often. A task with a no-progress limit must call it, or
+  // return, more often than that.
   virtual void progress(double percent, std::string_view message = {}) = 0;
 
-  // True once the task was cancelled or has exceeded its time limit: return soon, with any error. A
-  // thread cannot be killed, so a handler that never asks cannot be stopped.
+  // True once the task was cancelled, has exceeded its time limit, or has reported nothing for as
+  // long as it may be silent: return soon, with any error. A thread cannot be killed, so a handler
+  // that never asks cannot be stopped.
   [[nodiscard]] virtual bool cancelled() const = 0;
   // Waits; false when `cancelled` became true meanwhile.
   [[nodiscard]] virtual bool sleep(Millis duration) = 0;

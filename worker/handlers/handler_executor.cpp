@@ -6,11 +6,13 @@
 #include <exception>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "common/model/limits.hpp"
 #include "common/model/run_report.hpp"
 #include "common/protocol/value_codec.hpp"
+#include "worker/handlers/handler_slot.hpp"
 
 namespace taskpipe::worker {
 namespace {
@@ -49,75 +51,6 @@ std::uint64_t micros_since(Clock::time_point began) {
 }
 
 }  // namespace
-
-// Doubles as the context of the handler that the thread is running.
-class HandlerExecutor::Slot final : public HandlerContext {
- public:
-  explicit Slot(std::mutex& mutex) : mutex_(mutex) {}
-
-  // --- by the pool, under the mutex
-  void begin(const HandlerJob& job, bool stopping) {
-    job_ = &job;
-    began_ = Clock::now();
-    announced_ = false;
-    said_something_ = false;
-    stop_asked_.store(stopping, std::memory_order_relaxed);
-    const auto limit_ms = std::min(job.spec->limits.run_time_ms, kLongestLimitMs);
-    deadline_.reset();
-    if (limit_ms != 0) deadline_ = began_ + std::chrono::milliseconds(limit_ms);
-  }
-  void end() { job_ = nullptr; }
-  [[nodiscard]] bool runs(const AttemptKey& key) const {
-    return job_ != nullptr && job_->attempt == key;
-  }
-  void ask_to_stop() {
-    stop_asked_.store(true, std::memory_order_relaxed);
-    woken_.notify_all();
-  }
-  void poll(Clock::time_point now, Millis announce_after, std::vector<ExecEvent>& out) {
-    if (job_ == nullptr || now - began_ < announce_after) return;
-    if (!std::exchange(announced_, true)) out.push_back(exec_event::Started{job_->attempt, 0});
-    if (!std::exchange(said_something_, false)) return;
-    out.push_back(exec_event::Progressed{job_->attempt, said_});
-  }
-
-  // --- by the thread that runs the handler
-  [[nodiscard]] Clock::time_point began() const { return began_; }
-  [[nodiscard]] bool stop_asked() const { return stop_asked_.load(std::memory_order_relaxed); }
-  [[nodiscard]] bool out_of_time() const { return deadline_ && Clock::now() >= *deadline_; }
-
-  const AttemptKey& attempt() const override { return job_->attempt; }
-  const TaskSpec& spec() const override { return *job_->spec; }
-  bool cancelled() const override { return stop_asked() || out_of_time(); }
-  void progress(double percent, std::string_view message) override {
-    const std::lock_guard lock(mutex_);
-    said_.percent = percent;
-    said_.message = message;
-    said_something_ = true;
-  }
-  bool sleep(Millis duration) override {
-    const auto until = Clock::now() + std::min<Clock::duration>(duration, kLongestSleep);
-    const auto wake = deadline_ ? std::min(until, *deadline_) : until;
-    std::unique_lock lock(mutex_);
-    woken_.wait_until(lock, wake, [this] { return stop_asked(); });
-    lock.unlock();
-    return !cancelled();
-  }
-
- private:
-  static constexpr std::uint64_t kLongestLimitMs = std::uint64_t{365} * 24 * 3600 * 1000;
-  static constexpr auto kLongestSleep = std::chrono::hours(365 * 24);
-
-  std::mutex& mutex_;
-  std::condition_variable woken_;
-  const HandlerJob* job_ = nullptr;  // of the thread's stack
-  Clock::time_point began_;
-  std::optional<Clock::time_point> deadline_;
-  std::atomic<bool> stop_asked_{false};
-  bool announced_ = false;
-  bool said_something_ = false;
-  ParsedLine said_;
-};
 
 HandlerExecutor::HandlerExecutor(const HandlerRegistry& registry, std::size_t threads,
                                  std::string node, Sink sink)
@@ -253,10 +186,8 @@ Outcome HandlerExecutor::run(const HandlerJob& job, Slot& slot) const {
         Error{ErrorCode::invalid, "exception of a type that is no std::exception", ""});
   }
   Outcome outcome;
-  if (slot.out_of_time()) {
-    outcome =
-        failed(FailureClass::timeout, "exceeded its time limit of " +
-                                          std::to_string(job.spec->limits.run_time_ms) + " ms");
+  if (auto limit = slot.exceeded_limit()) {
+    outcome = failed(FailureClass::timeout, std::move(*limit));
     outcome.state = TaskState::timeout;
   } else if (!result && slot.stop_asked()) {
     outcome = cancelled("stopped on request");

@@ -169,6 +169,7 @@ void Tool::plan_limits(const TaskSpec& spec, RunPlan& plan) const {
   if (wanted == 0) wanted = static_cast<std::uint64_t>(manifest_.time_limit.count());
   if (hard > 0 && (wanted == 0 || wanted > hard)) wanted = hard;
   plan.time_limit = Millis(std::min(wanted, kLongestRunMs));
+  plan.silence_limit = Millis(std::min(spec.limits.no_progress_ms, kLongestRunMs));
   plan.grace = spec.limits.grace_ms > 0 ? Millis(spec.limits.grace_ms) : manifest_.grace;
   plan.memory_limit_bytes =
       spec.resources.memory_bytes > 0 ? spec.resources.memory_bytes : manifest_.memory_limit_bytes;

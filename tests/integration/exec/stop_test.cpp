@@ -54,6 +54,42 @@ TEST(TimeLimit, DoesNotTouchWhoKeepsIt) {
   EXPECT_EQ(harness.run(std::move(plan)).state, TaskState::success);
 }
 
+TEST(Silence, EndsATool) {
+  ExecutorHarness harness;
+  RunPlan plan = ExecutorHarness::probe("linger");
+  plan.silence_limit = Millis(50);
+  plan.grace = kLongGrace;
+  const Outcome out = harness.run(std::move(plan));
+  EXPECT_EQ(out.state, TaskState::timeout);
+  EXPECT_EQ(out.failure, FailureClass::timeout);
+  EXPECT_EQ(out.signal, SIGTERM);
+  EXPECT_EQ(out.reason, "made no progress for 50 ms (no_progress)");
+}
+
+// What it writes, to either stream and without a newline, puts the end off; after the last word the
+// silence counts anew.
+TEST(Silence, IsBrokenByEveryWord) {
+  ExecutorHarness harness;
+  RunPlan plan = ExecutorHarness::shell(
+      "for i in 1 2 3; do printf .; sleep 0.4; printf . >&2; sleep 0.4; done; exec sleep 600");
+  plan.silence_limit = Millis(1500);
+  plan.grace = kLongGrace;
+  const Outcome out = harness.run(std::move(plan));
+  EXPECT_EQ(out.state, TaskState::timeout) << out.reason;
+  EXPECT_EQ(report_of(out).stdout_tail, "...");
+  EXPECT_EQ(report_of(out).stderr_tail, "...");
+  EXPECT_GE(out.usage.wall_us, 2'000'000U + 1'500'000U);
+}
+
+TEST(Silence, IsNotWhatATimeLimitCallsIt) {
+  ExecutorHarness harness;
+  RunPlan plan = ExecutorHarness::probe("linger");
+  plan.silence_limit = Millis(60'000);
+  plan.time_limit = Millis(50);
+  plan.grace = kLongGrace;
+  EXPECT_EQ(harness.run(std::move(plan)).reason, "exceeded its time limit of 0.05 s");
+}
+
 TEST(Stop, CancelsARunningAttempt) {
   ExecutorHarness harness;
   const AttemptKey key = harness.start(ExecutorHarness::probe("linger"));

@@ -89,6 +89,12 @@ TEST(Outcome, ThatWeAskedOutweighsHowItEnded) {
     EXPECT_EQ(out.state, TaskState::timeout);
     EXPECT_EQ(out.failure, FailureClass::timeout);
     EXPECT_EQ(out.reason, "exceeded its time limit of 1.5 s");
+    facts.cause = EndCause::silence;
+    facts.silence_limit = Millis(250);
+    out = outcome_of(ended(status), facts);
+    EXPECT_EQ(out.state, TaskState::timeout);
+    EXPECT_EQ(out.failure, FailureClass::timeout);
+    EXPECT_EQ(out.reason, "made no progress for 250 ms (no_progress)");
     facts.cause = EndCause::cancelled;
     out = outcome_of(ended(status), facts);
     EXPECT_EQ(out.state, TaskState::cancelled);

@@ -229,6 +229,16 @@ TEST_F(ToolPlan, CutsTheTimeLimitToTheManifests) {
   EXPECT_EQ(unlimited.plan(plain, {}, context_)->time_limit, std::chrono::hours(24 * 3650));
 }
 
+TEST_F(ToolPlan, PassesOnHowLongTheTaskMayBeSilent) {
+  const auto tool = make();
+  auto task = spec();
+  EXPECT_EQ(tool.plan(task, {}, context_)->silence_limit, Millis(0));
+  task.limits.no_progress_ms = 5;
+  EXPECT_EQ(tool.plan(task, {}, context_)->silence_limit, Millis(5));
+  task.limits.no_progress_ms = ~std::uint64_t{0};
+  EXPECT_EQ(tool.plan(task, {}, context_)->silence_limit, std::chrono::hours(24 * 3650));
+}
+
 TEST_F(ToolPlan, TakesGraceAndMemoryFromTheTaskFirst) {
   const auto tool = make();
   auto task = spec();

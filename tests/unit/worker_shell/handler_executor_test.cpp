@@ -47,10 +47,11 @@ class HandlerExecutorTest : public ::testing::Test {
   }
   static AttemptKey key(std::uint64_t number) { return {TaskId(1, number), Epoch(1), Attempt(1)}; }
   static HandlerJob job(std::uint64_t number, const std::string& tool, const ValueMap& params = {},
-                        std::uint64_t limit_ms = 0) {
+                        std::uint64_t limit_ms = 0, std::uint64_t silence_ms = 0) {
     TaskSpec spec;
     spec.tool = tool;
     spec.limits.run_time_ms = limit_ms;
+    spec.limits.no_progress_ms = silence_ms;
     HandlerJob made{key(number), std::make_shared<const TaskSpec>(std::move(spec)), {}};
     if (!params.empty()) made.params = *protocol::encode_params(params);
     return made;
@@ -246,6 +247,57 @@ TEST_F(HandlerExecutorTest, TheTimeLimitIsKept) {
   EXPECT_EQ(end.failure, FailureClass::timeout);
   EXPECT_GE(end.usage.wall_us, 30'000U);
   EXPECT_NE(end.reason.find("30 ms"), std::string::npos);
+}
+
+TEST_F(HandlerExecutorTest, SilenceEndsAHandler) {
+  pool();
+  start(job(1, "echo", {{"sleep_ms", Value(3'600'000)}}, 0, 30));
+  const Outcome end = outcome();
+  EXPECT_EQ(end.state, TaskState::timeout);
+  EXPECT_EQ(end.failure, FailureClass::timeout);
+  EXPECT_GE(end.usage.wall_us, 30'000U);
+  EXPECT_EQ(end.reason, "made no progress for 30 ms (no_progress)");
+}
+
+// Each report is a sign of life, however often it repeats itself.
+TEST_F(HandlerExecutorTest, WhoReportsMayTakeLongerThanItMayBeSilent) {
+  constexpr std::int64_t kSilenceMs = 2000;
+  add("reports", [](HandlerContext& context, const ValueMap&) -> tl::expected<Value, Error> {
+    for (int i = 0; i < 5; ++i) {
+      if (!context.sleep(Millis{kSilenceMs / 4})) {
+        return tl::unexpected(Error{ErrorCode::shutting_down, "stopped", ""});
+      }
+      context.progress(-1);
+    }
+    return Value();
+  });
+  pool();
+  start(job(1, "reports", {}, 0, kSilenceMs));
+  const Outcome end = outcome();
+  EXPECT_EQ(end.state, TaskState::success) << end.reason;
+  EXPECT_GT(end.usage.wall_us, 1000U * kSilenceMs);
+}
+
+TEST_F(HandlerExecutorTest, AReportThatComesTooLateDoesNotUndoTheSilence) {
+  add("dozes", [](HandlerContext& context, const ValueMap&) {
+    while (context.sleep(Millis{60'000})) {
+    }
+    context.progress(99);
+    EXPECT_TRUE(context.cancelled());
+    return Value();
+  });
+  pool();
+  start(job(1, "dozes", {}, 0, 20));
+  EXPECT_EQ(outcome().reason, "made no progress for 20 ms (no_progress)");
+}
+
+TEST_F(HandlerExecutorTest, TheLimitThatIsExceededFirstIsTheReason) {
+  pool();
+  start(job(1, "echo", {{"sleep_ms", Value(3'600'000)}}, 20, 40));
+  EXPECT_EQ(outcome().reason, "exceeded its time limit of 20 ms");
+  start(job(2, "echo", {{"sleep_ms", Value(3'600'000)}}, 40, 20));
+  const Outcome second = std::get<exec_event::Ended>(events_.wait_for(2).at(1)).outcome;
+  EXPECT_EQ(second.reason, "made no progress for 20 ms (no_progress)");
 }
 
 TEST_F(HandlerExecutorTest, PollTellsOfWhatRuns) {
