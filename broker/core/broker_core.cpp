@@ -40,6 +40,9 @@ struct MessageHandler {
   void operator()(Query& m) const {
     client([&] { on_query(turn, session, correlation, m); });
   }
+  void operator()(Resubmit& m) const {
+    serving([&] { on_resubmit(turn, session, correlation, std::move(m)); });
+  }
   void operator()(Cancel& m) const {
     serving([&] { on_cancel(turn, session, correlation, m); });
   }
@@ -123,6 +126,7 @@ struct LookupResumer {
   void operator()(lookup::Waiting& w) const { resume_wait(turn, w, answer.tasks); }
   void operator()(lookup::WaitingWorkflows& w) const { resume_wait(turn, w, answer.workflows); }
   void operator()(lookup::Querying& w) const { resume_query(turn, w, answer); }
+  void operator()(lookup::Resubmitting& w) const { resume_resubmit(turn, w, answer.tasks); }
   void operator()(lookup::Cancelling& w) const { resume_cancel(turn, w, answer); }
   void operator()(lookup::Fetching& w) const { resume_fetch(turn, w, answer.tasks); }
 };

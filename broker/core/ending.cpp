@@ -71,6 +71,9 @@ FinishedTask finished_task(const State& state, TaskSlot slot) {
   if (const auto pasts = state.pasts.find(slot); pasts != state.pasts.end()) {
     row.pasts = pasts->second;
   }
+  if (const auto link = state.originals.find(slot); link != state.originals.end()) {
+    row.original = link->second;
+  }
   return row;
 }
 

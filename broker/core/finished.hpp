@@ -30,6 +30,7 @@ struct FinishedTask {
   WallTime started;
   WallTime finished;
   Lsn terminal_lsn;                // of the record that ended it
+  std::optional<TaskId> original;  // the dead letter that it repeats
   std::vector<PastAttempt> pasts;  // in the order in which they were over
 };
 

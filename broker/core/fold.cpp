@@ -202,6 +202,14 @@ struct Folder {
     state.next_arrival = std::max(state.next_arrival, arrival);
   }
 
+  void operator()(const record::TasksResubmitted& r) const {
+    (*this)(r.tasks);
+    for (std::size_t i = 0; i < r.tasks.items.size(); ++i) {
+      const TaskSlot slot = state.tasks.find(r.tasks.items[i].id);
+      if (slot.value() != kNoSlot) link_original(state, slot, r.originals.at(i));
+    }
+  }
+
   void operator()(const record::WorkflowSubmitted& r) const {
     if (state.workflows.find(r.id).value() != kNoSlot) return;
     const WorkflowSlot slot = state.workflows.insert(r.id);
@@ -367,6 +375,7 @@ void Folder::operator()(const record::TaskImage& r) const {
   if (r.ready_at.unix_ms != 0) task.ready_at = r.ready_at;
   task.started = r.started;
   if (!r.pasts.empty()) state.pasts[slot] = r.pasts;
+  if (r.original) link_original(state, slot, *r.original);
   state.next_arrival = std::max(state.next_arrival, r.arrival.next());
   if (r.workflow) {
     const auto imaged = state.imaged_members.find(r.id);
@@ -461,6 +470,18 @@ void fold_dispatch(State& state, TaskSlot slot, WorkerSlot worker, Epoch epoch, 
   task.phase = phase::Placed{};
   task.placed()->worker = worker;
   state.workers.link(state.tasks, worker, slot);
+}
+
+void link_original(State& state, TaskSlot slot, const TaskId& original) {
+  if (state.originals.emplace(slot, original).second) ++state.repeated[original];
+}
+
+void unlink_original(State& state, TaskSlot slot) {
+  const auto link = state.originals.find(slot);
+  if (link == state.originals.end()) return;
+  const auto repeated = state.repeated.find(link->second);
+  if (--repeated->second == 0) state.repeated.erase(repeated);
+  state.originals.erase(link);
 }
 
 void disarm(State& state, TaskSlot slot) {

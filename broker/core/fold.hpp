@@ -23,6 +23,10 @@ void fold_dispatch(State& state, TaskSlot slot, WorkerSlot worker, Epoch epoch, 
 // Waits for something that failed, in a workflow that cancels dependents.
 [[nodiscard]] bool is_doomed(const State& state, TaskSlot slot);
 
+// Remembers, and forgets, that a task repeats a dead letter.
+void link_original(State& state, TaskSlot slot, const TaskId& original);
+void unlink_original(State& state, TaskSlot slot);
+
 // Forgets the alarm of a task that waits for a time.
 void disarm(State& state, TaskSlot slot);
 

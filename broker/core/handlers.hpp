@@ -99,6 +99,11 @@ void on_tools(Turn& turn, Session& session, Correlation correlation);
 void on_workers(Turn& turn, Session& session, Correlation correlation);
 void on_health(Turn& turn, Session& session, Correlation correlation);
 
+// --- resubmit.cpp: dead letters once more -------------------------------------------------------
+void on_resubmit(Turn& turn, Session& session, Correlation correlation, Resubmit resubmit);
+void resume_resubmit(Turn& turn, lookup::Resubmitting& waiting,
+                     const std::vector<FinishedTask>& found);
+
 // --- cancel.cpp ---------------------------------------------------------------------------------
 void on_cancel(Turn& turn, Session& session, Correlation correlation, const Cancel& cancel);
 void resume_cancel(Turn& turn, lookup::Cancelling& waiting, const command::LookupAnswered& answer);

@@ -28,6 +28,9 @@ record::TaskImage image_of(const State& state, TaskSlot slot) {
   if (const auto pasts = state.pasts.find(slot); pasts != state.pasts.end()) {
     image.pasts = pasts->second;
   }
+  if (const auto link = state.originals.find(slot); link != state.originals.end()) {
+    image.original = link->second;
+  }
   image.submitted = task.submitted;
   image.started = task.started;
   if (const auto* placed = task.placed()) {
@@ -114,6 +117,7 @@ void on_history_committed(Turn& turn, Lsn watermark) {
     state.live_bytes -= journal_bytes_of(task);
     state.ended_tasks.pop_front();
     state.pasts.erase(slot);
+    unlink_original(state, slot);
     state.tasks.erase(slot);
   }
   while (!state.ended_workflows.empty()) {

@@ -21,7 +21,18 @@ std::string history_cursor(Lsn watermark, const std::string& cursor) {
   return kHistoryCursor + std::to_string(watermark.value()) + ":" + cursor;
 }
 
-TaskRow row_of(const State& state, TaskSlot slot, bool with_params) {
+// What a question asks for beyond the plain rows.
+struct Extras {
+  bool params = false;
+  bool attempts = false;
+};
+Extras extras_of(const Query& query) { return {query.with_params, query.with_attempts}; }
+
+bool is_dead(TaskState state) {
+  return state == TaskState::failure || state == TaskState::timeout || state == TaskState::error;
+}
+
+TaskRow row_of(const State& state, TaskSlot slot, Extras extras) {
   const Task& task = state.tasks[slot];
   const TaskEvent event = task_event(state, slot, WallTime{});
   TaskRow row;
@@ -43,11 +54,15 @@ TaskRow row_of(const State& state, TaskSlot slot, bool with_params) {
     row.exit_code = task.end().outcome.exit_code;
     row.finished = task.end().finished;
   }
-  if (with_params) row.params = task.params;
+  if (extras.params) row.params = task.params;
+  const auto pasts = state.pasts.find(slot);
+  if (extras.attempts && pasts != state.pasts.end()) row.attempts = pasts->second;
+  const auto link = state.originals.find(slot);
+  if (link != state.originals.end()) row.original = link->second;
   return row;
 }
 
-TaskRow row_of(const FinishedTask& task, bool with_params) {
+TaskRow row_of(const FinishedTask& task, Extras extras) {
   TaskRow row;
   row.id = task.id;
   row.workflow = task.workflow;
@@ -65,7 +80,9 @@ TaskRow row_of(const FinishedTask& task, bool with_params) {
   row.submitted = task.submitted;
   row.started = task.started;
   row.finished = task.finished;
-  if (with_params) row.params = task.params;
+  row.original = task.original;
+  if (extras.params) row.params = task.params;
+  if (extras.attempts) row.attempts = task.pasts;
   return row;
 }
 
@@ -73,6 +90,7 @@ bool matches(const State& state, const Task& task, const Session& session,
              const QueryFilter& filter) {
   if (task.owner != session.owner) return false;
   if (filter.state && task.state() != *filter.state) return false;
+  if (filter.dead && (!is_dead(task.state()) || state.repeated.contains(task.id))) return false;
   if (!filter.tool.empty() && task.spec->tool != filter.tool) return false;
   if (!filter.workflow) return true;
   return task.workflow.value() != kNoSlot && state.workflows[task.workflow].id == *filter.workflow;
@@ -86,7 +104,7 @@ void query_by_id(Turn& turn, Session& session, Correlation correlation, const Qu
     if (slot.value() == kNoSlot) {
       waiting.missing.push_back(id);
     } else if (state.tasks[slot].owner == session.owner) {
-      waiting.rows.rows.push_back(row_of(state, slot, waiting.query.with_params));
+      waiting.rows.rows.push_back(row_of(state, slot, extras_of(waiting.query)));
     } else {
       waiting.rows.unknown.push_back(id);
     }
@@ -142,7 +160,7 @@ void query_listing(Turn& turn, Session& session, Correlation correlation, const 
       turn.send(session, correlation, std::move(waiting.rows));
       return;
     }
-    if (matches(state, task, session, query.filter)) rows.push_back(row_of(state, slot, false));
+    if (matches(state, task, session, query.filter)) rows.push_back(row_of(state, slot, Extras{}));
   }
   const bool only_live = query.filter.state && !is_terminal(*query.filter.state);
   const auto left = query.limit - static_cast<std::uint32_t>(rows.size());
@@ -177,7 +195,9 @@ void resume_query(Turn& turn, lookup::Querying& waiting, const command::LookupAn
   if (waiting.missing.empty()) {
     for (const auto& task : answer.tasks) {
       // What was in memory when the listing left it behind was listed from there.
-      if (task.terminal_lsn <= waiting.watermark) waiting.rows.rows.push_back(row_of(task, false));
+      if (task.terminal_lsn > waiting.watermark) continue;
+      if (waiting.query.filter.dead && state.repeated.contains(task.id)) continue;
+      waiting.rows.rows.push_back(row_of(task, Extras{}));
     }
     if (!answer.next.empty()) waiting.rows.next = history_cursor(waiting.watermark, answer.next);
     turn.send(*session, waiting.correlation, std::move(waiting.rows));
@@ -188,9 +208,9 @@ void resume_query(Turn& turn, lookup::Querying& waiting, const command::LookupAn
                                     [&](const FinishedTask& task) { return task.id == id; });
     const TaskSlot slot = state.tasks.find(id);
     if (found != answer.tasks.end() && found->owner == owner) {
-      waiting.rows.rows.push_back(row_of(*found, waiting.query.with_params));
+      waiting.rows.rows.push_back(row_of(*found, extras_of(waiting.query)));
     } else if (slot.value() != kNoSlot && state.tasks[slot].owner == session->owner) {
-      waiting.rows.rows.push_back(row_of(state, slot, waiting.query.with_params));
+      waiting.rows.rows.push_back(row_of(state, slot, extras_of(waiting.query)));
     } else {
       waiting.rows.unknown.push_back(id);
     }

@@ -29,7 +29,7 @@ bool operator==(const TaskImage& a, const TaskImage& b) {
          a.state == b.state && a.dispatched == b.dispatched && a.epoch == b.epoch &&
          a.attempt == b.attempt && a.placements == b.placements &&
          a.worker_losses == b.worker_losses && a.failures == b.failures &&
-         a.ready_at == b.ready_at && a.pasts == b.pasts &&
+         a.ready_at == b.ready_at && a.pasts == b.pasts && a.original == b.original &&
          a.cancel_requested == b.cancel_requested && a.cancel_grace_ms == b.cancel_grace_ms &&
          a.submitted == b.submitted && a.started == b.started && a.finished == b.finished &&
          a.outcome == b.outcome && a.terminal_lsn == b.terminal_lsn;

@@ -58,6 +58,13 @@ struct TasksSubmitted {
   friend bool operator==(const TasksSubmitted& a, const TasksSubmitted& b);
 };
 
+// New tasks for dead letters: items[i] repeats originals[i].
+struct TasksResubmitted {
+  TasksSubmitted tasks;
+  std::vector<TaskId> originals;
+  friend bool operator==(const TasksResubmitted&, const TasksResubmitted&) = default;
+};
+
 struct WorkflowSubmitted {
   std::string owner;
   WallTime at;
@@ -164,6 +171,7 @@ struct TaskImage {
   std::uint32_t failures = 0;  // attempts that failed and were tried again
   WallTime ready_at;           // since when, or from when on, it may be placed
   std::vector<PastAttempt> pasts;
+  std::optional<TaskId> original;  // the dead letter that it repeats
   bool cancel_requested = false;
   std::uint32_t cancel_grace_ms = 0;
   WallTime submitted;
@@ -195,10 +203,11 @@ struct WorkflowImage {
 }  // namespace record
 
 // The order of alternatives is not part of the format on disk; broker/journal/record_codec.* is.
-using Record = std::variant<record::EpochStarted, record::ToolsKnown, record::WorkersKnown,
-                            record::TasksSubmitted, record::WorkflowSubmitted,
-                            record::TasksDispatched, record::TasksStarted, record::TasksRequeued,
-                            record::TasksRetried, record::CancelRequested, record::TasksFinished,
-                            record::StaleResults, record::TaskImage, record::WorkflowImage>;
+using Record =
+    std::variant<record::EpochStarted, record::ToolsKnown, record::WorkersKnown,
+                 record::TasksSubmitted, record::WorkflowSubmitted, record::TasksDispatched,
+                 record::TasksStarted, record::TasksRequeued, record::TasksRetried,
+                 record::TasksResubmitted, record::CancelRequested, record::TasksFinished,
+                 record::StaleResults, record::TaskImage, record::WorkflowImage>;
 
 }  // namespace taskpipe::broker

@@ -67,6 +67,11 @@ struct Querying {
   Rows rows;                    // found in memory
   std::vector<TaskId> missing;  // asked for by id
 };
+struct Resubmitting {
+  SessionId session;
+  Correlation correlation;
+  Resubmit resubmit;
+};
 struct Cancelling {
   SessionId session;
   Correlation correlation;
@@ -80,9 +85,9 @@ struct Fetching {
   Fetch fetch;
 };
 }  // namespace lookup
-using Lookup =
-    std::variant<lookup::Submitting, lookup::SubmittingWorkflow, lookup::Waiting,
-                 lookup::WaitingWorkflows, lookup::Querying, lookup::Cancelling, lookup::Fetching>;
+using Lookup = std::variant<lookup::Submitting, lookup::SubmittingWorkflow, lookup::Waiting,
+                            lookup::WaitingWorkflows, lookup::Querying, lookup::Resubmitting,
+                            lookup::Cancelling, lookup::Fetching>;
 
 enum class TimerKind : std::uint8_t { worker_silence, session_silence, heartbeat };
 struct Timer {
@@ -137,6 +142,9 @@ struct State {
   std::unordered_map<TaskSlot, std::vector<std::uint32_t>> more_waiters;
   std::unordered_map<TaskSlot, LiveRun> runs;
   std::unordered_map<TaskSlot, std::vector<PastAttempt>> pasts;
+  // Tasks in memory that repeat dead letters, and these with how many repeat them.
+  std::unordered_map<TaskSlot, TaskId> originals;
+  std::unordered_map<TaskId, std::uint32_t> repeated;
   std::map<std::pair<TaskId, LogStream>, std::vector<LogFollower>> followers;
   std::size_t follower_count = 0;
   std::map<std::uint64_t, ForwardedFetch> forwarded_fetches;

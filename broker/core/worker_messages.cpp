@@ -143,6 +143,7 @@ void on_result(Turn& turn, Session& session, Correlation correlation, Result& re
     const TaskSlot slot = state.tasks.find(item.attempt.task);
     if (slot.value() == kNoSlot) {
       ack.items.push_back({item.attempt, ErrorCode::unknown_task});
+      stale.items.push_back(std::move(item));  // the history may know the task
       continue;
     }
     Task& task = state.tasks[slot];

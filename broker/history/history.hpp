@@ -58,8 +58,9 @@ class History {
   virtual void store(std::span<const FinishedTask> tasks,
                      std::span<const FinishedWorkflow> workflows, Lsn watermark) = 0;
 
-  // Results that came too late, each kept with its task if that is here. One transaction, durable
-  // on return; what is known already is left as it is. Throws HistoryFull when there is no room.
+  // Results that came too late, each kept with its task if that is here and was not decided by that
+  // very attempt. One transaction, durable on return; what is known already is left as it is.
+  // Throws HistoryFull when there is no room.
   virtual void add_late(std::span<const LateAttempt> attempts) = 0;
 
   // Those of `ids` that exist, in no particular order. O(ids × log rows).

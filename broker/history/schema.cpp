@@ -113,6 +113,9 @@ ALTER TABLE specs ADD COLUMN backoff_ms        INTEGER NOT NULL DEFAULT 1000;
 ALTER TABLE specs ADD COLUMN max_backoff_ms    INTEGER NOT NULL DEFAULT 60000;
 ALTER TABLE specs ADD COLUMN max_worker_losses INTEGER;  -- NULL = the broker's own bound
 
+ALTER TABLE tasks ADD COLUMN original BLOB;  -- tasks.id of the dead letter that it repeats
+CREATE INDEX tasks_by_original ON tasks(original) WHERE original IS NOT NULL;
+
 CREATE TABLE attempts(         -- those that did not decide how their task ended
   task       INTEGER NOT NULL REFERENCES tasks,  -- its row
   kind       INTEGER NOT NULL,  -- 0 it failed and another followed, 1 lost with its worker,

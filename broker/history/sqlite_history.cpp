@@ -119,7 +119,12 @@ struct SqliteHistory::Impl {
   SqliteStatement find_pasts{database, "SELECT " + std::string(kPastColumns) +
                                            " FROM attempts WHERE task = ? "
                                            "ORDER BY ended_ms, epoch, attempt, kind"};
-  SqliteStatement find_row{database, "SELECT row FROM tasks WHERE id = ?"};
+  // Unless that attempt has had its effect: then its result has only been repeated.
+  SqliteStatement find_row{
+      database,
+      "SELECT row FROM tasks WHERE id = ?1 AND NOT (epoch = ?2 AND attempt = ?3) AND NOT EXISTS "
+      "(SELECT 1 FROM attempts WHERE task = tasks.row AND epoch = ?2 AND attempt = ?3 AND kind = "
+      "0)"};
   SqliteStatement insert_workflow{
       database,
       "INSERT INTO workflows(id, owner, name, on_failure, succeeded, submitted_ms, finished_ms, "
@@ -167,7 +172,9 @@ void SqliteHistory::Impl::insert(const LateAttempt& late) {
   std::int64_t row = 0;
   {
     const SqliteReset reset(find_row);
-    if (!find_row.bind(0, id).step()) return;
+    find_row.bind(0, id).bind(1, static_cast<std::int64_t>(late.attempt.epoch.value()));
+    find_row.bind(2, std::int64_t{late.attempt.attempt.value()});
+    if (!find_row.step()) return;
     row = find_row.integer(0);
   }
   insert(row, late.attempt);
@@ -243,6 +250,12 @@ HistoryPage SqliteHistory::Impl::scan(std::int64_t owner, std::int64_t tool,
   if (filter.state) condition += " AND " + plus + "state = ?2";
   // Said again in the words of the index tasks_not_success, which lists what is rare.
   if (filter.state && *filter.state != TaskState::success) condition += " AND state <> 2";
+  // Repeated ones are dead no more: whoever repeats them is, if at all.
+  if (filter.dead) {
+    condition +=
+        " AND state IN (3, 4, 5) AND state <> 2 AND NOT EXISTS (SELECT 1 FROM tasks AS "
+        "again WHERE again.original = tasks.id)";
+  }
   if (tool != 0) condition += " AND " + plus + "tool = ?3";
   if (filter.workflow) condition += " AND workflow = ?4";
   if (!filter.tasks.empty()) condition += " AND id IN (" + blob_literals(filter.tasks) + ")";

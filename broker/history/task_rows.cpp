@@ -37,8 +37,9 @@ enum Column : int {
   kParamsHash,
   kParams,
   kReport,
+  kOriginal,
 };
-static_assert(kReport + 1 == kTaskColumnCount);
+static_assert(kOriginal + 1 == kTaskColumnCount);
 
 std::int64_t as_signed(std::uint64_t number) { return static_cast<std::int64_t>(number); }
 
@@ -110,6 +111,7 @@ bool insert_task(SqliteStatement& insert, const FinishedTask& task,
   const auto workflow = task.workflow.value_or(WorkflowId{}).bytes();
   const auto placements = bytes_of(task.placements);
   const auto params_hash = TaskId(task.params_hash.high, task.params_hash.low).bytes();
+  const auto original = task.original.value_or(TaskId{}).bytes();
   const Outcome& outcome = task.outcome;
 
   insert.bind(kId, id).bind(kOwner, references.owner);
@@ -140,6 +142,8 @@ bool insert_task(SqliteStatement& insert, const FinishedTask& task,
   insert.bind(kParamsHash, params_hash);
   bind_or_null(insert, kParams, task.params.bytes());
   bind_or_null(insert, kReport, outcome.report.bytes());
+  bind_or_null(insert, kOriginal,
+               task.original ? std::span<const std::byte>(original) : std::span<const std::byte>());
   return insert.run();
 }
 
@@ -192,6 +196,7 @@ FinishedTask read_task(const SqliteStatement& row, InternedNames& names, Interne
   task.params_hash = ParamsHash{params_hash.high(), params_hash.low()};
   task.params = Payload(row.bytes(kParams));
   task.outcome = outcome_of(row);
+  if (!row.is_null(kOriginal)) task.original = id_of<TaskId>(row.bytes(kOriginal), "original");
   return task;
 }
 

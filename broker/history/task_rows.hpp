@@ -14,8 +14,8 @@ namespace taskpipe::broker {
 inline constexpr const char* kTaskColumns =
     "id, owner, arrival, state, tool, spec, workflow, worker, epoch, attempt, failure, exit_code, "
     "signal, submitted_ms, started_ms, finished_ms, wall_us, user_us, system_us, max_rss_bytes, "
-    "terminal_lsn, reason, placements, params_hash, params, report";
-inline constexpr int kTaskColumnCount = 26;
+    "terminal_lsn, reason, placements, params_hash, params, report, original";
+inline constexpr int kTaskColumnCount = 27;
 
 // Rows in other tables that a task refers to.
 struct TaskReferences {

@@ -150,6 +150,10 @@ void fields(auto& c, Is<record::TasksSubmitted> auto& r) {
   c(r.first_arrival);
   submit_items(c, r.specs, r.items);
 }
+void fields(auto& c, Is<record::TasksResubmitted> auto& r) {
+  c(r.tasks);
+  c.list_as_long_as(r.originals, r.tasks.items.size());
+}
 void fields(auto& c, Is<record::WorkflowSubmitted> auto& r) {
   c(r.owner);
   c(r.at);
@@ -197,12 +201,13 @@ template <class Image>
 struct ImageExtra {
   Image& r;
   [[nodiscard]] bool is_empty() const {
-    return r.failures == 0 && r.ready_at == WallTime{} && r.pasts.empty();
+    return r.failures == 0 && r.ready_at == WallTime{} && r.pasts.empty() && !r.original;
   }
   void parts(auto& c) const {
     c(r.failures);
     c(r.ready_at);
     c(r.pasts);
+    c(r.original);
   }
 };
 void fields(auto& c, Is<record::TaskImage> auto& r) {
@@ -271,6 +276,8 @@ template <>
 inline constexpr std::uint8_t kTypeByte<record::WorkflowImage> = 13;
 template <>
 inline constexpr std::uint8_t kTypeByte<record::TasksRetried> = 14;
+template <>
+inline constexpr std::uint8_t kTypeByte<record::TasksResubmitted> = 15;
 
 namespace {
 

@@ -123,6 +123,12 @@ class Encoder {
     out_.put_varint(list.size());
     for (const T& item : list) each(item);
   }
+  // One element for each of another list, whose length says it all.
+  template <class T>
+  void list_as_long_as(const std::vector<T>& list, [[maybe_unused]] std::size_t size) {
+    assert(list.size() == size);
+    for (const T& item : list) (*this)(item);
+  }
   template <class T>
   requires std::is_class_v<T>
   void operator()(const T& value) { fields(*this, value); }
@@ -228,6 +234,10 @@ class Decoder {
     if (in_.failed()) return;
     list.reserve(static_cast<std::size_t>(count < kReserveItems ? count : kReserveItems));
     for (std::uint64_t i = 0; i < count && !in_.failed(); ++i) each(list.emplace_back());
+  }
+  template <class T>
+  void list_as_long_as(std::vector<T>& list, std::size_t size) {
+    for (std::size_t i = 0; i < size && !in_.failed(); ++i) (*this)(list.emplace_back());
   }
   template <class T>
   requires std::is_class_v<T>

@@ -29,6 +29,8 @@ template Message::Message(Wait) noexcept;
 template Message::Message(Done) noexcept;
 template Message::Message(Query) noexcept;
 template Message::Message(Rows) noexcept;
+template Message::Message(Resubmit) noexcept;
+template Message::Message(ResubmitAck) noexcept;
 template Message::Message(Cancel) noexcept;
 template Message::Message(CancelAck) noexcept;
 template Message::Message(Fetch) noexcept;

@@ -198,14 +198,16 @@ struct QueryFilter {
   std::vector<TaskId> tasks;
   std::optional<WorkflowId> workflow;
   std::optional<TaskState> state;
-  std::string tool;  // empty = any
+  std::string tool;   // empty = any
+  bool dead = false;  // dead letters: ended in failure, timeout or error, and not submitted again
   friend bool operator==(const QueryFilter&, const QueryFilter&) = default;
 };
 struct Query {
   QueryFilter filter;
   std::string cursor;  // empty = from the newest; else Rows::next of the page before
   std::uint32_t limit = 0;
-  bool with_params = false;  // of exactly one task, named by its id: they may fill a message
+  bool with_params = false;    // of exactly one task, named by its id: they may fill a message
+  bool with_attempts = false;  // of exactly one task, likewise
   friend bool operator==(const Query&, const Query&) = default;
 };
 struct TaskRow {
@@ -225,7 +227,9 @@ struct TaskRow {
   WallTime submitted;
   WallTime started;
   WallTime finished;
-  std::optional<Payload> params;  // an encoded ValueMap; only where asked for
+  std::optional<Payload> params;      // an encoded ValueMap; only where asked for
+  std::vector<PastAttempt> attempts;  // those that did not decide; only where asked for
+  std::optional<TaskId> original;     // the dead letter that it repeats
   friend bool operator==(const TaskRow&, const TaskRow&) = default;
 };
 struct Rows {
@@ -233,6 +237,24 @@ struct Rows {
   std::vector<TaskId> unknown;
   std::string next;  // empty = no more
   friend bool operator==(const Rows&, const Rows&) = default;
+};
+
+// Tasks that ended without success, once more: each as a new task with the same specification and
+// params. Atomic per item; the new ids make it repeatable, as with SUBMIT.
+struct ResubmitItem {
+  TaskId original;
+  TaskId id;  // of the new task
+  friend bool operator==(const ResubmitItem&, const ResubmitItem&) = default;
+};
+struct Resubmit {
+  std::vector<ResubmitItem> items;
+  friend bool operator==(const Resubmit&, const Resubmit&) = default;
+};
+// One code per item, in their order, with the new task's id.
+struct ResubmitAck {
+  std::vector<TaskCode> items;
+  std::optional<Error> error;  // of the first refused one
+  friend bool operator==(const ResubmitAck&, const ResubmitAck&) = default;
 };
 
 struct Cancel {
@@ -507,10 +529,11 @@ struct Events {
 // is.
 using MessageVariant =
     std::variant<Who, Hello, Welcome, Ping, Pong, Bye, ErrorReply, Submit, SubmitAck,
-                 SubmitWorkflow, WorkflowAck, Wait, Done, Query, Rows, Cancel, CancelAck, Fetch,
-                 Chunk, ToolsRequest, ToolsReply, WorkersRequest, WorkersReply, HealthRequest,
-                 HealthReply, Reconcile, Credit, Tasks, TasksAck, Recall, Returned, Started,
-                 Progress, Log, Result, ResultAck, Kill, Drain, Drained, Events>;
+                 SubmitWorkflow, WorkflowAck, Wait, Done, Query, Rows, Resubmit, ResubmitAck,
+                 Cancel, CancelAck, Fetch, Chunk, ToolsRequest, ToolsReply, WorkersRequest,
+                 WorkersReply, HealthRequest, HealthReply, Reconcile, Credit, Tasks, TasksAck,
+                 Recall, Returned, Started, Progress, Log, Result, ResultAck, Kill, Drain, Drained,
+                 Events>;
 
 // Visited and asked like the variant that it is. What makes, copies, moves and destroys one is
 // compiled once, in message.cpp: left to each file, it costs the compiler more than all the rest.

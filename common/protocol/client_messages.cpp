@@ -122,6 +122,32 @@ struct Schema<Done> : MapShape {
 };
 
 template <>
+struct Schema<ResubmitItem> : TupleShape {
+  template <class Fields, class Struct>
+  static void fields(Fields& f, Struct& s) {
+    f.element("original", s.original);
+    f.element("task_id", s.id);
+  }
+};
+
+template <>
+struct Schema<Resubmit> : MapShape {
+  template <class Fields, class Struct>
+  static void fields(Fields& f, Struct& s) {
+    f.required(1, "items", s.items, kBatch);
+  }
+};
+
+template <>
+struct Schema<ResubmitAck> : MapShape {
+  template <class Fields, class Struct>
+  static void fields(Fields& f, Struct& s) {
+    f.required(1, "items", s.items, kBatch);
+    f.optional(2, "error", s.error);
+  }
+};
+
+template <>
 struct Schema<Cancel> : MapShape {
   template <class Fields, class Struct>
   static void fields(Fields& f, Struct& s) {
@@ -162,6 +188,10 @@ template void write_body(BodyWriter&, const Wait&);
 template void read_body(BodyReader&, Wait&);
 template void write_body(BodyWriter&, const Done&);
 template void read_body(BodyReader&, Done&);
+template void write_body(BodyWriter&, const Resubmit&);
+template void read_body(BodyReader&, Resubmit&);
+template void write_body(BodyWriter&, const ResubmitAck&);
+template void read_body(BodyReader&, ResubmitAck&);
 template void write_body(BodyWriter&, const Cancel&);
 template void read_body(BodyReader&, Cancel&);
 template void write_body(BodyWriter&, const CancelAck&);

@@ -55,6 +55,8 @@ enum class MessageType : std::uint8_t {
   workers_reply = 31,
   health = 32,
   health_reply = 33,
+  resubmit = 40,
+  resubmit_ack = 41,
   reconcile = 64,
   credit = 65,
   tasks = 66,

@@ -33,6 +33,8 @@ inline constexpr std::array<MessageEntry, std::variant_size_v<MessageVariant>> k
     {MessageType::done, "DONE"},
     {MessageType::query, "QUERY"},
     {MessageType::rows, "ROWS"},
+    {MessageType::resubmit, "RESUBMIT"},
+    {MessageType::resubmit_ack, "RESUBMIT_ACK"},
     {MessageType::cancel, "CANCEL"},
     {MessageType::cancel_ack, "CANCEL_ACK"},
     {MessageType::fetch, "FETCH"},

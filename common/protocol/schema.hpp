@@ -91,6 +91,8 @@ inline constexpr TaskState kLastOf<TaskState> = kLastTaskState;
 template <>
 inline constexpr FailureClass kLastOf<FailureClass> = kLastFailureClass;
 template <>
+inline constexpr PastKind kLastOf<PastKind> = kLastPastKind;
+template <>
 inline constexpr LogStream kLastOf<LogStream> = kLastLogStream;
 template <>
 inline constexpr WorkerState kLastOf<WorkerState> = kLastWorkerState;

@@ -16,6 +16,8 @@ struct Schema<Query> : MapShape {
     f.optional(5, "cursor", s.cursor, kText);
     f.optional(6, "limit", s.limit);
     f.optional(7, "with_params", s.with_params);
+    f.optional(8, "with_attempts", s.with_attempts);
+    f.optional(9, "dead", s.filter.dead);
   }
   static std::optional<Defect> check(const Query& s) {
     if (s.limit > limits::kMaxQueryRows) {
@@ -24,7 +26,27 @@ struct Schema<Query> : MapShape {
     if (s.with_params && s.filter.tasks.size() != 1) {
       return Defect{ErrorCode::invalid, "with_params", "takes exactly one id in `tasks`"};
     }
+    if (s.with_attempts && s.filter.tasks.size() != 1) {
+      return Defect{ErrorCode::invalid, "with_attempts", "takes exactly one id in `tasks`"};
+    }
+    if (s.with_attempts && s.with_params) {
+      return Defect{ErrorCode::invalid, "with_attempts", "does not go together with with_params"};
+    }
     return std::nullopt;
+  }
+};
+
+template <>
+struct Schema<PastAttempt> : TupleShape {
+  template <class Fields, class Struct>
+  static void fields(Fields& f, Struct& s) {
+    f.element("kind", s.kind);
+    f.element("epoch", s.epoch);
+    f.element("attempt", s.attempt);
+    f.element("worker", s.worker, kName);
+    f.element("started", s.started);
+    f.element("ended", s.ended);
+    f.element("outcome", s.outcome);
   }
 };
 
@@ -49,6 +71,8 @@ struct Schema<TaskRow> : MapShape {
     f.optional(15, "started", s.started);
     f.optional(16, "finished", s.finished);
     f.optional(17, "params", s.params, kParams);
+    f.optional(18, "attempts", s.attempts, up_to_items(limits::kMaxPastAttempts));
+    f.optional(19, "original", s.original);
   }
 };
 

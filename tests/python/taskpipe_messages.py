@@ -76,6 +76,17 @@ QUERY = Map(
     cursor=text(TEXT),
     limit=number(Integer(0, 1000)),
     with_params=flag(),
+    with_attempts=flag(),
+    dead=flag(),
+)
+PAST_ATTEMPT = Tuple(
+    kind=Integer(0, 2),
+    epoch=U64,
+    attempt=U32,
+    worker=NAME,
+    started=TIME,
+    ended=TIME,
+    outcome=OUTCOME,
 )
 ROW = Map(
     task_id=ID,
@@ -95,6 +106,8 @@ ROW = Map(
     started=number(TIME),
     finished=number(TIME),
     params=maybe(PARAMS),
+    attempts=some(List(PAST_ATTEMPT, 256)),
+    original=maybe(ID),
 )
 FETCH = Map(
     task_id=ID, stream=number(STREAM), offset=number(U64), length=number(U32), follow=flag()
@@ -168,6 +181,11 @@ MESSAGES = {
     21: ("DONE", DONE),
     22: ("QUERY", QUERY),
     23: ("ROWS", Map(rows=List(ROW, 1000), unknown=some(batch(ID)), next=text(TEXT))),
+    40: ("RESUBMIT", Map(items=batch(Tuple(original=ID, task_id=ID)))),
+    41: (
+        "RESUBMIT_ACK",
+        Map(items=batch(Tuple(task_id=ID, code=CODE)), error=maybe(ERROR)),
+    ),
     24: ("CANCEL", Map(tasks=some(batch(ID)), workflows=some(batch(ID)), grace_ms=number(U32))),
     25: ("CANCEL_ACK", Map(items=batch(Tuple(task_id=ID, code=CODE, was_live=BOOL)), more=flag())),
     26: ("FETCH", FETCH),

@@ -231,7 +231,19 @@ RESOURCES = Map(
     memory_bytes=number(U64),
     named=some(List(Tuple(name=NAME, amount=U64), 32)),
 )
-LIMITS = Map(run_time_ms=number(U64), grace_ms=number(U32))
+LIMITS = Map(
+    run_time_ms=number(U64),
+    grace_ms=number(U32),
+    queue_time_ms=number(U64),
+    no_progress_ms=number(U64),
+)
+RETRY = Map(
+    max_attempts=U32,
+    failures=U32,
+    backoff_ms=U32,
+    max_backoff_ms=U32,
+    max_worker_losses=maybe(U32),
+)
 SPEC = Map(
     tool=NAME,
     script=text(SCRIPT),
@@ -241,6 +253,7 @@ SPEC = Map(
     limits=maybe(LIMITS),
     labels=some(LABELS),
     wait_for_capacity=flag(),
+    retry=maybe(RETRY),
 )
 SUBMIT_ITEM = Tuple(task_id=ID, spec=U32, params=PARAMS, params_hash=ID)
 USAGE = Tuple(wall_us=U64, user_us=U64, system_us=U64, max_rss_bytes=U64)

@@ -1,6 +1,7 @@
 #include "tests/simulation/checker.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <set>
 
@@ -33,6 +34,7 @@ class Check {
       fences(life);
       keeps_order(life);
       honours_cancel(life);
+      tries_again(life);
       honours_refusal(life);
       for (const auto& what : life.unanswered) say("hangs: nobody has answered its " + what);
     }
@@ -76,9 +78,51 @@ class Check {
           say(told + " though it was not lost that often");
         }
         break;
+      case TaskState::timeout: {
+        const Millis queue_time = life.submitted->terms.queue_time;
+        if (queue_time == Millis{0} || end.seen - life.submitted_at < queue_time) {
+          say(told + " before it had waited for its queue time");
+        }
+        break;
+      }
       default: say(told + ", which nothing here can lead to");
     }
-    if (limits_.calm && life.runs.size() > 1) say("ran more than once, and nothing was wrong");
+    if (limits_.calm && life.runs.size() > 1 + failures_before_last(life)) {
+      say("ran more than once, and nothing was wrong");
+    }
+  }
+
+  [[nodiscard]] static bool has_failed(const Run& run) {
+    return run.result && run.result->state == TaskState::failure;
+  }
+  [[nodiscard]] static std::size_t failures_before_last(const Life& life) {
+    if (life.runs.empty()) return 0;
+    return static_cast<std::size_t>(
+        std::count_if(life.runs.begin(), std::prev(life.runs.end()), has_failed));
+  }
+
+  void tries_again(const Life& life) {
+    const fact::Terms& terms = life.submitted->terms;
+    const auto failed =
+        static_cast<std::size_t>(std::count_if(life.runs.begin(), life.runs.end(), has_failed));
+    const bool gave_up = !life.ends.empty() && life.ends.front().what.state == TaskState::failure;
+    if (gave_up && failed < terms.max_attempts) {
+      say("ended in failure after " + std::to_string(failed) + " of " +
+          std::to_string(terms.max_attempts) + " attempts");
+    }
+    // Otherwise a run that failed may have been lost before, and is not counted.
+    if (!limits_.calm) return;
+    if (failed > terms.max_attempts) say("failed more often than it may");
+    Millis least = terms.backoff;
+    for (std::size_t i = 0; i + 1 < life.runs.size(); ++i) {
+      const Run& run = life.runs[i];
+      if (!has_failed(run) || !run.ended) continue;
+      if (life.runs[i + 1].began - *run.ended < std::min(least, terms.max_backoff) / 2) {
+        say("began attempt " + number_of(life.runs[i + 1].attempt) +
+            " before its backoff was over");
+      }
+      least *= 2;
+    }
   }
 
   // By somebody, or because of a task before it.
@@ -145,7 +189,7 @@ class Check {
   [[nodiscard]] bool could_have_ended(const Life& life, const fact::EndSeen& end,
                                       MonotonicTime at) const {
     if (end.state == TaskState::cancelled) return may_be_cancelled(life, at);
-    if (end.state == TaskState::error) return true;
+    if (end.state == TaskState::error || end.state == TaskState::timeout) return true;
     const Run* run = find_run(life, end.attempt);
     return run != nullptr && run->ended && *run->ended <= at;
   }

@@ -13,6 +13,9 @@
 //     cancels its dependents runs after a task before it that did not succeed;
 //   a cancel counts: once promised for a task that had not ended, the task ends cancelled, what
 //     runs of it is stopped, and nothing of it begins after a while;
+//   failures are tried again: no task ends in failure before it has failed as often as it may, and
+//     in calm weather none fails more often, nor begins again before its backoff is over; a task
+//     that ends because nobody took it has waited its queue time;
 //   a refusal counts: what was refused for certain never runs;
 //   nothing hangs: every submit and every wait is answered.
 #pragma once

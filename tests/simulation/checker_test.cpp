@@ -27,7 +27,7 @@ class CheckerTest : public ::testing::Test {
     ledger_.push_back({time_, std::move(fact)});
   }
   void submit(const TaskId& task = kTask, std::vector<TaskId> after = {}, bool cancel = false) {
-    add(fact::Submitted{task, std::move(after), cancel});
+    add(fact::Submitted{task, std::move(after), cancel, terms_});
     add(fact::Acknowledged{task});
   }
   void run(const AttemptKey& key, TaskState state = TaskState::success) {
@@ -44,6 +44,7 @@ class CheckerTest : public ::testing::Test {
 
   Ledger ledger_;
   MonotonicTime time_;
+  fact::Terms terms_;  // of what is submitted next
 };
 
 TEST_F(CheckerTest, AGoodLifeIsGood) {
@@ -54,6 +55,58 @@ TEST_F(CheckerTest, AGoodLifeIsGood) {
   submit(kLater, {kTask});
   run(attempt(1, kLater));
   end(attempt(1, kLater));
+  EXPECT_THAT(verdict(), IsEmpty());
+}
+
+TEST_F(CheckerTest, AFailureThatIsTriedAgainIsGood) {
+  terms_.max_attempts = 3;
+  terms_.backoff = terms_.max_backoff = std::chrono::seconds(1);
+  submit();
+  run(attempt(1), TaskState::failure);
+  run(attempt(2), TaskState::failure);
+  run(attempt(3), TaskState::failure);
+  end(attempt(3), TaskState::failure);
+  EXPECT_THAT(verdict(true), IsEmpty());
+}
+
+TEST_F(CheckerTest, SeesATaskThatGivesUpTooEarly) {
+  terms_.max_attempts = 3;
+  submit();
+  run(attempt(1), TaskState::failure);
+  run(attempt(2), TaskState::failure);
+  end(attempt(2), TaskState::failure);
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("after 2 of 3 attempts")));
+}
+
+TEST_F(CheckerTest, SeesATaskThatIsTriedTooOften) {
+  terms_.max_attempts = 2;
+  submit();
+  for (std::uint32_t i = 1; i <= 3; ++i) run(attempt(i), TaskState::failure);
+  end(attempt(3), TaskState::failure);
+  EXPECT_THAT(verdict(true), ElementsAre(HasSubstr("more often than it may")));
+}
+
+TEST_F(CheckerTest, SeesAnAttemptThatDoesNotWait) {
+  terms_.max_attempts = 2;
+  terms_.backoff = terms_.max_backoff = std::chrono::seconds(3);
+  submit();
+  run(attempt(1), TaskState::failure);
+  run(attempt(2));  // a second later
+  end(attempt(2));
+  EXPECT_THAT(verdict(true), ElementsAre(HasSubstr("before its backoff was over")));
+}
+
+TEST_F(CheckerTest, SeesATaskThatWasNotGivenItsQueueTime) {
+  terms_.queue_time = std::chrono::seconds(5);
+  submit();
+  end(attempt(0), TaskState::timeout);
+  EXPECT_THAT(verdict(), ElementsAre(HasSubstr("queue time")));
+}
+
+TEST_F(CheckerTest, AllowsATaskToWaitNoLonger) {
+  terms_.queue_time = std::chrono::seconds(2);
+  submit();
+  end(attempt(0), TaskState::timeout);
   EXPECT_THAT(verdict(), IsEmpty());
 }
 
@@ -163,14 +216,14 @@ TEST_F(CheckerTest, SeesARunLongAfterTheCancel) {
 }
 
 TEST_F(CheckerTest, SeesARefusedTaskRun) {
-  add(fact::Submitted{kTask, {}, false});
+  add(fact::Submitted{kTask, {}, false, {}});
   add(fact::Refused{kTask, false});
   run(attempt(1));
   EXPECT_THAT(verdict(), ElementsAre(HasSubstr("refused")));
 }
 
 TEST_F(CheckerTest, SeesASubmitWithoutAnAnswer) {
-  add(fact::Submitted{kTask, {}, false});
+  add(fact::Submitted{kTask, {}, false, {}});
   add(fact::Unanswered{kTask, "submit"});
   EXPECT_THAT(verdict(), ElementsAre(HasSubstr("hangs")));
 }
@@ -231,7 +284,7 @@ TEST_F(CheckerTest, SeesACancelOfWhatNeverEnded) {
 }
 
 TEST_F(CheckerTest, SeesATaskThatIsAcknowledgedAndRefused) {
-  add(fact::Submitted{kTask, {}, false});
+  add(fact::Submitted{kTask, {}, false, {}});
   add(fact::Refused{kTask, false});
   add(fact::Acknowledged{kTask});
   run(attempt(1));

@@ -15,6 +15,11 @@ constexpr std::uint64_t kMostInBatch = 20;
 constexpr std::uint64_t kMostInWorkflow = 8;
 constexpr std::uint64_t kMostInLargeWorkflow = 600;  // travels in several parts
 
+fact::Terms terms_of(const TaskSpec& spec) {
+  return {spec.retry.max_attempts, Millis(spec.retry.backoff_ms), Millis(spec.retry.max_backoff_ms),
+          Millis(spec.limits.queue_time_ms)};
+}
+
 }  // namespace
 
 void ClientProcess::act() {
@@ -39,10 +44,19 @@ client::PreparedTask ClientProcess::prepare(bool short_only) {
   spec->tool = kTools[draw < 500 ? 0 : draw < 897 ? 1 : draw < 997 ? 2 : 3].name;
   spec->priority = static_cast<std::int32_t>(random_.below(4)) - 1;
   if (random_.chance(100)) spec->resources.cpus = 2;
+  if (random_.chance(300)) {
+    spec->retry.max_attempts = static_cast<std::uint32_t>(random_.between(2, 4));
+    spec->retry.backoff_ms = static_cast<std::uint32_t>(random_.below(5000));
+    spec->retry.max_backoff_ms = 2 * spec->retry.backoff_ms;
+  }
+  if (random_.chance(30)) spec->limits.queue_time_ms = random_.between(1000, 60'000);
   auto prepared = std::make_shared<client::PreparedSpec>();
   // Of any kind, as long as it does not depend on the standard library.
   prepared->content_hash = spec->tool.size() * 31 + spec->resources.cpus * 7 +
-                           static_cast<std::size_t>(spec->priority + 1);
+                           static_cast<std::size_t>(spec->priority + 1) +
+                           std::size_t{spec->retry.max_attempts} * 1009 +
+                           std::size_t{spec->retry.backoff_ms} * 9176 +
+                           static_cast<std::size_t>(spec->limits.queue_time_ms) * 131'071;
   prepared->encoded_bytes = protocol::encoded_size_bound(*spec);
   prepared->spec = std::move(spec);
   client::PreparedTask task;
@@ -65,7 +79,7 @@ void ClientProcess::submit_batch() {
     task.id = prefix.id(i);
     call.tasks.push_back(task.id);
     notebook_[task.id].task = task;
-    world_.record(fact::Submitted{task.id, {}, false});
+    world_.record(fact::Submitted{task.id, {}, false, terms_of(*task.spec->spec)});
     submit.tasks.push_back(task);
   }
   const auto timeout = random_.chance(100) ? std::optional<Millis>(2s) : std::nullopt;
@@ -93,7 +107,8 @@ void ClientProcess::submit_workflow() {
       const bool wanted = sequential ? before + 1 == i : random_.chance(300);
       if (wanted) dependencies.after.push_back(before);
     }
-    fact::Submitted submitted{task.id, {}, upload.on_failure == OnFailure::cancel_dependents};
+    fact::Submitted submitted{
+        task.id, {}, upload.on_failure == OnFailure::cancel_dependents, terms_of(*task.spec->spec)};
     for (const auto before : dependencies.after) submitted.after.push_back(prefix.id(before));
     world_.record(std::move(submitted));
     Page& page = notebook_[task.id];

@@ -16,12 +16,20 @@ namespace taskpipe::simulation {
 
 namespace fact {
 
+// What a task asks for, where it matters to what may be seen.
+struct Terms {
+  std::uint32_t max_attempts = 1;  // that may fail
+  Millis backoff{0};               // before the second, doubled before each further one
+  Millis max_backoff{0};
+  Millis queue_time{0};  // 0 = it waits as long as it takes
+};
 // A client has begun to submit. `after`: tasks of the same workflow that must have ended before;
 // `cancel_dependents`: it is to be cancelled when one of them does not succeed.
 struct Submitted {
   TaskId task;
   std::vector<TaskId> after;
   bool cancel_dependents = false;
+  Terms terms{};
 };
 // The broker has said that it is durable.
 struct Acknowledged {

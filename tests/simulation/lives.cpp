@@ -16,7 +16,10 @@ class Reader {
     return std::move(lives_);
   }
 
-  void operator()(const fact::Submitted& f) { lives_[f.task].submitted = f; }
+  void operator()(const fact::Submitted& f) {
+    lives_[f.task].submitted = f;
+    lives_[f.task].submitted_at = at_;
+  }
   void operator()(const fact::Acknowledged& f) { first(lives_[f.task].acknowledged); }
   void operator()(const fact::Refused& f) {
     if (!f.doubtful) first(lives_[f.task].refused);

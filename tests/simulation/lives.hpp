@@ -26,6 +26,7 @@ struct End {
 
 struct Life {
   std::optional<fact::Submitted> submitted;
+  MonotonicTime submitted_at;
   std::optional<MonotonicTime> acknowledged;
   std::optional<MonotonicTime> refused;  // for certain
   std::vector<Run> runs;                 // in the order of their beginnings

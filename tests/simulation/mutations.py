@@ -40,6 +40,26 @@ MUTATIONS = {
         "broker/core/fold.cpp",
         "  task.attempt = r.attempt;\n  task.worker_losses = r.worker_losses;",
         "  task.worker_losses = r.worker_losses;"),
+    "tries again without end": (
+        "broker/core/retry.cpp",
+        "task.failures + 1 < policy.max_attempts",
+        "policy.max_attempts > 1"),
+    "gives up an attempt too early": (
+        "broker/core/retry.cpp",
+        "task.failures + 1 < policy.max_attempts",
+        "task.failures + 2 < policy.max_attempts"),
+    "does not wait between attempts": (
+        "broker/core/retry.cpp",
+        "turn.now.wall.unix_ms + std::int64_t{delay_ms}",
+        "turn.now.wall.unix_ms + std::int64_t{delay_ms} * 0"),
+    "lets an attempt that has failed be adopted": (
+        "broker/core/fold.cpp",
+        "task.epoch = Epoch{};  // decided",
+        "// decided"),
+    "ends what waits before its time": (
+        "broker/core/retry.cpp",
+        "wait = left_of(task.spec->limits.queue_time_ms, since_ready_ms);",
+        "wait = left_of(task.spec->limits.queue_time_ms / 4, since_ready_ms);"),
     "does not record a cancel": (
         "broker/core/cancel.cpp",
         "if (!placed->cancel_requested) plan.requested.items.push_back(id);",

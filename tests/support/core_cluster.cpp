@@ -32,6 +32,9 @@ void CoreCluster::start() {
 
 void CoreCluster::restart() {
   inbox_.clear();
+  pending_tasks_.clear();  // the new core hands them over again
+  pending_workflows_.clear();
+  pending_late_.clear();
   start();
 }
 
@@ -72,6 +75,8 @@ void CoreCluster::carry_out() {
             std::back_inserter(pending_tasks_));
   std::move(effects_.finished_workflows.begin(), effects_.finished_workflows.end(),
             std::back_inserter(pending_workflows_));
+  std::move(effects_.late_attempts.begin(), effects_.late_attempts.end(),
+            std::back_inserter(pending_late_));
   std::vector<HistoryLookup> lookups = std::move(effects_.lookups);
   effects_.clear();
   held_lookups_.insert(held_lookups_.end(), lookups.begin(), lookups.end());
@@ -83,10 +88,14 @@ void CoreCluster::answer_lookups() {
 }
 
 void CoreCluster::commit_history() {
-  if (pending_tasks_.empty() && pending_workflows_.empty()) return;
+  if (pending_tasks_.empty() && pending_workflows_.empty() && pending_late_.empty()) return;
   for (auto& task : pending_tasks_) history_.emplace(task.id, std::move(task));
   for (auto& workflow : pending_workflows_) {
     finished_workflows_.emplace(workflow.id, std::move(workflow));
+  }
+  for (auto& late : std::exchange(pending_late_, {})) {
+    const auto task = history_.find(late.task);
+    if (task != history_.end()) task->second.pasts.push_back(std::move(late.attempt));
   }
   pending_tasks_.clear();
   pending_workflows_.clear();
@@ -129,6 +138,13 @@ void CoreCluster::answer(const HistoryLookup& lookup) {
   finish_turn();
 }
 
+bool CoreCluster::is_dead_letter(const FinishedTask& task) const {
+  const TaskState state = task.outcome.state;
+  if (state == TaskState::success || state == TaskState::cancelled) return false;
+  return std::none_of(history_.begin(), history_.end(),
+                      [&](const auto& entry) { return entry.second.original == task.id; });
+}
+
 // The cursor is the arrival number of the last row shown.
 void CoreCluster::answer_listing(const HistoryLookup::Listing& listing,
                                  command::LookupAnswered& answered) const {
@@ -140,6 +156,7 @@ void CoreCluster::answer_listing(const HistoryLookup::Listing& listing,
     if (task.owner != listing.owner || task.arrival.value() >= below) continue;
     if (listing.filter.state && task.outcome.state != *listing.filter.state) continue;
     if (!listing.filter.tool.empty() && task.spec->tool != listing.filter.tool) continue;
+    if (listing.filter.dead && !is_dead_letter(task)) continue;
     if (listing.filter.workflow && task.workflow != listing.filter.workflow) continue;
     found.push_back(task);
   }

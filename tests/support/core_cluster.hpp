@@ -76,6 +76,7 @@ class CoreCluster {
   void finish_turn();
   void carry_out();
   void answer(const HistoryLookup& lookup);
+  [[nodiscard]] bool is_dead_letter(const FinishedTask& task) const;
   void answer_listing(const HistoryLookup::Listing& listing,
                       command::LookupAnswered& answered) const;
 
@@ -90,6 +91,7 @@ class CoreCluster {
   std::vector<HistoryLookup> held_lookups_;
   std::vector<FinishedTask> pending_tasks_;
   std::vector<FinishedWorkflow> pending_workflows_;
+  std::vector<LateAttempt> pending_late_;
   Lsn watermark_;
   std::map<Peer, std::vector<Message>> inbox_;
   std::map<Peer, Correlation> last_correlation_;

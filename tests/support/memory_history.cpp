@@ -15,6 +15,11 @@ using broker::FinishedTask;
 using broker::FinishedWorkflow;
 using broker::HistoryPage;
 
+bool is_dead(const FinishedTask& task) {
+  const TaskState state = task.outcome.state;
+  return state == TaskState::failure || state == TaskState::timeout || state == TaskState::error;
+}
+
 bool matches(const FinishedTask& task, const QueryFilter& filter) {
   if (filter.workflow && task.workflow != filter.workflow) return false;
   if (filter.state && task.outcome.state != *filter.state) return false;
@@ -46,6 +51,7 @@ void MemoryHistory::store(std::span<const FinishedTask> tasks,
   for (const FinishedTask& task : tasks) {
     assert(task.spec != nullptr);
     if (!tasks_.emplace(task.id, task).second) continue;
+    if (task.original) repeated_.insert(*task.original);
     listings_[task.owner].emplace(Place(task.arrival, ++stored_), task.id);
     last_arrival_ = std::max(last_arrival_, task.arrival);
   }
@@ -58,11 +64,13 @@ void MemoryHistory::add_late(std::span<const broker::LateAttempt> attempts) {
     const auto task = tasks_.find(late.task);
     if (task == tasks_.end()) continue;
     std::vector<PastAttempt>& pasts = task->second.pasts;
+    const auto is_it = [&](Epoch epoch, Attempt attempt) {
+      return epoch == late.attempt.epoch && attempt == late.attempt.attempt;
+    };
     const bool known = std::any_of(pasts.begin(), pasts.end(), [&](const PastAttempt& past) {
-      return past.kind == late.attempt.kind && past.epoch == late.attempt.epoch &&
-             past.attempt == late.attempt.attempt;
+      return past.kind != PastKind::lost && is_it(past.epoch, past.attempt);
     });
-    if (!known) pasts.push_back(late.attempt);
+    if (!known && !is_it(task->second.epoch, task->second.attempt)) pasts.push_back(late.attempt);
   }
 }
 
@@ -98,6 +106,7 @@ HistoryPage MemoryHistory::list(const std::string& owner, const QueryFilter& fil
     --next;
     const FinishedTask& task = tasks_.at(next->second);
     if (!matches(task, filter)) continue;
+    if (filter.dead && (!is_dead(task) || repeated_.contains(task.id))) continue;
     if (page.tasks.size() >= limit || bytes >= limits::kMaxHistoryPageBytes) {
       page.next = cursor_text(last.first, last.second);
       break;

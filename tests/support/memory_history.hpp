@@ -36,6 +36,7 @@ class MemoryHistory final : public broker::History {
   }
 
  private:
+  std::set<TaskId> repeated_;  // dead letters that others repeat
   // The order of listings: by arrival, then by order of storing.
   using Place = std::pair<Arrival, std::uint64_t>;
 

@@ -171,6 +171,7 @@ broker::Record task_image(Samples& s) {
     image.failures = s.integer<std::uint32_t>();
     image.ready_at = s.time();
     image.pasts = s.list([&s] { return s.past(); });
+    if (s.below(2) == 1) image.original = s.task();
   }
   image.cancel_requested = s.below(2) == 1;
   image.cancel_grace_ms = s.integer<std::uint32_t>();
@@ -202,6 +203,12 @@ broker::Record tasks_submitted(Samples& s) {
   const std::size_t count = specs.size();
   return TasksSubmitted{s.text(), s.time(), s.id<Arrival>(), std::move(specs),
                         s.submit_items(count)};
+}
+
+broker::Record tasks_resubmitted(Samples& s) {
+  TasksResubmitted record{std::get<TasksSubmitted>(tasks_submitted(s)), {}};
+  for (std::size_t i = 0; i < record.tasks.items.size(); ++i) record.originals.push_back(s.task());
+  return record;
 }
 
 broker::Record workflow_submitted(Samples& s) {
@@ -243,7 +250,7 @@ broker::Record random_record(std::mt19937_64& random, std::size_t alternative) {
   Samples s(random);
   const auto attempts = [&s] { return s.list([&s] { return s.task_attempt(); }); };
   // Indexed by a switch over the names, so that a new record cannot be forgotten silently.
-  static_assert(std::variant_size_v<broker::Record> == 14, "add the new record below");
+  static_assert(std::variant_size_v<broker::Record> == 15, "add the new record below");
   switch (alternative) {
     case 0: return EpochStarted{s.id<Epoch>(), s.unique_id<BrokerUuid>(), s.time()};
     case 1: return ToolsKnown{s.list([&s] { return s.tool(); })};
@@ -257,12 +264,13 @@ broker::Record random_record(std::mt19937_64& random, std::size_t alternative) {
     case 6: return TasksStarted{s.time(), attempts()};
     case 7: return TasksRequeued{s.time(), s.any(kLastRequeueCause), attempts()};
     case 8: return retried(s);
-    case 9:
+    case 9: return tasks_resubmitted(s);
+    case 10:
       return CancelRequested{s.time(), s.integer<std::uint32_t>(),
                              s.list([&s] { return s.task(); })};
-    case 10: return finished(s);
-    case 11: return stale(s);
-    case 12: return task_image(s);
+    case 11: return finished(s);
+    case 12: return stale(s);
+    case 13: return task_image(s);
     default: return workflow_image(s);
   }
 }

@@ -25,7 +25,8 @@ FinishedTask full_task() {
   spec.inline_script = Payload("units lj\n");
   spec.priority = -7;
   spec.resources = {3, 1, 5ULL << 30U, {{"license.abaqus", 2}, {"scratch_gb", 40}}};
-  spec.limits = {3'600'000, 250};
+  spec.limits = {3'600'000, 250, 60'000, 5000};
+  spec.retry = {4, failure_bit(FailureClass::exit), 100, 2000, 7};
   spec.labels = {{"project", "melt"}, {"team", "physics"}};
   spec.wait_for_capacity = true;
 
@@ -50,7 +51,24 @@ FinishedTask full_task() {
   task.started = WallTime{1'769'860'801'456};
   task.finished = WallTime{1'769'860'802'789};
   task.terminal_lsn = Lsn(77);
+  task.original = TaskId(21, 22);
   return task;
+}
+
+PastAttempt past(PastKind kind, std::uint32_t attempt, std::int64_t ended_ms) {
+  PastAttempt past;
+  past.kind = kind;
+  past.epoch = Epoch(3);
+  past.attempt = Attempt(attempt);
+  past.worker = "node" + std::to_string(attempt);
+  past.started = WallTime{ended_ms - 100};
+  past.ended = WallTime{ended_ms};
+  past.outcome.state = TaskState::failure;
+  past.outcome.failure = FailureClass::exit;
+  past.outcome.exit_code = 3;
+  past.outcome.usage.wall_us = 90'000;
+  past.outcome.reason = "exit code 3";
+  return past;
 }
 
 class HistoryRows : public HistoryContract {};
@@ -74,6 +92,40 @@ TEST_P(HistoryRows, EveryFieldComesBackExactly) {
   const auto page = history().list("grace", {}, "", 10);
   ASSERT_EQ(page.tasks.size(), 1U);
   EXPECT_EQ(page.tasks.front(), task);
+}
+
+TEST_P(HistoryRows, PastAttemptsComeBackInOrder) {
+  FinishedTask task = full_task();
+  task.pasts = {past(PastKind::retried, 1, 1000), past(PastKind::lost, 2, 2000)};
+  store({task}, 77);
+  reopen();
+  EXPECT_EQ(find(task.id), task);
+  EXPECT_THAT(history().list("grace", {}, "", 10).tasks.at(0).pasts, IsEmpty());
+}
+
+TEST_P(HistoryRows, ALateResultIsKeptOnceWithItsTask) {
+  FinishedTask task = full_task();
+  task.pasts = {past(PastKind::lost, 2, 2000)};
+  store({task}, 77);
+  const std::vector<LateAttempt> late = {{task.id, past(PastKind::late, 2, 3000), Lsn(80)},
+                                         {TaskId(1, 1), past(PastKind::late, 1, 3000), Lsn(80)}};
+  history().add_late(late);
+  history().add_late(late);
+  reopen();
+  task.pasts.push_back(late[0].attempt);
+  EXPECT_EQ(find(task.id), task);
+}
+
+// Its acknowledgement was lost: the result has had its effect, and is no late one.
+TEST_P(HistoryRows, ARepeatedResultIsNotLate) {
+  FinishedTask task = full_task();
+  task.pasts = {past(PastKind::retried, 1, 1000)};
+  store({task}, 77);
+  PastAttempt decided = past(PastKind::late, 3, 3000);
+  decided.epoch = task.epoch;
+  history().add_late(std::vector<LateAttempt>{{task.id, decided, Lsn(80)},
+                                              {task.id, past(PastKind::late, 1, 3000), Lsn(80)}});
+  EXPECT_EQ(find(task.id), task);
 }
 
 TEST_P(HistoryRows, EmptyFieldsStayEmpty) {
@@ -119,7 +171,8 @@ TEST_P(HistoryRows, NumbersAtTheirLimits) {
   TaskSpec spec = *task.spec;
   spec.priority = std::numeric_limits<std::int32_t>::min();
   spec.resources = {kMax32, kMax32, kMax64, {{"x", kMax64}}};
-  spec.limits = {kMax64, kMax32};
+  spec.limits = {kMax64, kMax32, kMax64, kMax64};
+  spec.retry = {kMax32, kMax32, kMax32, kMax32, kMax32};
   task.spec = std::make_shared<const TaskSpec>(spec);
   task.id = TaskId(kMax64, kMax64);
   task.params_hash = {kMax64, kMax64};
@@ -169,7 +222,7 @@ TEST_P(HistoryRows, EveryStateAndFailureClass) {
 
 TEST_P(HistoryRows, SpecificationsThatDifferInOneFieldStayApart) {
   const TaskSpec base = *full_task().spec;
-  std::vector<TaskSpec> specs(14, base);
+  std::vector<TaskSpec> specs(21, base);
   specs[1].tool += "x";
   specs[2].script += "x";
   specs[3].inline_script = Payload();
@@ -183,6 +236,13 @@ TEST_P(HistoryRows, SpecificationsThatDifferInOneFieldStayApart) {
   specs[11].labels = {{"project", "melt"}, {"teamphysics", ""}};
   specs[12].wait_for_capacity = false;
   specs[13].labels = {{"project", "meltteam"}, {"", "physics"}};
+  specs[14].limits.queue_time_ms = 9;
+  specs[15].limits.no_progress_ms = 9;
+  specs[16].retry.max_attempts = 9;
+  specs[17].retry.failures = 0;
+  specs[18].retry.backoff_ms = 9;
+  specs[19].retry.max_backoff_ms = 999;
+  specs[20].retry.max_worker_losses.reset();
   std::vector<FinishedTask> tasks;
   for (std::uint32_t n = 0; n < specs.size(); ++n) {
     tasks.push_back(plain_task(n + 1));

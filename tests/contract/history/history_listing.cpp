@@ -53,6 +53,22 @@ TEST_P(HistoryListing, OwnersSeeTheirOwnTasksOnly) {
   EXPECT_THAT(all_pages("shell", {}, 10), IsEmpty());
 }
 
+TEST_P(HistoryListing, DeadLettersAreThoseThatFailedAndWereNotRepeated) {
+  std::vector<FinishedTask> tasks = plain_tasks(1, 7);
+  tasks[0].outcome.state = TaskState::failure;
+  tasks[1].outcome.state = TaskState::timeout;
+  tasks[2].outcome.state = TaskState::error;
+  tasks[3].outcome.state = TaskState::cancelled;
+  tasks[4].outcome.state = TaskState::error;
+  tasks[4].original = tasks[0].id;  // repeats the first, and is dead itself
+  tasks[5].original = tasks[1].id;  // repeats the second, and succeeded
+  store(tasks, 7);
+  QueryFilter dead;
+  dead.dead = true;
+  EXPECT_THAT(all(dead), ElementsAre(5, 3));
+  EXPECT_THAT(all_pages("ada", dead, 1), ElementsAre(5, 3));
+}
+
 TEST_P(HistoryListing, TenThousandRowsPageByPage) {
   constexpr std::uint32_t kRows = 10'000;
   auto tasks = plain_tasks(1, kRows);

@@ -22,7 +22,8 @@ inline bool operator==(const FinishedTask& a, const FinishedTask& b) {
          a.params == b.params && a.params_hash == b.params_hash && a.arrival == b.arrival &&
          a.epoch == b.epoch && a.attempt == b.attempt && a.placements == b.placements &&
          a.worker == b.worker && a.outcome == b.outcome && a.submitted == b.submitted &&
-         a.started == b.started && a.finished == b.finished && a.terminal_lsn == b.terminal_lsn;
+         a.started == b.started && a.finished == b.finished && a.terminal_lsn == b.terminal_lsn &&
+         a.original == b.original && a.pasts == b.pasts;
 }
 inline bool operator==(const FinishedWorkflow& a, const FinishedWorkflow& b) {
   return a.id == b.id && a.owner == b.owner && a.name == b.name && a.on_failure == b.on_failure &&

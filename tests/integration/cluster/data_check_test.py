@@ -152,7 +152,7 @@ class DataCheck(unittest.TestCase):
 
     def test_a_journal_of_a_newer_format_is_refused_and_left_alone(self):
         self.cluster.broker.stop()
-        self.patch(self.segment(), 8, struct.pack("<I", 2))
+        self.patch(self.segment(), 8, struct.pack("<I", 3))
         self.newer_is_refused(("journal format 3", "reads up to 2", "release that wrote it"))
 
     def test_a_history_of_a_newer_schema_is_refused_and_left_alone(self):
@@ -160,7 +160,7 @@ class DataCheck(unittest.TestCase):
         with sqlite3.connect(self.data / "history.sqlite") as database:
             database.execute("PRAGMA user_version = 3")
         database.close()
-        self.newer_is_refused(("schema 2", "reads up to 1", "release that wrote it"))
+        self.newer_is_refused(("schema 3", "reads up to 2", "release that wrote it"))
 
 
 if __name__ == "__main__":

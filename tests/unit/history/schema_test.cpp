@@ -98,6 +98,39 @@ TEST_F(SchemaTest, AFolderIsNoHistory) {
   EXPECT_THAT([&] { open(); }, refuses("must exist and be writable"));
 }
 
+// What the first version wrote, made by taking away what the second added.
+TEST_F(SchemaTest, AHistoryOfTheFirstVersionIsBroughtForward) {
+  TaskSpec spec;
+  spec.tool = "lammps";
+  FinishedTask task;
+  task.id = TaskId(1, 2);
+  task.owner = "ada";
+  task.spec = std::make_shared<const TaskSpec>(spec);
+  task.outcome.state = TaskState::failure;
+  SqliteHistory(path).store(std::vector{task}, {}, Lsn(1));
+  {
+    SqliteDatabase database(path, 0);
+    for (const char* column :
+         {"queue_time_ms", "no_progress_ms", "max_attempts", "retried_failures", "backoff_ms",
+          "max_backoff_ms", "max_worker_losses"}) {
+      database.execute((std::string("ALTER TABLE specs DROP COLUMN ") + column).c_str());
+    }
+    database.execute("DROP TABLE attempts");
+    database.execute("DROP INDEX tasks_by_original");
+    database.execute("ALTER TABLE tasks DROP COLUMN original");
+    database.execute("PRAGMA user_version = 1");
+  }
+  EXPECT_THAT([&] { SqliteHistory(path, {.read_only = true}); }, refuses("earlier taskpipe"));
+  SqliteHistory history(path);
+  const auto found = history.find_tasks(std::vector{task.id});
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(*found[0].spec, spec);
+  // An equal specification is the same one as before.
+  task.id = TaskId(1, 3);
+  history.store(std::vector{task}, {}, Lsn(2));
+  EXPECT_EQ(SqliteDatabase(path, 0).integer("SELECT count(*) FROM specs"), 1);
+}
+
 // The views are text; the names they show must be those of name_of.
 TEST_F(SchemaTest, ViewsShowIdsNamesAndTimes) {
   SqliteHistory history(path);

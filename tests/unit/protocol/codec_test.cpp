@@ -55,7 +55,7 @@ TEST(Codec, SamplesCoverEveryMessageTwice) {
   std::map<std::size_t, int> counts;
   for (const auto& sample : samples::all()) ++counts[sample.message.index()];
   EXPECT_EQ(counts.size(), std::variant_size_v<MessageVariant>);
-  for (const auto& [index, count] : counts) EXPECT_EQ(count, 2) << index;
+  for (const auto& [index, count] : counts) EXPECT_GE(count, 2) << index;
 }
 
 TEST(Codec, BlobsAreHandedOnWithoutCopying) {

@@ -26,6 +26,10 @@ TaskSpecPtr full_spec() {
   spec.resources.named = {{"license.abaqus", 2}, {"scratch_gb", 70'000}};
   spec.limits.run_time_ms = 86'400'000ULL * 60;
   spec.limits.grace_ms = 10'000;
+  spec.limits.queue_time_ms = 600'000;
+  spec.limits.no_progress_ms = 300'000;
+  spec.retry = {5, failure_bit(FailureClass::exit) | failure_bit(FailureClass::rejected), 250,
+                30'000, 2};
   spec.labels = {{"project", "glas-übergang"}, {"team", "materials"}};
   spec.wait_for_capacity = true;
   return std::make_shared<const TaskSpec>(spec);

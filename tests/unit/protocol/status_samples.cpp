@@ -22,6 +22,18 @@ TaskRow full_row() {
   row.started = WallTime{1'732'000'001'500};
   row.finished = WallTime{1'732'000'009'250};
   row.params = Payload(std::string("encoded params"));
+  PastAttempt past{PastKind::late,
+                   Epoch(6),
+                   Attempt(1),
+                   "node-16",
+                   WallTime{1'732'000'000'100},
+                   WallTime{1'732'000'000'900},
+                   {}};
+  past.outcome.failure = FailureClass::signal;
+  past.outcome.signal = 11;
+  past.outcome.reason = "killed by signal 11";
+  row.attempts = {past};
+  row.original = task_id(5);
   return row;
 }
 
@@ -83,12 +95,17 @@ std::vector<Sample> status() {
   const ToolOffer offer{
       "lammps", "20220106", "Molecular dynamics", {{"in.flow", std::string(64, 'c')}}, true, true};
   Query query;
-  query.filter = {{task_id(0)}, workflow_id(), TaskState::running, "lammps"};
+  query.filter = {{task_id(0)}, workflow_id(), TaskState::running, "lammps", false};
   query.cursor = "0193a5b6c7d8";
   query.limit = 1000;
   query.with_params = true;
+  query.filter.dead = true;
+  Query attempts;
+  attempts.filter.tasks = {task_id(0)};
+  attempts.with_attempts = true;
   return {{"QUERY full", query},
           {"QUERY minimal", Query{}},
+          {"QUERY attempts", attempts},
           {"ROWS full", Rows{{full_row(), empty_row}, {task_id(9)}, "0193a5b6c7d8"}},
           {"ROWS minimal", Rows{}},
           {"FETCH full", Fetch{task_id(0), LogStream::err, 70'000, 4096, true}},

@@ -1,0 +1,150 @@
+// RESUBMIT: what has ended without success, once more, as new tasks.
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include <tl/expected.hpp>
+
+#include "broker/core/handlers.hpp"
+
+namespace taskpipe::broker {
+namespace {
+
+void refuse_item(ResubmitAck& ack, const TaskId& id, Error error) {
+  ack.items.push_back({id, error.code});
+  if (!ack.error) ack.error = std::move(error);
+}
+
+// What a new task takes over from an ended one.
+struct Template {
+  TaskSpecPtr spec;
+  Payload params;
+  ParamsHash params_hash;
+};
+
+// What is known of a task, in memory or by the history's answer.
+class Known {
+ public:
+  Known(const State& state, const Session& session, const std::vector<FinishedTask>& found)
+      : state_(state), session_(session) {
+    for (const FinishedTask& task : found) rows_.emplace(task.id, &task);
+  }
+
+  // Whether the task is there, and which dead letter it repeats (none: nil).
+  [[nodiscard]] std::optional<TaskId> repeats(const TaskId& id) const {
+    const TaskSlot slot = state_.tasks.find(id);
+    if (slot.value() != kNoSlot) {
+      const auto link = state_.originals.find(slot);
+      return link == state_.originals.end() ? TaskId{} : link->second;
+    }
+    const auto row = rows_.find(id);
+    if (row == rows_.end()) return std::nullopt;
+    return row->second->original.value_or(TaskId{});
+  }
+
+  [[nodiscard]] tl::expected<Template, Error> dead_letter(const TaskId& id) const {
+    const TaskSlot slot = state_.tasks.find(id);
+    const auto row = rows_.find(id);
+    if (slot.value() != kNoSlot) {
+      const Task& task = state_.tasks[slot];
+      if (task.owner != session_.owner) return unknown(id);
+      if (auto error = why_not(id, task.state())) return tl::unexpected(std::move(*error));
+      return Template{task.spec, task.params, task.params_hash};
+    }
+    if (row == rows_.end() || row->second->owner != state_.owners.name(session_.owner)) {
+      return unknown(id);
+    }
+    const FinishedTask& task = *row->second;
+    if (auto error = why_not(id, task.outcome.state)) return tl::unexpected(std::move(*error));
+    return Template{task.spec, task.params, task.params_hash};
+  }
+
+ private:
+  static tl::unexpected<Error> unknown(const TaskId& id) {
+    return tl::unexpected(
+        Error{ErrorCode::unknown_task, "there is no task " + id.to_string(), "original"});
+  }
+  static std::optional<Error> why_not(const TaskId& id, TaskState state) {
+    if (!is_terminal(state)) {
+      return Error{ErrorCode::invalid,
+                   "task " + id.to_string() + " has not ended; wait for it, or cancel it",
+                   "original"};
+    }
+    if (state == TaskState::success) {
+      return Error{ErrorCode::invalid,
+                   "task " + id.to_string() + " has succeeded; submit another one like it",
+                   "original"};
+    }
+    return std::nullopt;
+  }
+
+  const State& state_;
+  const Session& session_;
+  std::unordered_map<TaskId, const FinishedTask*> rows_;
+};
+
+}  // namespace
+
+// The history is always asked: whether a new id has run and left memory, only it knows.
+void on_resubmit(Turn& turn, Session& session, Correlation correlation, Resubmit resubmit) {
+  if (auto refusal = why_closed(turn.state)) {
+    ResubmitAck ack;
+    for (const auto& item : resubmit.items) refuse_item(ack, item.id, *refusal);
+    turn.send(session, correlation, std::move(ack));
+    return;
+  }
+  std::vector<TaskId> ids;
+  for (const auto& item : resubmit.items) {
+    ids.push_back(item.original);
+    ids.push_back(item.id);
+  }
+  ask_history(turn, session, correlation,
+              lookup::Resubmitting{session.id, correlation, std::move(resubmit)},
+              HistoryLookup::Tasks{std::move(ids)});
+}
+
+void resume_resubmit(Turn& turn, lookup::Resubmitting& waiting,
+                     const std::vector<FinishedTask>& found) {
+  State& state = turn.state;
+  const Session* session = state.sessions.find(waiting.session);
+  if (session == nullptr) return;  // the client asks again in its next session
+  const Known known(state, *session, found);
+  ResubmitAck ack;
+  record::TasksResubmitted accepted;
+  accepted.tasks = {state.owners.name(session->owner), turn.now.wall, state.next_arrival, {}, {}};
+  for (const auto& item : waiting.resubmit.items) {
+    const auto same_id = [&item](const SubmitItem& other) { return other.id == item.id; };
+    if (const auto repeats = known.repeats(item.id)) {
+      if (*repeats == item.original) {
+        ack.items.push_back({item.id, ErrorCode::ok});
+      } else {
+        refuse_item(ack, item.id, conflict(item.id));
+      }
+      continue;
+    }
+    if (std::any_of(accepted.tasks.items.begin(), accepted.tasks.items.end(), same_id)) {
+      refuse_item(ack, item.id, conflict(item.id));
+      continue;
+    }
+    auto dead = known.dead_letter(item.original);
+    if (!dead) {
+      refuse_item(ack, item.id, std::move(dead.error()));
+      continue;
+    }
+    ack.items.push_back({item.id, ErrorCode::ok});
+    accepted.tasks.items.push_back({item.id,
+                                    static_cast<std::uint32_t>(accepted.tasks.specs.size()),
+                                    std::move(dead->params), dead->params_hash});
+    accepted.tasks.specs.push_back(std::move(dead->spec));
+    accepted.originals.push_back(item.original);
+  }
+  if (!accepted.originals.empty()) {
+    std::vector<TaskId> ids;
+    for (const auto& item : accepted.tasks.items) ids.push_back(item.id);
+    turn.commit(std::move(accepted));
+    for (const TaskId& id : ids) publish_state(turn, state.tasks.find(id));
+  }
+  turn.send(*session, waiting.correlation, std::move(ack));
+}
+
+}  // namespace taskpipe::broker
