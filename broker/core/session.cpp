@@ -125,8 +125,10 @@ void on_malformed(Turn& turn, const command::MalformedReceived& command) {
 
 void on_unreachable(Turn& turn, const Peer& peer) {
   if (const Session* session = turn.state.sessions.find_peer(peer)) {
-    turn.note(NoteLevel::info, "'" + session->name + "' is unreachable");
+    turn.note(NoteLevel::info, "'" + session->name + "' is unreachable, or does not read");
     close_session(turn, session->id);
+    // One that reads after all learns it at once, rather than with its next message.
+    turn.send_now(peer, Correlation{}, Who{turn.state.epoch});
   }
 }
 

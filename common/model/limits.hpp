@@ -67,6 +67,16 @@ inline constexpr std::uint32_t kPrefetchBelowMeanUs = 10'000;  // mean run time 
 inline constexpr std::uint32_t kBusyRetryMs = 1000;
 inline constexpr std::uint64_t kHistoryLagMaxTasks = 2'000'000;  // finished, not yet in history
 inline constexpr std::size_t kMaxSessions = 20'000;
+inline constexpr std::uint32_t kMemoryShare =
+    2;  // 1 / this of the host's, unless the operator says
+inline constexpr std::uint64_t kMinMemoryLimitBytes = 16ULL << 20U;
+inline constexpr std::uint64_t kMaxPeerQueueBytes = 64ULL << 20U;  // sent, not on the network yet
+inline constexpr std::size_t kUnmeteredBytes = 512;  // frames below are bounded by their number
+inline constexpr int kPeerReceiveHighWater = 256;    // messages of one peer, unread
+inline constexpr int kEventSendHighWater = 4000;     // messages for one subscriber, unsent
+inline constexpr std::uint64_t kMaxEventQueueBytes = 256ULL << 20U;  // for all subscribers together
+inline constexpr std::size_t kMaxWaitingEvents = 20'000;  // messages that wait for the journal
+inline constexpr std::uint64_t kMaxUnreadAnswerBytes = 64ULL << 20U;  // of the history
 inline constexpr std::size_t kMaxLookupsInFlight = 4096;
 inline constexpr std::size_t kMaxHistoryPageBytes = 16U << 20U;  // params and reports of one page
 inline constexpr std::size_t kMaxSignatures = 65'536;            // distinct requirements queued
