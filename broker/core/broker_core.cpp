@@ -46,11 +46,11 @@ struct MessageHandler {
   void operator()(Fetch& m) const {
     serving([&] { on_fetch(turn, session, correlation, m); });
   }
-  void operator()(ToolsRequest&) const {
-    client([&] { on_tools(turn, session, correlation); });
+  void operator()(ToolsRequest& m) const {
+    client([&] { on_tools(turn, session, correlation, m); });
   }
-  void operator()(WorkersRequest&) const {
-    client([&] { on_workers(turn, session, correlation); });
+  void operator()(WorkersRequest& m) const {
+    client([&] { on_workers(turn, session, correlation, m); });
   }
   void operator()(HealthRequest&) const {
     client([&] { on_health(turn, session, correlation); });

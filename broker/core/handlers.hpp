@@ -81,8 +81,11 @@ void publish_state(Turn& turn, TaskSlot slot);
 // --- query.cpp ----------------------------------------------------------------------------------
 void on_query(Turn& turn, Session& session, Correlation correlation, const Query& query);
 void resume_query(Turn& turn, lookup::Querying& waiting, const command::LookupAnswered& answer);
-void on_tools(Turn& turn, Session& session, Correlation correlation);
-void on_workers(Turn& turn, Session& session, Correlation correlation);
+
+// --- cluster_status.cpp -------------------------------------------------------------------------
+void on_tools(Turn& turn, Session& session, Correlation correlation, const ToolsRequest& request);
+void on_workers(Turn& turn, Session& session, Correlation correlation,
+                const WorkersRequest& request);
 void on_health(Turn& turn, Session& session, Correlation correlation);
 
 // --- cancel.cpp ---------------------------------------------------------------------------------

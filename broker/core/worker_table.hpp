@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -78,8 +80,9 @@ struct Tool {
   std::vector<WorkerSlot> workers;  // connected and offering it
   std::vector<WorkerSlot> open;     // of these, possibly with room
   std::uint32_t next_open = 0;      // where the next round of placing begins
-  std::vector<SignatureIndex> signatures;
-  double mean_run_us = -1.0;  // exponentially weighted; negative = nothing has run yet
+  std::uint32_t next_recall = 0;    // and the next search for somebody who has too much
+  std::set<HeadKey> heads;          // of signatures with queued tasks, best first
+  double mean_run_us = -1.0;        // exponentially weighted; negative = nothing has run yet
   Lsn known_lsn;
 
   // Short tools are sent ahead of free resources, or each would cost a round trip.
@@ -111,10 +114,16 @@ class ToolTable {
   [[nodiscard]] Tool& operator[](ToolIndex index) { return tools_[index.value()]; }
   [[nodiscard]] const Tool& operator[](ToolIndex index) const { return tools_[index.value()]; }
   [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(tools_.size()); }
+  // In the order of their names; from the first behind `name` on.
+  using Index = std::map<std::string, ToolIndex, std::less<>>;
+  [[nodiscard]] Index::const_iterator after(const std::string& name) const {
+    return name.empty() ? index_.begin() : index_.upper_bound(name);
+  }
+  [[nodiscard]] Index::const_iterator end() const { return index_.end(); }
 
  private:
   std::deque<Tool> tools_;
-  std::unordered_map<std::string, ToolIndex> index_;
+  Index index_;
 };
 
 }  // namespace taskpipe::broker

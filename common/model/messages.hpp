@@ -276,7 +276,9 @@ struct Chunk {
   friend bool operator==(const Chunk&, const Chunk&) = default;
 };
 
+// Listings come in pages; `cursor` is empty for the first, else `next` of the page before.
 struct ToolsRequest {
+  std::string cursor;
   friend bool operator==(const ToolsRequest&, const ToolsRequest&) = default;
 };
 struct ToolRow {
@@ -285,7 +287,8 @@ struct ToolRow {
   friend bool operator==(const ToolRow&, const ToolRow&) = default;
 };
 struct ToolsReply {
-  std::vector<ToolRow> tools;
+  std::vector<ToolRow> tools;  // by name
+  std::string next;            // empty = no more
   friend bool operator==(const ToolsReply&, const ToolsReply&) = default;
 };
 
@@ -294,6 +297,7 @@ inline constexpr WorkerState kLastWorkerState = WorkerState::lost;
 [[nodiscard]] std::string_view name_of(WorkerState state);
 
 struct WorkersRequest {
+  std::string cursor;
   friend bool operator==(const WorkersRequest&, const WorkersRequest&) = default;
 };
 struct WorkerRow {
@@ -312,6 +316,7 @@ struct WorkerRow {
 };
 struct WorkersReply {
   std::vector<WorkerRow> workers;
+  std::string next;  // empty = no more
   friend bool operator==(const WorkersReply&, const WorkersReply&) = default;
 };
 
@@ -330,6 +335,8 @@ struct HealthReply {
   std::uint64_t tasks_finished = 0;  // since this start
   std::uint64_t journal_bytes = 0;
   std::uint64_t history_lag_tasks = 0;
+  std::uint64_t memory_bytes = 0;        // about what tasks, results and unsent messages take
+  std::uint64_t memory_limit_bytes = 0;  // from there on submits are answered BUSY; 0 = unknown
   friend bool operator==(const HealthReply&, const HealthReply&) = default;
 };
 
