@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "broker/core/handlers.hpp"
+#include "broker/core/memory.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -145,11 +146,14 @@ void on_health(Turn& turn, Session& session, Correlation correlation) {
   reply.tasks_finished = state.finished;
   reply.journal_bytes = state.journal_bytes;
   reply.history_lag_tasks = state.ended_tasks.size();
+  reply.memory_bytes = state.memory.bytes();
+  reply.memory_limit_bytes = state.config.memory_limit_bytes;
   if (!state.read_only.empty()) {
     reply.warnings.push_back(state.read_only);
   } else if (reply.workers_ready == 0) {
     reply.warnings.emplace_back("no worker is connected; start taskpipe-worker");
   }
+  if (const auto full = why_memory_full(state)) reply.warnings.push_back(full->text);
   if (!state.accepts_submits) {
     reply.warnings.emplace_back("the journal's disk is full; submits are refused");
   }

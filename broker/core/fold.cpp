@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "broker/core/memory.hpp"
+
 namespace taskpipe::broker {
 namespace {
 
@@ -79,6 +81,13 @@ void link_member(State& state, MemberRef ref) {
   if (std::holds_alternative<phase::Waiting>(task.phase)) settle_waiting(state, slot);
 }
 
+void end_run(State& state, TaskSlot slot) {
+  const auto run = state.runs.find(slot);
+  if (run == state.runs.end()) return;
+  state.memory.exchange(memory_of(run->second), 0);
+  state.runs.erase(run);
+}
+
 void end_task(State& state, TaskSlot slot, const Outcome& outcome, WallTime at, Lsn lsn) {
   Task& task = state.tasks[slot];
   assert(!task.ended() && is_terminal(outcome.state));
@@ -90,7 +99,8 @@ void end_task(State& state, TaskSlot slot, const Outcome& outcome, WallTime at, 
   leave_phase(state, slot);
   task.phase = std::move(end);
   task.ending = false;
-  state.runs.erase(slot);
+  state.memory.task_ended(task);
+  end_run(state, slot);
   state.ended_tasks.push_back(slot);
   ++state.finished;
   end_member(state, {task.workflow, task.member}, outcome.state, lsn, at);
@@ -106,6 +116,7 @@ Task& add_task(State& state, const SubmitItem& item, const TaskSpecPtr& spec, Ow
   task.submitted = at;
   task.arrival = arrival;
   state.live_bytes += journal_bytes_of(task);
+  state.memory.task_added(task);
   return task;
 }
 
@@ -174,6 +185,7 @@ struct Folder {
       }
       arrival = arrival.next();
     }
+    state.memory.workflow_added(workflow);
     state.next_arrival = std::max(state.next_arrival, arrival);
     for (const Member& member : workflow.members) {
       const auto open = static_cast<std::uint32_t>(member.after.size());
@@ -212,7 +224,7 @@ struct Folder {
       const TaskSlot slot = find_attempt(state, item.id, item.attempt);
       if (slot.value() == kNoSlot || state.tasks[slot].placed() == nullptr) continue;
       leave_phase(state, slot);
-      state.runs.erase(slot);
+      end_run(state, slot);
       if (r.cause == record::RequeueCause::worker_lost) ++state.tasks[slot].worker_losses;
       state.tasks[slot].phase = phase::Waiting{};
       make_ready(state, slot, true);
@@ -284,6 +296,7 @@ void Folder::operator()(const record::TaskImage& r) const {
     end->terminal_lsn = r.terminal_lsn;
     if (!r.placements.empty()) end->worker = state.workers.intern(r.placements[0].worker);
     task.phase = std::move(end);
+    state.memory.task_ended(task);
     state.ended_tasks.push_back(slot);
     end_member(state, {task.workflow, task.member}, r.outcome->state, r.terminal_lsn, r.finished);
   } else if (r.dispatched) {
@@ -330,6 +343,7 @@ void Folder::operator()(const record::WorkflowImage& r) const {
       workflow.members[dependency].dependents.push_back(i);
     }
   }
+  state.memory.workflow_added(workflow);
   if (workflow.done()) state.ended_workflows.push_back(slot);
   for (std::uint32_t i = 0; i < workflow.members.size(); ++i) link_member(state, {slot, i});
 }

@@ -3,6 +3,8 @@
 #include <map>
 #include <vector>
 
+#include "broker/core/memory.hpp"
+
 namespace taskpipe::broker {
 namespace {
 
@@ -133,6 +135,11 @@ std::optional<std::string> check_invariants(const State& state) {
   }
   for (std::uint32_t i = 0; i < state.workers.size(); ++i) {
     if (auto wrong = check_worker(state, WorkerSlot(i), tally)) return wrong;
+  }
+  const std::uint64_t counted = count_memory(state);
+  if (counted != state.memory.held()) {
+    return "memory is miscounted: " + std::to_string(state.memory.held()) + " for " +
+           std::to_string(counted);
   }
   return check_workflows(state);
 }

@@ -140,6 +140,9 @@ void close_session(Turn& turn, SessionId id) {
     detach_worker(turn, session->worker);
   }
   stop_follows(state, *session);
+  for (const auto& [workflow, upload] : session->partial_workflows) {
+    state.memory.exchange(upload.held_bytes(), 0);
+  }
   state.sessions.close(id);
 }
 

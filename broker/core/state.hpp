@@ -17,6 +17,7 @@
 #include "broker/core/broker_config.hpp"
 #include "broker/core/event_streams.hpp"
 #include "broker/core/log_ring.hpp"
+#include "broker/core/memory_ledger.hpp"
 #include "broker/core/name_table.hpp"
 #include "broker/core/ready_queue.hpp"
 #include "broker/core/session_table.hpp"
@@ -147,7 +148,9 @@ struct State {
   // Ended, not yet known to be in the history; in the order of their terminal records.
   std::deque<TaskSlot> ended_tasks;
   std::deque<WorkflowSlot> ended_workflows;
-  Lsn history_watermark;         // what ended at or below it has left memory
+  Lsn history_watermark;  // what ended at or below it has left memory
+  MemoryLedger memory;
+  bool memory_full = false;      // as of the last turn
   std::uint64_t live_bytes = 0;  // about what the tasks in memory take in the journal
   std::uint64_t running = 0;
   std::uint64_t finished = 0;  // since the start

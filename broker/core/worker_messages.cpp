@@ -4,6 +4,7 @@
 
 #include "broker/core/fold.hpp"
 #include "broker/core/handlers.hpp"
+#include "broker/core/memory.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -118,9 +119,12 @@ void on_progress(Turn& turn, Session& session, Progress& progress) {
   for (auto& item : progress.items) {
     const TaskSlot slot = find_placed(state, session, item.attempt);
     if (slot.value() == kNoSlot) continue;
-    LiveRun& run = state.runs[slot];
+    const auto [entry, added] = state.runs.try_emplace(slot);
+    LiveRun& run = entry->second;
+    const std::uint64_t before = added ? 0 : memory_of(run);
     if (item.percent >= 0) run.percent = item.percent;
     if (!item.message.empty()) run.message = item.message;
+    state.memory.exchange(before, memory_of(run));
     if (!state.events.anyone()) continue;
     TaskEvent event = task_event(state, slot, turn.now.wall);
     event.metrics = std::move(item.metrics);
