@@ -108,13 +108,12 @@ void end_task(State& state, TaskSlot slot, const Outcome& outcome, WallTime at, 
 
 Task& add_task(State& state, const SubmitItem& item, const TaskSpecPtr& spec, OwnerIndex owner,
                WallTime at, Arrival arrival, Lsn lsn) {
-  Task& task = state.tasks[state.tasks.insert(item.id, lsn)];
+  Task& task = state.tasks[state.tasks.insert(item.id, lsn, arrival)];
   task.spec = spec;
   task.params = item.params;
   task.params_hash = item.params_hash;
   task.owner = owner;
   task.submitted = at;
-  task.arrival = arrival;
   state.live_bytes += journal_bytes_of(task);
   state.memory.task_added(task);
   return task;

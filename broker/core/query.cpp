@@ -101,14 +101,10 @@ void query_by_id(Turn& turn, Session& session, Correlation correlation, const Qu
 
 // Where a listing goes on: the newest task whose arrival lies below the cursor's.
 TaskSlot resume_at(const State& state, std::string_view cursor) {
-  TaskSlot slot = state.tasks.newest();
-  if (cursor.empty()) return slot;
+  if (cursor.empty()) return state.tasks.newest();
   std::uint64_t below = 0;
   std::from_chars(cursor.data() + 1, cursor.data() + cursor.size(), below);
-  while (slot.value() != kNoSlot && state.tasks[slot].arrival.value() >= below) {
-    slot = state.tasks[slot].by_arrival.previous;
-  }
-  return slot;
+  return state.tasks.newest_below(below);
 }
 
 void ask_listing(Turn& turn, Session& session, Correlation correlation, lookup::Querying waiting,
