@@ -210,6 +210,8 @@ void BrokerCore::apply(Command command, const Now& now, Effects& effects) {
 }
 
 std::optional<MonotonicTime> BrokerCore::next_deadline() const {
+  const bool more_to_place = !state_->dirty_workers.empty() || !state_->fresh_signatures.empty();
+  if (more_to_place) return MonotonicTime{};
   if (state_->timers.empty()) return std::nullopt;
   return state_->timers.top().at;
 }
@@ -219,6 +221,8 @@ Lsn BrokerCore::last_lsn() const { return state_->last_lsn; }
 Epoch BrokerCore::epoch() const { return state_->epoch; }
 std::size_t BrokerCore::tasks_held() const { return state_->tasks.size(); }
 std::uint64_t BrokerCore::live_bytes() const { return state_->live_bytes; }
+std::uint64_t BrokerCore::placement_looks() const { return state_->placement_looks; }
+std::size_t BrokerCore::signatures_held() const { return state_->signatures.in_use(); }
 std::uint64_t BrokerCore::memory_bytes() const { return state_->memory.bytes(); }
 
 std::optional<std::string> BrokerCore::check_invariants() const {

@@ -18,7 +18,9 @@ TaskSlot find_attempt(const State& state, const TaskId& id, Attempt attempt) {
 void leave_phase(State& state, TaskSlot slot) {
   Task& task = state.tasks[slot];
   if (const auto* ready = std::get_if<phase::Ready>(&task.phase)) {
-    state.signatures[ready->signature].queue.forget_one();
+    Signature& signature = state.signatures[ready->signature];
+    signature.queue.forget_one();
+    if (signature.queue.size() == 0) relist(state, ready->signature);
   } else if (const auto* placed = task.placed()) {
     discharge(state, slot);
     if (placed->started) --state.running;
@@ -378,18 +380,15 @@ void fold_dispatch(State& state, TaskSlot slot, WorkerSlot worker, Epoch epoch, 
 void make_ready(State& state, TaskSlot slot, bool before_others) {
   Task& task = state.tasks[slot];
   const ToolIndex tool = state.tools.intern(task.spec->tool);
-  const SignatureIndex index = state.signatures.intern(tool, task.spec);
+  const SignatureIndex index = state.signatures.intern(tool, task.spec, care_of(state, task));
   Signature& signature = state.signatures[index];
-  if (!signature.listed) {
-    signature.listed = true;
-    state.tools[tool].signatures.push_back(index);
-  }
   task.phase = phase::Ready{index, ++task.ticket};
   if (before_others) {
     signature.queue.push_front(task.spec->priority, slot, task.ticket);
   } else {
     signature.queue.push_back(task.spec->priority, slot, task.ticket);
   }
+  relist(state, index);
   if (!signature.fresh) {
     signature.fresh = true;
     state.fresh_signatures.push_back(index);

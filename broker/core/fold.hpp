@@ -26,6 +26,13 @@ void fold_dispatch(State& state, TaskSlot slot, WorkerSlot worker, Epoch epoch, 
 // Puts a task into the ready queue of its signature, behind (or before) those of its priority.
 void make_ready(State& state, TaskSlot slot, bool before_others);
 
+// Which care its losses ask for.
+[[nodiscard]] Care care_of(const State& state, const Task& task);
+
+// Puts the signature where the head of its queue belongs among those of its tool, or out of the
+// list when nothing of it is queued. After every change of its queue.
+void relist(State& state, SignatureIndex index);
+
 // Capacity accounting; both mark the worker as having gained or lost room.
 void charge(State& state, TaskSlot slot);
 void discharge(State& state, TaskSlot slot);

@@ -129,8 +129,11 @@ std::optional<std::string> check_invariants(const State& state) {
   for (std::uint32_t i = 0; i < state.signatures.size(); ++i) {
     const auto ready = tally.ready.find(SignatureIndex(i));
     const std::size_t expected = ready == tally.ready.end() ? 0 : ready->second;
-    if (state.signatures[SignatureIndex(i)].queue.size() != expected) {
-      return "a ready queue miscounts its tasks";
+    const Signature& signature = state.signatures[SignatureIndex(i)];
+    if (signature.queue.size() != expected) return "a ready queue miscounts its tasks";
+    if (signature.listed.has_value() != (expected > 0)) return "a signature is not listed as it is";
+    if (signature.listed && !state.tools[signature.tool].heads.contains(*signature.listed)) {
+      return "a signature has lost its place among those of its tool";
     }
   }
   for (std::uint32_t i = 0; i < state.workers.size(); ++i) {

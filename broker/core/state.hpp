@@ -155,7 +155,17 @@ struct State {
   std::uint64_t running = 0;
   std::uint64_t finished = 0;  // since the start
 
-  // Work of this turn.
+  // A worker that gets nothing more until it is empty, for a task that has to run alone. One at a
+  // time, so that little stands still.
+  struct Reservation {
+    WorkerSlot worker;
+    TaskSlot task;
+    std::uint32_t ticket = 0;  // of the task's Ready phase
+  };
+  std::optional<Reservation> reserved;
+  std::uint64_t placement_looks = 0;  // queue heads and workers looked at, since the start
+
+  // Work of this turn; what is left when it ends goes on in the next.
   std::vector<WorkerSlot> dirty_workers;
   std::vector<SignatureIndex> fresh_signatures;
   std::vector<SessionId> sessions_with_done;

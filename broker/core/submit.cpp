@@ -160,9 +160,6 @@ std::optional<Error> why_unsatisfiable(State& state, const TaskSpecPtr& spec) {
   if (!known || state.signatures[*known].checked_at_offers != state.offers_version) {
     // A refused script is looked at again each time, so that no wrong name takes a signature.
     if (auto error = check_script(state, tool, *index, *spec)) return error;
-    if (!known && state.signatures.size() >= limits::kMaxSignatures) {
-      return spec->wait_for_capacity ? std::nullopt : check_capacity(state, tool, *spec);
-    }
     Signature& checked = state.signatures[known ? *known : state.signatures.intern(*index, spec)];
     checked.unsatisfiable = check_capacity(state, tool, *spec);
     checked.checked_at_offers = state.offers_version;

@@ -96,6 +96,7 @@ void on_returned(Turn& turn, Session& session, const Returned& returned) {
     const bool repeated = std::find(slots.begin(), slots.end(), slot) != slots.end();
     if (slot.value() != kNoSlot && !repeated) slots.push_back(slot);
   }
+  end_recall(turn, session.worker, !slots.empty());  // who waits for it is served first
   requeue(turn, slots, record::RequeueCause::returned);
 }
 

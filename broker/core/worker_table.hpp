@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -28,6 +29,9 @@ struct OfferedTool {
   std::unordered_set<std::string> scripts;
   bool inline_scripts = false;
   bool listed_open = false;  // is in Tool::open
+  // A search for work that was broken off: where it goes on, and whether it is through with this.
+  std::optional<HeadKey> resume;
+  bool walked = false;
 };
 
 struct Worker {
@@ -54,9 +58,11 @@ struct Worker {
 
   TaskSlot placed_head{kNoSlot};  // tasks placed here
   std::uint32_t placed_count = 0;
-  bool dirty = false;          // gained capacity in this turn
-  bool silence_timer = false;  // a timer that watches it is pending
-  Lsn known_lsn;               // where its newest WorkersKnown record lies
+  bool dirty = false;             // gained capacity in this turn
+  bool searching = false;         // its search for work goes on in the next turn
+  std::uint64_t incarnation = 0;  // of its last HELLO; 0 = none since the start
+  bool silence_timer = false;     // a timer that watches it is pending
+  Lsn known_lsn;                  // where its newest WorkersKnown record lies
 
   // TASKS of this turn, not closed yet.
   Tasks outbox;
@@ -64,6 +70,10 @@ struct Worker {
   std::size_t outbox_bytes = 0;
   std::size_t outbox_blobs = 0;
   std::uint64_t tasks_messages = 0;  // TASKS sent in this session
+
+  bool recall_open = false;     // a RECALL was sent and not answered yet
+  bool recall_in_vain = false;  // the last one came too late; nothing was sent since
+  WorkerSlot recalled_for{kNoSlot};
 
   [[nodiscard]] bool connected() const { return session.value() != 0; }
   [[nodiscard]] bool accepts_work() const { return connected() && state == WorkerState::ready; }
