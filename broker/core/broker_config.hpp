@@ -14,6 +14,10 @@ struct BrokerConfig {
   std::uint32_t heartbeat_ms = limits::kHeartbeatMs;
   std::uint32_t lease_ms = limits::kLeaseMs;
   std::uint32_t max_worker_losses = limits::kMaxWorkerLosses;
+  // What a worker holds unstarted is recalled for an idle one when it would take this much longer.
+  std::uint64_t recall_wait_us = limits::kMinRecallWaitUs;
+  // From there on submits are answered BUSY; 0 = no bound. In bytes, as MemoryLedger counts them.
+  std::uint64_t memory_limit_bytes = 0;
   std::string version;                // shown by HEALTH
   std::string event_endpoint;         // announced in WELCOME; empty = the default port
   std::vector<std::string> warnings;  // shown by HEALTH ("insecure bind", …)

@@ -7,6 +7,7 @@
 #include "broker/core/fold.hpp"
 #include "broker/core/handlers.hpp"
 #include "broker/core/invariants.hpp"
+#include "broker/core/memory.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -49,11 +50,11 @@ struct MessageHandler {
   void operator()(Fetch& m) const {
     serving([&] { on_fetch(turn, session, correlation, m); });
   }
-  void operator()(ToolsRequest&) const {
-    client([&] { on_tools(turn, session, correlation); });
+  void operator()(ToolsRequest& m) const {
+    client([&] { on_tools(turn, session, correlation, m); });
   }
-  void operator()(WorkersRequest&) const {
-    client([&] { on_workers(turn, session, correlation); });
+  void operator()(WorkersRequest& m) const {
+    client([&] { on_workers(turn, session, correlation, m); });
   }
   void operator()(HealthRequest&) const {
     client([&] { on_health(turn, session, correlation); });
@@ -171,7 +172,9 @@ struct CommandHandler {
   void operator()(command::TopicUnsubscribed& c) const { turn.state.events.unsubscribe(c.topic); }
   void operator()(command::LookupAnswered& c) const {
     auto found = turn.state.lookups.extract(c.ticket);
-    if (!found.empty()) std::visit(LookupResumer{turn, c}, found.mapped());
+    if (found.empty()) return;
+    turn.state.memory.exchange(memory_of(found.mapped()), 0);
+    std::visit(LookupResumer{turn, c}, found.mapped());
   }
   void operator()(command::HistoryCommitted& c) const { on_history_committed(turn, c.watermark); }
   void operator()(command::CarryForward& c) const { on_carry_forward(turn, c); }
@@ -179,6 +182,7 @@ struct CommandHandler {
     turn.state.accepts_submits = c.accepts_submits;
     turn.state.journal_bytes = c.journal_bytes;
   }
+  void operator()(command::HeldOutside& c) const { turn.state.memory.set_outside(c.bytes); }
   void operator()(command::LoopStalled& c) const { on_stall(turn, c.duration); }
   void operator()(command::TurnEnded&) const {
     fire_timers(turn);
@@ -187,6 +191,7 @@ struct CommandHandler {
     place_tasks(turn);
     arm_tasks(turn);
     flush_done(turn);
+    watch_memory(turn);
     turn.state.events.flush(turn.state.epoch, turn.state.last_lsn, turn.effects.events);
   }
   void operator()(command::ShutdownRequested&) const { on_shutdown(turn); }
@@ -211,6 +216,8 @@ void BrokerCore::apply(Command command, const Now& now, Effects& effects) {
 }
 
 std::optional<MonotonicTime> BrokerCore::next_deadline() const {
+  const bool more_to_place = !state_->dirty_workers.empty() || !state_->fresh_signatures.empty();
+  if (more_to_place) return MonotonicTime{};
   std::optional<MonotonicTime> earliest;
   if (!state_->timers.empty()) earliest = state_->timers.top().at;
   if (!state_->alarms.empty() && (!earliest || state_->alarms.begin()->first < *earliest)) {
@@ -224,6 +231,9 @@ Lsn BrokerCore::last_lsn() const { return state_->last_lsn; }
 Epoch BrokerCore::epoch() const { return state_->epoch; }
 std::size_t BrokerCore::tasks_held() const { return state_->tasks.size(); }
 std::uint64_t BrokerCore::live_bytes() const { return state_->live_bytes; }
+std::uint64_t BrokerCore::placement_looks() const { return state_->placement_looks; }
+std::size_t BrokerCore::signatures_held() const { return state_->signatures.in_use(); }
+std::uint64_t BrokerCore::memory_bytes() const { return state_->memory.bytes(); }
 
 std::optional<std::string> BrokerCore::check_invariants() const {
   return broker::check_invariants(*state_);

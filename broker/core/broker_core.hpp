@@ -67,6 +67,13 @@ class BrokerCore {
   [[nodiscard]] std::size_t tasks_held() const;
   // About what these take in the journal.
   [[nodiscard]] std::uint64_t live_bytes() const;
+  // What they and everything else that is held take in memory, about.
+  [[nodiscard]] std::uint64_t memory_bytes() const;
+
+  // What placing has cost so far: heads of queues and workers that were looked at, since the start.
+  [[nodiscard]] std::uint64_t placement_looks() const;
+  // Distinct requirements that are remembered.
+  [[nodiscard]] std::size_t signatures_held() const;
 
   // What is wrong with the state, or nothing. O(state): for tests, simulation and debug builds.
   [[nodiscard]] std::optional<std::string> check_invariants() const;

@@ -15,6 +15,32 @@ std::size_t text_bytes_of(const TaskSpec& spec) {
   return bytes;
 }
 
+std::uint32_t most_losses(const State& state, const Task& task) {
+  return task.spec->retry.max_worker_losses.value_or(state.config.max_worker_losses);
+}
+
+Care care_of(const State& state, const Task& task) {
+  if (task.worker_losses == 0) return Care::none;
+  return task.worker_losses < most_losses(state, task) ? Care::own_slot : Care::alone;
+}
+
+void relist(State& state, SignatureIndex index) {
+  Signature& signature = state.signatures[index];
+  auto& heads = state.tools[signature.tool].heads;
+  std::optional<HeadKey> key;
+  if (signature.queue.size() > 0) {
+    const Task& head = state.tasks[signature.queue.head(state.tasks)];
+    key = HeadKey{head.spec->priority, head.arrival, index};
+  } else {
+    signature.queue.clear();
+    state.signatures.make_idle(index);
+  }
+  if (signature.listed == key) return;
+  if (signature.listed) heads.erase(*signature.listed);
+  if (key) heads.insert(*key);
+  signature.listed = key;
+}
+
 void charge(State& state, TaskSlot slot) {
   phase::Placed& placed = *state.tasks[slot].placed();
   Worker& worker = state.workers[placed.worker];
@@ -38,6 +64,7 @@ void discharge(State& state, TaskSlot slot) {
 
 void mark_dirty(State& state, WorkerSlot worker) {
   Worker& gained = state.workers[worker];
+  gained.searching = false;  // what did not fit before may fit now
   if (gained.dirty) return;
   gained.dirty = true;
   state.dirty_workers.push_back(worker);

@@ -93,6 +93,11 @@ struct StorageState {
   std::uint64_t journal_bytes = 0;
 };
 
+// What the shell holds on its way to peers, in bytes: it counts as the core's own memory does.
+struct HeldOutside {
+  std::uint64_t bytes = 0;
+};
+
 // The loop itself was away for `duration` (a filesystem hang, a suspended machine): every deadline
 // moves by as much, or a stall would expire the whole cluster.
 struct LoopStalled {
@@ -112,7 +117,7 @@ using Command =
     std::variant<command::PeerProbed, command::MessageReceived, command::MalformedReceived,
                  command::PeerUnreachable, command::TopicSubscribed, command::TopicUnsubscribed,
                  command::LookupAnswered, command::HistoryCommitted, command::CarryForward,
-                 command::StorageState, command::LoopStalled, command::TurnEnded,
-                 command::ShutdownRequested>;
+                 command::StorageState, command::HeldOutside, command::LoopStalled,
+                 command::TurnEnded, command::ShutdownRequested>;
 
 }  // namespace taskpipe::broker

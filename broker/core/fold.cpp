@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "broker/core/memory.hpp"
+
 namespace taskpipe::broker {
 namespace {
 
@@ -14,10 +16,12 @@ TaskSlot find_attempt(const State& state, const TaskId& id, Attempt attempt) {
 
 void remember_past(State& state, TaskSlot slot, PastAttempt past) {
   std::vector<PastAttempt>& pasts = state.pasts[slot];
+  const std::uint64_t before = memory_of(pasts);
   const bool known = std::any_of(pasts.begin(), pasts.end(), [&](const PastAttempt& other) {
     return other.kind == past.kind && other.epoch == past.epoch && other.attempt == past.attempt;
   });
   if (!known && pasts.size() < limits::kMaxPastAttempts) pasts.push_back(std::move(past));
+  state.memory.exchange(before, memory_of(pasts));
 }
 
 // The attempt that runs on a worker, as it is remembered once it is over.
@@ -46,9 +50,11 @@ void forget_loss(State& state, TaskSlot slot) {
   const Task& task = state.tasks[slot];
   const auto found = state.pasts.find(slot);
   if (found == state.pasts.end()) return;
+  const std::uint64_t before = memory_of(found->second);
   std::erase_if(found->second, [&](const PastAttempt& past) {
     return past.kind == PastKind::lost && task.fence_is(past.epoch, past.attempt);
   });
+  state.memory.exchange(before, memory_of(found->second));
   if (found->second.empty()) state.pasts.erase(found);
 }
 
@@ -57,7 +63,9 @@ void leave_phase(State& state, TaskSlot slot) {
   Task& task = state.tasks[slot];
   if (const auto* ready = std::get_if<phase::Ready>(&task.phase)) {
     disarm(state, slot);
-    state.signatures[ready->signature].queue.forget_one();
+    Signature& signature = state.signatures[ready->signature];
+    signature.queue.forget_one();
+    if (signature.queue.size() == 0) relist(state, ready->signature);
   } else if (std::holds_alternative<phase::Delayed>(task.phase)) {
     disarm(state, slot);
   } else if (const auto* placed = task.placed()) {
@@ -123,6 +131,13 @@ void link_member(State& state, MemberRef ref) {
   if (std::holds_alternative<phase::Waiting>(task.phase)) settle_waiting(state, slot);
 }
 
+void end_run(State& state, TaskSlot slot) {
+  const auto run = state.runs.find(slot);
+  if (run == state.runs.end()) return;
+  state.memory.exchange(memory_of(run->second), 0);
+  state.runs.erase(run);
+}
+
 void end_task(State& state, TaskSlot slot, const Outcome& outcome, WallTime at, Lsn lsn) {
   Task& task = state.tasks[slot];
   assert(!task.ended() && is_terminal(outcome.state));
@@ -134,7 +149,8 @@ void end_task(State& state, TaskSlot slot, const Outcome& outcome, WallTime at, 
   leave_phase(state, slot);
   task.phase = std::move(end);
   task.ending = false;
-  state.runs.erase(slot);
+  state.memory.task_ended(task);
+  end_run(state, slot);
   state.ended_tasks.push_back(slot);
   ++state.finished;
   end_member(state, {task.workflow, task.member}, outcome.state, lsn, at);
@@ -142,15 +158,15 @@ void end_task(State& state, TaskSlot slot, const Outcome& outcome, WallTime at, 
 
 Task& add_task(State& state, const SubmitItem& item, const TaskSpecPtr& spec, OwnerIndex owner,
                WallTime at, Arrival arrival, Lsn lsn) {
-  Task& task = state.tasks[state.tasks.insert(item.id, lsn)];
+  Task& task = state.tasks[state.tasks.insert(item.id, lsn, arrival)];
   task.spec = spec;
   task.params = item.params;
   task.params_hash = item.params_hash;
   task.owner = owner;
   task.submitted = at;
   task.ready_at = at;
-  task.arrival = arrival;
   state.live_bytes += journal_bytes_of(task);
+  state.memory.task_added(task);
   return task;
 }
 
@@ -235,6 +251,7 @@ struct Folder {
       }
       arrival = arrival.next();
     }
+    state.memory.workflow_added(workflow);
     state.next_arrival = std::max(state.next_arrival, arrival);
     for (const Member& member : workflow.members) {
       const auto open = static_cast<std::uint32_t>(member.after.size());
@@ -283,7 +300,7 @@ struct Folder {
         state.tasks[slot].ready_at = r.at;
       }
       leave_phase(state, slot);
-      state.runs.erase(slot);
+      end_run(state, slot);
       state.tasks[slot].phase = phase::Waiting{};
       make_ready(state, slot, true);
     }
@@ -297,7 +314,7 @@ struct Folder {
       past.outcome = item.outcome;
       remember_past(state, slot, std::move(past));
       leave_phase(state, slot);
-      state.runs.erase(slot);
+      end_run(state, slot);
       Task& task = state.tasks[slot];
       task.ending = false;
       ++task.failures;
@@ -374,7 +391,10 @@ void Folder::operator()(const record::TaskImage& r) const {
   task.failures = r.failures;
   if (r.ready_at.unix_ms != 0) task.ready_at = r.ready_at;
   task.started = r.started;
-  if (!r.pasts.empty()) state.pasts[slot] = r.pasts;
+  if (!r.pasts.empty()) {
+    state.pasts[slot] = r.pasts;
+    state.memory.exchange(0, memory_of(r.pasts));
+  }
   if (r.original) link_original(state, slot, *r.original);
   state.next_arrival = std::max(state.next_arrival, r.arrival.next());
   if (r.workflow) {
@@ -392,6 +412,7 @@ void Folder::operator()(const record::TaskImage& r) const {
     end->terminal_lsn = r.terminal_lsn;
     if (!r.placements.empty()) end->worker = state.workers.intern(r.placements[0].worker);
     task.phase = std::move(end);
+    state.memory.task_ended(task);
     state.ended_tasks.push_back(slot);
     end_member(state, {task.workflow, task.member}, r.outcome->state, r.terminal_lsn, r.finished);
   } else if (r.dispatched) {
@@ -440,6 +461,7 @@ void Folder::operator()(const record::WorkflowImage& r) const {
       workflow.members[dependency].dependents.push_back(i);
     }
   }
+  state.memory.workflow_added(workflow);
   if (workflow.done()) state.ended_workflows.push_back(slot);
   for (std::uint32_t i = 0; i < workflow.members.size(); ++i) link_member(state, {slot, i});
 }
@@ -484,6 +506,13 @@ void unlink_original(State& state, TaskSlot slot) {
   state.originals.erase(link);
 }
 
+void forget_pasts(State& state, TaskSlot slot) {
+  const auto pasts = state.pasts.find(slot);
+  if (pasts == state.pasts.end()) return;
+  state.memory.exchange(memory_of(pasts->second), 0);
+  state.pasts.erase(pasts);
+}
+
 void disarm(State& state, TaskSlot slot) {
   Phase& phase = state.tasks[slot].phase;
   MonotonicTime* alarm = nullptr;
@@ -497,12 +526,8 @@ void disarm(State& state, TaskSlot slot) {
 void make_ready(State& state, TaskSlot slot, bool before_others) {
   Task& task = state.tasks[slot];
   const ToolIndex tool = state.tools.intern(task.spec->tool);
-  const SignatureIndex index = state.signatures.intern(tool, task.spec);
+  const SignatureIndex index = state.signatures.intern(tool, task.spec, care_of(state, task));
   Signature& signature = state.signatures[index];
-  if (!signature.listed) {
-    signature.listed = true;
-    state.tools[tool].signatures.push_back(index);
-  }
   task.phase = phase::Ready{index, ++task.ticket, {}};
   if (task.spec->limits.queue_time_ms > 0) state.unarmed.push_back(slot);
   if (before_others) {
@@ -510,6 +535,7 @@ void make_ready(State& state, TaskSlot slot, bool before_others) {
   } else {
     signature.queue.push_back(task.spec->priority, slot, task.ticket);
   }
+  relist(state, index);
   if (!signature.fresh) {
     signature.fresh = true;
     state.fresh_signatures.push_back(index);

@@ -27,11 +27,24 @@ void fold_dispatch(State& state, TaskSlot slot, WorkerSlot worker, Epoch epoch, 
 void link_original(State& state, TaskSlot slot, const TaskId& original);
 void unlink_original(State& state, TaskSlot slot);
 
+// The task leaves memory.
+void forget_pasts(State& state, TaskSlot slot);
+
+// How often its worker may be lost; once more, and it ends.
+[[nodiscard]] std::uint32_t most_losses(const State& state, const Task& task);
+
 // Forgets the alarm of a task that waits for a time.
 void disarm(State& state, TaskSlot slot);
 
 // Puts a task into the ready queue of its signature, behind (or before) those of its priority.
 void make_ready(State& state, TaskSlot slot, bool before_others);
+
+// Which care its losses ask for.
+[[nodiscard]] Care care_of(const State& state, const Task& task);
+
+// Puts the signature where the head of its queue belongs among those of its tool, or out of the
+// list when nothing of it is queued. After every change of its queue.
+void relist(State& state, SignatureIndex index);
 
 // Capacity accounting; both mark the worker as having gained or lost room.
 void charge(State& state, TaskSlot slot);

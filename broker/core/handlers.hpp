@@ -22,7 +22,8 @@ void close_session(Turn& turn, SessionId id);
 
 // --- worker_session.cpp: HELLO of a worker, reconcile, loss -------------------------------------
 void attach_worker(Turn& turn, Session& session, const Hello& hello);
-void reconcile(Turn& turn, const Session& session, const WorkerOffer& offer);
+// `restarted`: another process of the same worker was connected before.
+void reconcile(Turn& turn, const Session& session, const WorkerOffer& offer, bool restarted);
 void detach_worker(Turn& turn, WorkerSlot slot);
 // The lease is over: its tasks go to others.
 void lose_worker(Turn& turn, WorkerSlot slot);
@@ -95,8 +96,11 @@ void publish_state(Turn& turn, TaskSlot slot);
 // --- query.cpp ----------------------------------------------------------------------------------
 void on_query(Turn& turn, Session& session, Correlation correlation, const Query& query);
 void resume_query(Turn& turn, lookup::Querying& waiting, const command::LookupAnswered& answer);
-void on_tools(Turn& turn, Session& session, Correlation correlation);
-void on_workers(Turn& turn, Session& session, Correlation correlation);
+
+// --- cluster_status.cpp -------------------------------------------------------------------------
+void on_tools(Turn& turn, Session& session, Correlation correlation, const ToolsRequest& request);
+void on_workers(Turn& turn, Session& session, Correlation correlation,
+                const WorkersRequest& request);
 void on_health(Turn& turn, Session& session, Correlation correlation);
 
 // --- resubmit.cpp: dead letters once more -------------------------------------------------------
@@ -123,6 +127,18 @@ void stop_follows(State& state, const Session& session);
 
 // --- placement.cpp ------------------------------------------------------------------------------
 void place_tasks(Turn& turn);
+
+// --- task_outbox.cpp ----------------------------------------------------------------------------
+// Adds a task that was dispatched to the worker's TASKS message.
+void put_task(Turn& turn, WorkerSlot slot, TaskSlot task_slot);
+// Closes the TASKS message under construction: the record first, then the message that reveals it.
+void close_outbox(Turn& turn, WorkerSlot slot);
+
+// --- recall.cpp ---------------------------------------------------------------------------------
+// Has nothing to do and finds nothing queued: asks another for what it holds unstarted.
+void recall_for(Turn& turn, WorkerSlot idle);
+// The worker has answered a RECALL, or given something back by itself.
+void end_recall(Turn& turn, WorkerSlot slot, bool gave_any);
 
 // --- timers.cpp ---------------------------------------------------------------------------------
 void fire_timers(Turn& turn);

@@ -115,8 +115,9 @@ void on_history_committed(Turn& turn, Lsn watermark) {
       state.workflows[task.workflow].members[task.member].slot = TaskSlot(kNoSlot);
     }
     state.live_bytes -= journal_bytes_of(task);
+    state.memory.task_removed(task);
     state.ended_tasks.pop_front();
-    state.pasts.erase(slot);
+    forget_pasts(state, slot);
     unlink_original(state, slot);
     state.tasks.erase(slot);
   }
@@ -124,6 +125,7 @@ void on_history_committed(Turn& turn, Lsn watermark) {
     const WorkflowSlot slot = state.ended_workflows.front();
     if (state.workflows[slot].terminal_lsn > watermark) break;
     state.ended_workflows.pop_front();
+    state.memory.workflow_removed(state.workflows[slot]);
     state.workflows.erase(slot);
   }
 }

@@ -3,6 +3,8 @@
 #include <map>
 #include <vector>
 
+#include "broker/core/memory.hpp"
+
 namespace taskpipe::broker {
 namespace {
 
@@ -142,12 +144,20 @@ std::optional<std::string> check_invariants(const State& state) {
   for (std::uint32_t i = 0; i < state.signatures.size(); ++i) {
     const auto ready = tally.ready.find(SignatureIndex(i));
     const std::size_t expected = ready == tally.ready.end() ? 0 : ready->second;
-    if (state.signatures[SignatureIndex(i)].queue.size() != expected) {
-      return "a ready queue miscounts its tasks";
+    const Signature& signature = state.signatures[SignatureIndex(i)];
+    if (signature.queue.size() != expected) return "a ready queue miscounts its tasks";
+    if (signature.listed.has_value() != (expected > 0)) return "a signature is not listed as it is";
+    if (signature.listed && !state.tools[signature.tool].heads.contains(*signature.listed)) {
+      return "a signature has lost its place among those of its tool";
     }
   }
   for (std::uint32_t i = 0; i < state.workers.size(); ++i) {
     if (auto wrong = check_worker(state, WorkerSlot(i), tally)) return wrong;
+  }
+  const std::uint64_t counted = count_memory(state);
+  if (counted != state.memory.held()) {
+    return "memory is miscounted: " + std::to_string(state.memory.held()) + " for " +
+           std::to_string(counted);
   }
   return check_workflows(state);
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "broker/core/handlers.hpp"
+#include "broker/core/memory.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -70,6 +71,23 @@ bool feed(Turn& turn, const TaskId& id, LogStream stream, LogFollower& follower,
   return sent;
 }
 
+// Puts the item into its ring and feeds those who follow it.
+void take_output(Turn& turn, TaskSlot slot, const LogItem& item) {
+  State& state = turn.state;
+  const auto [run, added] = state.runs.try_emplace(slot);
+  LogRing& ring = run->second.logs[static_cast<std::size_t>(item.stream)];
+  const std::uint64_t before = added ? 0 : memory_of(run->second);
+  ring.append(item.offset, item.data.text());
+  const auto followers = state.followers.find({item.attempt.task, item.stream});
+  if (followers != state.followers.end()) {
+    for (auto& follower : followers->second) {
+      feed(turn, item.attempt.task, item.stream, follower, ring);
+    }
+  }
+  if (memory_is_full(state)) ring.drop();  // a FETCH asks the worker, then
+  state.memory.exchange(before, memory_of(run->second));
+}
+
 void drop_follower(State& state, const std::pair<TaskId, LogStream>& key, SessionId session) {
   const auto found = state.followers.find(key);
   if (found == state.followers.end()) return;
@@ -108,13 +126,7 @@ void on_log(Turn& turn, Session& session, const Log& log) {
         !task.fence_is(item.attempt.epoch, item.attempt.attempt)) {
       continue;
     }
-    LogRing& ring = state.runs[slot].logs[static_cast<std::size_t>(item.stream)];
-    ring.append(item.offset, item.data.text());
-    const auto followers = state.followers.find({item.attempt.task, item.stream});
-    if (followers == state.followers.end()) continue;
-    for (auto& follower : followers->second) {
-      feed(turn, item.attempt.task, item.stream, follower, ring);
-    }
+    take_output(turn, slot, item);
   }
 }
 

@@ -13,6 +13,12 @@ class LogRing {
   void append(std::uint64_t offset, std::string_view data);
   // What is held from `offset` on, at most `length` bytes; empty when `offset` is outside.
   [[nodiscard]] std::string_view read(std::uint64_t offset, std::size_t length) const;
+  // Forgets what is held; what comes next begins anew.
+  void drop() {
+    begin_ = end();
+    data_ = std::string();
+  }
+  [[nodiscard]] std::size_t held_bytes() const { return data_.capacity(); }
   [[nodiscard]] std::uint64_t begin() const { return begin_; }
   [[nodiscard]] std::uint64_t end() const { return begin_ + data_.size(); }
 

@@ -2,7 +2,14 @@
 //
 // Two things can make a placement possible: a worker gained room, or a signature gained tasks. Both
 // are collected during a turn and served once at its end, in rounds of one task per worker, so that
-// work spreads. Nothing here looks at more than the heads of queues.
+// work spreads. Only heads of queues are looked at, best first, and a bounded number of them: a
+// search that comes to its bound goes on in the next turn, which follows at once.
+//
+// A worker that dies takes along whatever had begun on it, and nobody can tell which task was to
+// blame. Each loss therefore counts for all that may have begun, and makes the next placement more
+// careful (see Care), until one is alone: only what is lost alone, with all other chances used up,
+// ends for it. So a task that kills its workers ends after limits::kMaxWorkerLosses + 1 runs, and
+// nothing that merely ran beside it ends with it.
 #include <algorithm>
 #include <utility>
 
@@ -18,140 +25,147 @@ bool serves(const OfferedTool& offered, const Signature& signature) {
          offered.scripts.contains(signature.script);
 }
 
-// Closes the TASKS message under construction: the record first, then the message that reveals it.
-void close_outbox(Turn& turn, WorkerSlot slot) {
-  Worker& worker = turn.state.workers[slot];
-  if (worker.outbox.items.empty()) return;
-  turn.commit_folded(record::TasksDispatched{
-      turn.state.epoch, {{worker.uuid}}, std::exchange(worker.outbox_attempts, {})});
-  if (const Session* session = turn.state.sessions.find(worker.session)) {
-    // Numbered, so that the worker notices a message that was lost or comes again.
-    const Correlation number{++worker.tasks_messages};
-    turn.send(*session, number, std::exchange(worker.outbox, Tasks{}));
-  }
-  worker.outbox = Tasks{};
-  worker.outbox_bytes = 0;
-  worker.outbox_blobs = 0;
-}
-
-// Where the spec stands in the message under construction, when it is one of the newest there.
-std::optional<std::uint32_t> place_of(const std::vector<TaskSpecPtr>& specs,
-                                      const TaskSpecPtr& spec) {
-  constexpr std::size_t kLookBack =
-      4;  // tasks of a batch share their spec; more is not worth a scan
-  for (std::size_t back = 0; back < std::min(kLookBack, specs.size()); ++back) {
-    if (specs[specs.size() - 1 - back] == spec) {
-      return static_cast<std::uint32_t>(specs.size() - 1 - back);
-    }
-  }
-  return std::nullopt;
-}
-
-// What a task adds to the message under construction.
-struct Addition {
-  std::optional<std::uint32_t> spec;  // absent = it brings its own
-  std::size_t bytes = 0;              // at most
-  std::size_t blobs = 0;
-};
-
-Addition addition_of(const Tasks& message, const Task& task) {
-  constexpr std::size_t kFixedItemBytes = 64;
-  constexpr std::size_t kFixedSpecBytes = 256;
-  constexpr std::size_t kFixedEntryBytes = 16;  // of a label or a named resource
-  Addition addition{place_of(message.specs, task.spec), kFixedItemBytes + task.params.size(), 0};
-  if (task.params.size() > limits::kMaxInlinePayloadBytes) ++addition.blobs;
-  if (addition.spec) return addition;
-  const TaskSpec& spec = *task.spec;
-  addition.bytes += kFixedSpecBytes + text_bytes_of(spec) +
-                    kFixedEntryBytes * (spec.labels.size() + spec.resources.named.size());
-  if (spec.inline_script.size() > limits::kMaxInlinePayloadBytes) ++addition.blobs;
-  return addition;
-}
-
-void put_task(Turn& turn, WorkerSlot slot, TaskSlot task_slot) {
-  Worker& worker = turn.state.workers[slot];
-  const Task& task = turn.state.tasks[task_slot];
-  Addition addition = addition_of(worker.outbox, task);
-  if (worker.outbox.items.size() >= limits::kMaxBatchItems ||
-      worker.outbox_bytes + addition.bytes > limits::kMaxBatchBytes ||
-      worker.outbox_blobs + addition.blobs > limits::kMaxBlobs) {
-    close_outbox(turn, slot);
-    addition = addition_of(worker.outbox, task);
-  }
-  if (worker.outbox.items.empty()) turn.state.workers_with_outbox.push_back(slot);
-  if (!addition.spec) {
-    addition.spec = static_cast<std::uint32_t>(worker.outbox.specs.size());
-    worker.outbox.specs.push_back(task.spec);
-  }
-  worker.outbox_bytes += addition.bytes;
-  worker.outbox_blobs += addition.blobs;
-  worker.outbox.items.push_back(
-      {{task.id, task.epoch, task.attempt}, *addition.spec, {{worker.uuid}}, task.params});
-  worker.outbox_attempts.push_back({task.id, task.attempt});
-}
-
 bool has_credit(const Worker& worker, std::size_t bytes) {
   if (worker.free_credit() == 0) return false;
   // A task larger than the whole window may go when nothing else is on its way.
   return worker.sent_bytes + bytes <= worker.credit_bytes || worker.placed_count == 0;
 }
 
-bool has_room(const Worker& worker, const Signature& signature, bool prefetch) {
-  if (prefetch) return fits(signature.need, worker.total);
+// Of a task that runs alone, or of one that is to come.
+bool is_taken(const State& state, WorkerSlot slot) {
+  if (state.reserved && state.reserved->worker == slot) return true;
+  const Worker& worker = state.workers[slot];
+  return worker.placed_count == 1 && care_of(state, state.tasks[worker.placed_head]) == Care::alone;
+}
+
+bool sent_ahead(const State& state, const Signature& signature) {
+  return signature.care == Care::none && state.tools[signature.tool].prefetch();
+}
+
+bool has_room(const State& state, WorkerSlot slot, const Signature& signature) {
+  const Worker& worker = state.workers[slot];
+  if (signature.care == Care::alone) {
+    const bool for_another = state.reserved && state.reserved->worker == slot &&
+                             state.reserved->task != signature.queue.front();
+    return worker.placed_count == 0 && !for_another && fits(signature.need, worker.free);
+  }
+  if (is_taken(state, slot)) return false;
+  if (sent_ahead(state, signature)) return fits(signature.need, worker.total);
   return worker.slots_charged < worker.slots && fits(signature.need, worker.free);
 }
 
 // Gives up to `most` tasks of the signature's head to the worker; returns how many.
-std::size_t give(Turn& turn, WorkerSlot slot, Signature& signature, std::size_t most) {
+std::size_t give(Turn& turn, WorkerSlot slot, SignatureIndex index, std::size_t most) {
   State& state = turn.state;
   Worker& worker = state.workers[slot];
-  Tool& tool = state.tools[signature.tool];
-  const bool prefetch = tool.prefetch();
+  Signature& signature = state.signatures[index];
+  const bool ahead = sent_ahead(state, signature);
   std::size_t given = 0;
   while (given < most) {
     const TaskSlot head = signature.queue.head(state.tasks);
     if (head.value() == kNoSlot) break;
     const Task& task = state.tasks[head];
-    if (!has_credit(worker, task.params.size()) || !has_room(worker, signature, prefetch)) break;
+    if (!has_credit(worker, task.params.size()) || !has_room(state, slot, signature)) break;
+    if (state.reserved && state.reserved->task == head) state.reserved.reset();
     signature.queue.pop();
     fold_dispatch(state, head, slot, state.epoch, task.attempt.next());
-    if (!prefetch) charge(state, head);
+    if (!ahead) charge(state, head);
     ++worker.sent_slots;
     worker.sent_bytes += task.params.size() + task.spec->inline_script.size();
     put_task(turn, slot, head);
     ++given;
   }
+  if (given > 0) relist(state, index);
   return given;
 }
 
 // One round's share: a single task, or of short ones as many as keep all open workers equally busy.
-std::size_t share_of(const Tool& tool, const Signature& signature) {
-  if (!tool.prefetch()) return 1;
-  const std::size_t workers = std::max<std::size_t>(tool.open.size(), 1);
+std::size_t share_of(const State& state, const Signature& signature) {
+  if (!sent_ahead(state, signature)) return 1;
+  const std::size_t workers = std::max<std::size_t>(state.tools[signature.tool].open.size(), 1);
   return std::clamp<std::size_t>(signature.queue.size() / workers, 1, limits::kMaxBatchItems);
 }
 
+// A task that has to run alone waits for a worker that is busy: that one is to become empty.
+void reserve_for(State& state, WorkerSlot slot, const Signature& signature) {
+  const Worker& worker = state.workers[slot];
+  if (state.reserved || signature.care != Care::alone || worker.placed_count == 0) return;
+  if (is_taken(state, slot) || !fits(signature.need, worker.total)) return;
+  const TaskSlot task = signature.queue.front();
+  state.reserved = State::Reservation{slot, task, state.tasks[task].ticket};
+}
+
+// The task has gone elsewhere or has ended, or the worker takes no work any more.
+void check_reservation(State& state) {
+  if (!state.reserved) return;
+  const auto [slot, task, ticket] = *state.reserved;
+  const auto* ready = std::get_if<phase::Ready>(&state.tasks[task].phase);
+  if (ready != nullptr && ready->ticket == ticket && state.workers[slot].accepts_work()) return;
+  state.reserved.reset();
+  mark_dirty(state, slot);
+  // Another task may be waiting for a worker of its own.
+  if (ready != nullptr) state.signatures[ready->signature].fresh = true;
+  if (ready != nullptr) state.fresh_signatures.push_back(ready->signature);
+}
+
+struct Found {
+  std::optional<HeadKey> best;
+  bool broken_off = false;  // the bound was reached; the search goes on in the next turn
+};
+
+// Looks through the heads of one tool for the first that the worker can take, as long as they are
+// better than what was found.
+void search_tool(State& state, WorkerSlot slot, OfferedTool& offered, std::size_t& looks,
+                 Found& found) {
+  const auto& heads = state.tools[offered.tool].heads;
+  auto at = offered.resume ? heads.lower_bound(*offered.resume) : heads.begin();
+  offered.resume.reset();
+  while (at != heads.end() && !(found.best && *found.best < *at)) {
+    if (looks == 0) {
+      offered.resume = *at;
+      found.broken_off = true;
+      return;
+    }
+    --looks;
+    ++state.placement_looks;
+    const HeadKey key = *at++;
+    Signature& signature = state.signatures[key.signature];
+    relist(state, key.signature);  // its head may have been cancelled
+    if (!signature.listed) continue;
+    if (key < *signature.listed) continue;  // it stands further behind now, and is met there
+    if (!serves(offered, signature)) continue;
+    reserve_for(state, slot, signature);
+    if (!has_room(state, slot, signature)) continue;
+    found.best = signature.listed;
+    break;
+  }
+  offered.walked = true;
+}
+
 // The worker's best signature: highest priority, then oldest arrival, among those with room.
-Signature* best_for(State& state, const Worker& worker) {
-  Signature* best = nullptr;
-  const Task* best_head = nullptr;
-  for (const auto& offered : worker.tools) {
-    const Tool& tool = state.tools[offered.tool];
-    for (const SignatureIndex index : tool.signatures) {
-      Signature& signature = state.signatures[index];
-      if (signature.queue.size() == 0 || !serves(offered, signature)) continue;
-      const TaskSlot slot = signature.queue.head(state.tasks);
-      if (slot.value() == kNoSlot || !has_room(worker, signature, tool.prefetch())) continue;
-      const Task& head = state.tasks[slot];
-      const bool better =
-          best_head == nullptr || head.spec->priority > best_head->spec->priority ||
-          (head.spec->priority == best_head->spec->priority && head.arrival < best_head->arrival);
-      if (!better) continue;
-      best = &signature;
-      best_head = &head;
+Found find_work(State& state, WorkerSlot slot) {
+  Worker& worker = state.workers[slot];
+  if (!std::exchange(worker.searching, false)) {
+    for (auto& offered : worker.tools) {
+      offered.resume.reset();
+      offered.walked = false;
     }
   }
-  return best;
+  Found found;
+  if (worker.placed_count > 0 && is_taken(state, slot)) return found;
+  // Every task takes a cpu, unless it is sent ahead.
+  const bool full = worker.slots_charged >= worker.slots || worker.free.cpus == 0;
+  std::size_t looks = limits::kMaxPlacementLooks;
+  for (auto& offered : worker.tools) {
+    if (offered.walked || (full && !state.tools[offered.tool].prefetch())) continue;
+    search_tool(state, slot, offered, looks, found);
+  }
+  return found;
+}
+
+void search_on(State& state, WorkerSlot slot) {
+  mark_dirty(state, slot);
+  state.workers[slot].searching = true;
 }
 
 void list_open(State& state, WorkerSlot slot) {
@@ -161,8 +175,21 @@ void list_open(State& state, WorkerSlot slot) {
   }
 }
 
-// Workers that gained room take turns until nobody can take more.
-void serve_workers(Turn& turn) {
+// False when the worker takes no more in this turn.
+bool serve_once(Turn& turn, WorkerSlot slot) {
+  State& state = turn.state;
+  if (state.workers[slot].free_credit() == 0) return false;
+  const Found found = find_work(state, slot);
+  if (!found.best) {
+    if (found.broken_off) search_on(state, slot);
+    return false;
+  }
+  const SignatureIndex index = found.best->signature;
+  return give(turn, slot, index, share_of(state, state.signatures[index])) > 0;
+}
+
+// Workers that gained room take turns until nobody can take more; returns who was served.
+std::vector<WorkerSlot> serve_workers(Turn& turn) {
   State& state = turn.state;
   std::vector<WorkerSlot> hungry;
   for (const WorkerSlot slot : std::exchange(state.dirty_workers, {})) {
@@ -172,15 +199,11 @@ void serve_workers(Turn& turn) {
     list_open(state, slot);
     hungry.push_back(slot);
   }
+  std::vector<WorkerSlot> served = hungry;
   while (!hungry.empty()) {
-    std::erase_if(hungry, [&](WorkerSlot slot) {
-      const Worker& worker = state.workers[slot];
-      if (worker.free_credit() == 0) return true;
-      Signature* signature = best_for(state, worker);
-      if (signature == nullptr) return true;
-      return give(turn, slot, *signature, share_of(state.tools[signature->tool], *signature)) == 0;
-    });
+    std::erase_if(hungry, [&](WorkerSlot slot) { return !serve_once(turn, slot); });
   }
+  return served;
 }
 
 bool saturated(const Worker& worker) {
@@ -189,14 +212,16 @@ bool saturated(const Worker& worker) {
 }
 
 // A signature that gained tasks offers them to the workers that may have room, round by round.
-void spread_signature(Turn& turn, Signature& signature) {
+void spread_signature(Turn& turn, SignatureIndex index) {
   State& state = turn.state;
+  Signature& signature = state.signatures[index];
   Tool& tool = state.tools[signature.tool];
   bool progress = true;
   while (progress && signature.queue.size() > 0) {
     progress = false;
     std::size_t left = tool.open.size();
     while (left-- > 0 && signature.queue.size() > 0 && !tool.open.empty()) {
+      ++state.placement_looks;
       if (tool.next_open >= tool.open.size()) tool.next_open = 0;
       const WorkerSlot slot = tool.open[tool.next_open];
       Worker& worker = state.workers[slot];
@@ -210,11 +235,26 @@ void spread_signature(Turn& turn, Signature& signature) {
         }
       }
       ++tool.next_open;
-      if (serves(*offered, signature) &&
-          give(turn, slot, signature, share_of(tool, signature)) > 0) {
-        progress = true;
-      }
+      if (!serves(*offered, signature)) continue;
+      if (signature.queue.head(state.tasks).value() == kNoSlot) return;
+      reserve_for(state, slot, signature);
+      if (give(turn, slot, index, share_of(state, signature)) > 0) progress = true;
     }
+  }
+}
+
+// As many as the turn's bound allows; the others are offered in the next.
+void spread_fresh(Turn& turn) {
+  State& state = turn.state;
+  const std::uint64_t looks_before = state.placement_looks;
+  std::vector<SignatureIndex> fresh = std::exchange(state.fresh_signatures, {});
+  for (std::size_t i = 0; i < fresh.size(); ++i) {
+    if (state.placement_looks - looks_before >= limits::kMaxSpreadLooks) {
+      state.fresh_signatures.assign(fresh.begin() + static_cast<std::ptrdiff_t>(i), fresh.end());
+      return;
+    }
+    state.signatures[fresh[i]].fresh = false;
+    spread_signature(turn, fresh[i]);
   }
 }
 
@@ -222,15 +262,14 @@ void spread_signature(Turn& turn, Signature& signature) {
 
 void place_tasks(Turn& turn) {
   State& state = turn.state;
-  serve_workers(turn);
-  for (const SignatureIndex index : std::exchange(state.fresh_signatures, {})) {
-    Signature& signature = state.signatures[index];
-    signature.fresh = false;
-    spread_signature(turn, signature);
-  }
+  check_reservation(state);
+  const std::vector<WorkerSlot> served = serve_workers(turn);
+  spread_fresh(turn);
+  for (const WorkerSlot slot : served) recall_for(turn, slot);
   for (const WorkerSlot slot : std::exchange(state.workers_with_outbox, {})) {
     close_outbox(turn, slot);
   }
+  if (state.fresh_signatures.empty()) state.signatures.release_idle();
 }
 
 }  // namespace taskpipe::broker

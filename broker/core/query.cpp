@@ -1,7 +1,6 @@
-// QUERY, TOOLS, WORKERS, HEALTH: reading without changing anything.
+// QUERY: reading without changing anything.
 #include <algorithm>
 #include <charconv>
-#include <set>
 #include <string_view>
 #include <utility>
 
@@ -120,14 +119,10 @@ void query_by_id(Turn& turn, Session& session, Correlation correlation, const Qu
 
 // Where a listing goes on: the newest task whose arrival lies below the cursor's.
 TaskSlot resume_at(const State& state, std::string_view cursor) {
-  TaskSlot slot = state.tasks.newest();
-  if (cursor.empty()) return slot;
+  if (cursor.empty()) return state.tasks.newest();
   std::uint64_t below = 0;
   std::from_chars(cursor.data() + 1, cursor.data() + cursor.size(), below);
-  while (slot.value() != kNoSlot && state.tasks[slot].arrival.value() >= below) {
-    slot = state.tasks[slot].by_arrival.previous;
-  }
-  return slot;
+  return state.tasks.newest_below(below);
 }
 
 void ask_listing(Turn& turn, Session& session, Correlation correlation, lookup::Querying waiting,
@@ -216,88 +211,6 @@ void resume_query(Turn& turn, lookup::Querying& waiting, const command::LookupAn
     }
   }
   turn.send(*session, waiting.correlation, std::move(waiting.rows));
-}
-
-void on_tools(Turn& turn, Session& session, Correlation correlation) {
-  const State& state = turn.state;
-  ToolsReply reply;
-  for (std::uint32_t i = 0; i < state.tools.size(); ++i) {
-    const Tool& tool = state.tools[ToolIndex(i)];
-    if (tool.known_lsn.value() == 0) continue;
-    if (reply.tools.size() >= limits::kMaxToolsPerWorker) break;
-    ToolRow row;
-    row.offer = tool.offer;
-    row.workers = static_cast<std::uint32_t>(tool.workers.size());
-    std::set<std::string> names;
-    for (const WorkerSlot slot : tool.workers) {
-      for (const auto& offer : state.workers[slot].offers) {
-        if (offer.name != tool.offer.name) continue;
-        for (const auto& script : offer.scripts) {
-          if (row.offer.scripts.size() >= limits::kMaxScriptsPerTool) break;
-          if (names.insert(script.name).second) row.offer.scripts.push_back(script);
-        }
-      }
-    }
-    reply.tools.push_back(std::move(row));
-  }
-  std::sort(reply.tools.begin(), reply.tools.end(),
-            [](const ToolRow& a, const ToolRow& b) { return a.offer.name < b.offer.name; });
-  turn.send(session, correlation, std::move(reply));
-}
-
-void on_workers(Turn& turn, Session& session, Correlation correlation) {
-  const State& state = turn.state;
-  WorkersReply reply;
-  for (std::uint32_t i = 0; i < state.workers.size(); ++i) {
-    const Worker& worker = state.workers[WorkerSlot(i)];
-    // Former workers matter only while tasks are still placed on them.
-    if (!worker.connected() && worker.placed_count == 0) continue;
-    if (reply.workers.size() >= limits::kMaxQueryRows) break;
-    WorkerRow row;
-    row.uuid = worker.uuid;
-    row.name = worker.name;
-    row.host = worker.host;
-    row.pid = worker.pid;
-    row.state = worker.state;
-    row.total = worker.total;
-    row.free = worker.connected() ? worker.free : Resources{};
-    row.running = worker.placed_count;
-    row.last_heard_ms = static_cast<std::uint32_t>(
-        std::chrono::duration_cast<Millis>(turn.now.monotonic - worker.last_heard).count());
-    for (const auto& offer : worker.offers) row.tools.push_back(offer.name);
-    row.labels = worker.labels;
-    reply.workers.push_back(std::move(row));
-  }
-  turn.send(session, correlation, std::move(reply));
-}
-
-void on_health(Turn& turn, Session& session, Correlation correlation) {
-  const State& state = turn.state;
-  HealthReply reply;
-  reply.warnings = state.config.warnings;
-  reply.version = state.config.version;
-  reply.epoch = state.epoch;
-  reply.uptime_ms = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<Millis>(turn.now.monotonic - state.started_at).count());
-  for (std::uint32_t i = 0; i < state.workers.size(); ++i) {
-    if (state.workers[WorkerSlot(i)].accepts_work()) ++reply.workers_ready;
-  }
-  reply.tasks_running = state.running;
-  reply.tasks_pending = state.tasks.size() - state.ended_tasks.size() - state.running;
-  reply.tasks_finished = state.finished;
-  reply.journal_bytes = state.journal_bytes;
-  reply.history_lag_tasks = state.ended_tasks.size();
-  if (!state.read_only.empty()) {
-    reply.warnings.push_back(state.read_only);
-  } else if (reply.workers_ready == 0) {
-    reply.warnings.emplace_back("no worker is connected; start taskpipe-worker");
-  }
-  if (!state.accepts_submits) {
-    reply.warnings.emplace_back("the journal's disk is full; submits are refused");
-  }
-  reply.healthy = reply.workers_ready > 0 && state.accepts_submits && state.read_only.empty() &&
-                  !state.shutting_down;
-  turn.send(session, correlation, std::move(reply));
 }
 
 }  // namespace taskpipe::broker

@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "common/model/limits.hpp"
+
 namespace taskpipe::broker {
 namespace {
 
@@ -12,9 +14,9 @@ std::string script_of(const TaskSpec& spec) {
   return spec.inline_script.empty() ? spec.script : std::string();
 }
 
-std::string key_of(ToolIndex tool, const TaskSpec& spec) {
+std::string key_of(ToolIndex tool, const TaskSpec& spec, Care care) {
   const Resources need = required_resources(spec);
-  std::string key = std::to_string(tool.value());
+  std::string key = std::to_string(tool.value()) + "/" + std::to_string(static_cast<int>(care));
   key += spec.inline_script.empty() ? "|f" : "|i";
   key += std::to_string(need.cpus) + "|" + std::to_string(need.gpus) + "|" +
          std::to_string(need.memory_bytes);
@@ -80,29 +82,59 @@ void ReadyQueue::reorder(const TaskTable& tasks) {
 }
 
 std::optional<SignatureIndex> SignatureTable::find(ToolIndex tool, const TaskSpec& spec) const {
-  const auto found = index_.find(key_of(tool, spec));
+  const auto found = index_.find(key_of(tool, spec, Care::none));
   if (found == index_.end()) return std::nullopt;
   return found->second;
 }
 
-SignatureIndex SignatureTable::find_or_add(ToolIndex tool, const TaskSpec& spec) {
-  const SignatureIndex next(static_cast<std::uint32_t>(signatures_.size()));
-  const auto [found, added] = index_.emplace(key_of(tool, spec), next);
+SignatureIndex SignatureTable::find_or_add(ToolIndex tool, const TaskSpec& spec, Care care) {
+  SignatureIndex next(static_cast<std::uint32_t>(signatures_.size()));
+  if (!free_.empty()) next = free_.back();
+  const auto [found, added] = index_.emplace(key_of(tool, spec, care), next);
   if (!added) return found->second;
-  Signature& signature = signatures_.emplace_back();
+  if (free_.empty()) {
+    signatures_.emplace_back();
+  } else {
+    free_.pop_back();
+  }
+  Signature& signature = (*this)[next];
+  signature.key = found->first;
   signature.tool = tool;
+  signature.care = care;
   signature.script = script_of(spec);
   signature.inline_script = !spec.inline_script.empty();
   signature.need = required_resources(spec);
+  make_idle(next);
   return next;
 }
 
-SignatureIndex SignatureTable::intern(ToolIndex tool, const TaskSpecPtr& spec) {
-  if (spec != last_spec_) {
-    last_index_ = find_or_add(tool, *spec);
+SignatureIndex SignatureTable::intern(ToolIndex tool, const TaskSpecPtr& spec, Care care) {
+  if (spec != last_spec_ || care != last_care_) {
+    last_index_ = find_or_add(tool, *spec, care);
     last_spec_ = spec;
+    last_care_ = care;
   }
   return last_index_;
+}
+
+void SignatureTable::make_idle(SignatureIndex index) {
+  Signature& signature = (*this)[index];
+  if (std::exchange(signature.idle, true)) return;
+  idle_.push_back(index);
+}
+
+void SignatureTable::release_idle() {
+  while (idle_.size() > limits::kMaxIdleSignatures) {
+    const SignatureIndex index = idle_.front();
+    idle_.pop_front();
+    Signature& signature = (*this)[index];
+    signature.idle = false;
+    if (signature.queue.size() > 0) continue;  // it becomes idle again, later
+    if (index == last_index_) last_spec_.reset();
+    index_.erase(signature.key);
+    signature = Signature{};
+    free_.push_back(index);
+  }
 }
 
 }  // namespace taskpipe::broker

@@ -6,6 +6,7 @@
 #include <tl/expected.hpp>
 
 #include "broker/core/handlers.hpp"
+#include "broker/core/memory.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -87,7 +88,9 @@ class Known {
 
 // The history is always asked: whether a new id has run and left memory, only it knows.
 void on_resubmit(Turn& turn, Session& session, Correlation correlation, Resubmit resubmit) {
-  if (auto refusal = why_closed(turn.state)) {
+  auto refusal = why_closed(turn.state);
+  if (!refusal) refusal = why_memory_full(turn.state);
+  if (refusal) {
     ResubmitAck ack;
     for (const auto& item : resubmit.items) refuse_item(ack, item.id, *refusal);
     turn.send(session, correlation, std::move(ack));

@@ -125,8 +125,10 @@ void on_malformed(Turn& turn, const command::MalformedReceived& command) {
 
 void on_unreachable(Turn& turn, const Peer& peer) {
   if (const Session* session = turn.state.sessions.find_peer(peer)) {
-    turn.note(NoteLevel::info, "'" + session->name + "' is unreachable");
+    turn.note(NoteLevel::info, "'" + session->name + "' is unreachable, or does not read");
     close_session(turn, session->id);
+    // One that reads after all learns it at once, rather than with its next message.
+    turn.send_now(peer, Correlation{}, Who{turn.state.epoch});
   }
 }
 
@@ -138,6 +140,9 @@ void close_session(Turn& turn, SessionId id) {
     detach_worker(turn, session->worker);
   }
   stop_follows(state, *session);
+  for (const auto& [workflow, upload] : session->partial_workflows) {
+    state.memory.exchange(upload.held_bytes(), 0);
+  }
   state.sessions.close(id);
 }
 

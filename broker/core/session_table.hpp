@@ -24,6 +24,11 @@ struct PartialWorkflow {
   SubmitWorkflow whole;
   std::size_t bytes = 0;  // of its params, and of the texts of its specs
   std::size_t dependencies = 0;
+
+  [[nodiscard]] std::uint64_t held_bytes() const {
+    return bytes + whole.items.size() * (sizeof(SubmitItem) + sizeof(Dependencies)) +
+           dependencies * sizeof(std::uint32_t) + whole.specs.size() * sizeof(TaskSpec);
+  }
 };
 
 struct Session {
@@ -69,6 +74,7 @@ class SessionTable {
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
   // In the order of opening.
   [[nodiscard]] std::map<SessionId, Session>& all() { return sessions_; }
+  [[nodiscard]] const std::map<SessionId, Session>& all() const { return sessions_; }
 
   [[nodiscard]] static std::uint32_t low_half(SessionId id) {
     return static_cast<std::uint32_t>(id.value());

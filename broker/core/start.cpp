@@ -15,7 +15,10 @@ namespace {
 void order_arrivals(State& state) {
   state.tasks.order_by_arrival();
   for (std::uint32_t i = 0; i < state.signatures.size(); ++i) {
-    state.signatures[SignatureIndex(i)].queue.reorder(state.tasks);
+    const SignatureIndex index(i);
+    if (state.signatures[index].key.empty()) continue;
+    state.signatures[index].queue.reorder(state.tasks);
+    relist(state, index);
   }
 }
 

@@ -19,6 +19,7 @@
 #include "broker/core/event_streams.hpp"
 #include "broker/core/finished.hpp"
 #include "broker/core/log_ring.hpp"
+#include "broker/core/memory_ledger.hpp"
 #include "broker/core/name_table.hpp"
 #include "broker/core/ready_queue.hpp"
 #include "broker/core/session_table.hpp"
@@ -158,12 +159,24 @@ struct State {
   // Ended, not yet known to be in the history; in the order of their terminal records.
   std::deque<TaskSlot> ended_tasks;
   std::deque<WorkflowSlot> ended_workflows;
-  Lsn history_watermark;         // what ended at or below it has left memory
+  Lsn history_watermark;  // what ended at or below it has left memory
+  MemoryLedger memory;
+  bool memory_full = false;      // as of the last turn
   std::uint64_t live_bytes = 0;  // about what the tasks in memory take in the journal
   std::uint64_t running = 0;
   std::uint64_t finished = 0;  // since the start
 
-  // Work of this turn.
+  // A worker that gets nothing more until it is empty, for a task that has to run alone. One at a
+  // time, so that little stands still.
+  struct Reservation {
+    WorkerSlot worker;
+    TaskSlot task;
+    std::uint32_t ticket = 0;  // of the task's Ready phase
+  };
+  std::optional<Reservation> reserved;
+  std::uint64_t placement_looks = 0;  // queue heads and workers looked at, since the start
+
+  // Work of this turn; what is left when it ends goes on in the next.
   std::vector<WorkerSlot> dirty_workers;
   std::vector<SignatureIndex> fresh_signatures;
   std::vector<SessionId> sessions_with_done;

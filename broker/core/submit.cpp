@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/core/handlers.hpp"
+#include "broker/core/memory.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -106,6 +107,12 @@ std::optional<Error> check_capacity(const State& state, const Tool& tool, const 
                shortage};
 }
 
+bool all_held(const State& state, const Submit& submit) {
+  return std::all_of(submit.items.begin(), submit.items.end(), [&state](const SubmitItem& item) {
+    return state.tasks.find(item.id).value() != kNoSlot;
+  });
+}
+
 bool same_task(const TaskSpec& spec, const ParamsHash& hash, const TaskSpec& other,
                const ParamsHash& other_hash) {
   return hash == other_hash && (&spec == &other || spec == other);
@@ -153,9 +160,6 @@ std::optional<Error> why_unsatisfiable(State& state, const TaskSpecPtr& spec) {
   if (!known || state.signatures[*known].checked_at_offers != state.offers_version) {
     // A refused script is looked at again each time, so that no wrong name takes a signature.
     if (auto error = check_script(state, tool, *index, *spec)) return error;
-    if (!known && state.signatures.size() >= limits::kMaxSignatures) {
-      return spec->wait_for_capacity ? std::nullopt : check_capacity(state, tool, *spec);
-    }
     Signature& checked = state.signatures[known ? *known : state.signatures.intern(*index, spec)];
     checked.unsatisfiable = check_capacity(state, tool, *spec);
     checked.checked_at_offers = state.offers_version;
@@ -174,6 +178,10 @@ void on_submit(Turn& turn, Session& session, Correlation correlation, bool resen
   State& state = turn.state;
   std::optional<Error> refusal = take_credit(session, submit.items);
   if (!refusal) refusal = why_closed(state);
+  // What is held already needs no room: a client that repeats it is told so.
+  if (!refusal && memory_is_full(state) && !all_held(state, submit)) {
+    refusal = why_memory_full(state);
+  }
   if (refusal) {
     SubmitAck ack = new_ack(session);
     for (const auto& item : submit.items) refuse_item(ack, item.id, *refusal);
@@ -181,10 +189,7 @@ void on_submit(Turn& turn, Session& session, Correlation correlation, bool resen
     return;
   }
   if (may_have_come_before(session, correlation, resend)) {
-    const bool all_held = std::all_of(
-        submit.items.begin(), submit.items.end(),
-        [&state](const SubmitItem& item) { return state.tasks.find(item.id).value() != kNoSlot; });
-    if (!all_held) {
+    if (!all_held(state, submit)) {
       // For every one of them: what is held now may have left for the history when it answers.
       std::vector<TaskId> ids;
       for (const auto& item : submit.items) ids.push_back(item.id);

@@ -6,6 +6,7 @@
 
 #include "broker/core/fold.hpp"
 #include "broker/core/handlers.hpp"
+#include "broker/core/memory.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -108,35 +109,14 @@ bool first_part_waits(const State& state, SessionId session, const WorkflowId& i
   });
 }
 
-}  // namespace
-
-void on_submit_workflow(Turn& turn, Session& session, Correlation correlation, bool resend,
-                        SubmitWorkflow part) {
-  const WorkflowId id = part.id;
-  // Later parts share the correlation of the first, and must not overtake it while the history is
-  // asked about it.
-  if (part.first_index == 0) {
-    resend = may_have_come_before(session, correlation, resend);
-  } else {
-    resend = resend || first_part_waits(turn.state, session.id, id);
-  }
-  if (resend && turn.state.workflows.find(id).value() == kNoSlot) {
-    // It may have ended and left memory since it was first sent.
-    ask_history(turn, session, correlation,
-                lookup::SubmittingWorkflow{session.id, correlation, std::move(part)},
-                HistoryLookup::Workflows{{id}});
-    return;
-  }
-  lookup::SubmittingWorkflow now{session.id, correlation, std::move(part)};
-  resume_submit(turn, now, {});
+std::uint64_t held_bytes_of(const Session& session, const WorkflowId& id) {
+  const auto upload = session.partial_workflows.find(id);
+  return upload == session.partial_workflows.end() ? 0 : upload->second.held_bytes();
 }
 
-void resume_submit(Turn& turn, lookup::SubmittingWorkflow& waiting,
-                   const std::vector<FinishedWorkflow>& found) {
+void take_part(Turn& turn, Session& session, lookup::SubmittingWorkflow& waiting,
+               const std::vector<FinishedWorkflow>& found) {
   State& state = turn.state;
-  Session* const owner = state.sessions.find(waiting.session);
-  if (owner == nullptr) return;
-  Session& session = *owner;
   const Correlation correlation = waiting.correlation;
   SubmitWorkflow& part = waiting.part;
   const WorkflowId id = part.id;
@@ -149,6 +129,7 @@ void resume_submit(Turn& turn, lookup::SubmittingWorkflow& waiting,
     return;
   }
   std::optional<Error> error = why_closed(state);
+  if (!error) error = why_memory_full(state, part.first_index > 0);
   const WorkflowSlot known = state.workflows.find(id);
   if (known.value() != kNoSlot) {
     // A resend: the same workflow, or somebody else's.
@@ -201,6 +182,40 @@ void resume_submit(Turn& turn, lookup::SubmittingWorkflow& waiting,
     ack.error = std::move(*error);
   }
   turn.send(session, correlation, std::move(ack));
+}
+
+}  // namespace
+
+void on_submit_workflow(Turn& turn, Session& session, Correlation correlation, bool resend,
+                        SubmitWorkflow part) {
+  const WorkflowId id = part.id;
+  // Later parts share the correlation of the first, and must not overtake it while the history is
+  // asked about it.
+  if (part.first_index == 0) {
+    resend = may_have_come_before(session, correlation, resend);
+  } else {
+    resend = resend || first_part_waits(turn.state, session.id, id);
+  }
+  if (resend && turn.state.workflows.find(id).value() == kNoSlot) {
+    // It may have ended and left memory since it was first sent.
+    ask_history(turn, session, correlation,
+                lookup::SubmittingWorkflow{session.id, correlation, std::move(part)},
+                HistoryLookup::Workflows{{id}});
+    return;
+  }
+  lookup::SubmittingWorkflow now{session.id, correlation, std::move(part)};
+  resume_submit(turn, now, {});
+}
+
+void resume_submit(Turn& turn, lookup::SubmittingWorkflow& waiting,
+                   const std::vector<FinishedWorkflow>& found) {
+  State& state = turn.state;
+  Session* const session = state.sessions.find(waiting.session);
+  if (session == nullptr) return;
+  const WorkflowId id = waiting.part.id;
+  const std::uint64_t before = held_bytes_of(*session, id);
+  take_part(turn, *session, waiting, found);
+  state.memory.exchange(before, held_bytes_of(*session, id));
 }
 
 }  // namespace taskpipe::broker

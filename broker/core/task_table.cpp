@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/model/limits.hpp"
+
 namespace taskpipe::broker {
 namespace {
 
@@ -41,7 +43,7 @@ TaskSlot TaskTable::find(const TaskId& id) const {
   return index_.empty() ? TaskSlot(kNoSlot) : TaskSlot(index_[bucket_of(id)]);
 }
 
-TaskSlot TaskTable::insert(TaskId id, Lsn home_lsn) {
+TaskSlot TaskTable::insert(TaskId id, Lsn home_lsn, Arrival arrival) {
   if ((size_ + 1) * 2 > index_.size()) grow_index();
   TaskSlot slot(static_cast<std::uint32_t>(tasks_.size()));
   if (free_.empty()) {
@@ -53,16 +55,19 @@ TaskSlot TaskTable::insert(TaskId id, Lsn home_lsn) {
   Task& task = (*this)[slot];
   task.id = id;
   task.home_lsn = home_lsn;
+  task.arrival = arrival;
   const std::size_t bucket = bucket_of(id);
   assert(index_[bucket] == kNoSlot && "a task id is inserted once");
   index_[bucket] = slot.value();
   ++size_;
   append(&Task::by_arrival, arrival_head_, arrival_tail_, slot);
   append(&Task::by_home, home_head_, home_tail_, slot);
+  mark(slot);
   return slot;
 }
 
 void TaskTable::erase(TaskSlot slot) {
+  unmark(slot);
   unlink(&Task::by_arrival, arrival_head_, arrival_tail_, slot);
   unlink(&Task::by_home, home_head_, home_tail_, slot);
   // Backward-shift deletion keeps every probe sequence unbroken without tombstones (Knuth, TAOCP
@@ -103,9 +108,38 @@ void TaskTable::order_by_arrival() {
   if (std::is_sorted(slots.begin(), slots.end(), older)) return;
   std::sort(slots.begin(), slots.end(), older);
   arrival_head_ = arrival_tail_ = TaskSlot(kNoSlot);
+  marks_.clear();
   for (const TaskSlot slot : slots) {
     append(&Task::by_arrival, arrival_head_, arrival_tail_, slot);
+    mark(slot);
   }
+}
+
+void TaskTable::mark(TaskSlot slot) {
+  marks_[(*this)[slot].arrival.value() / limits::kArrivalStride] = slot;
+}
+
+void TaskTable::unmark(TaskSlot slot) {
+  const std::uint64_t stride = (*this)[slot].arrival.value() / limits::kArrivalStride;
+  const auto found = marks_.find(stride);
+  if (found == marks_.end() || found->second != slot) return;
+  const TaskSlot older = (*this)[slot].by_arrival.previous;
+  if (older.value() != kNoSlot &&
+      (*this)[older].arrival.value() / limits::kArrivalStride == stride) {
+    found->second = older;
+  } else {
+    marks_.erase(found);
+  }
+}
+
+TaskSlot TaskTable::newest_below(std::uint64_t below) const {
+  auto mark = marks_.upper_bound(below / limits::kArrivalStride);
+  if (mark == marks_.begin()) return TaskSlot(kNoSlot);
+  TaskSlot slot = (--mark)->second;
+  while (slot.value() != kNoSlot && (*this)[slot].arrival.value() >= below) {
+    slot = (*this)[slot].by_arrival.previous;
+  }
+  return slot;
 }
 
 void TaskTable::append(ListLinks Task::*links, TaskSlot& head, TaskSlot& tail, TaskSlot slot) {

@@ -2,12 +2,14 @@
 //
 // Tasks lie in a slab and are named by slot; a slot is reused after `erase`. Two intrusive lists
 // run through them: by arrival (for listings) and by home (the order in which their newest whole
-// copy lies in the journal, for carrying forward). All operations but `order_by_arrival` are O(1).
+// copy lies in the journal, for carrying forward). All operations but `order_by_arrival` are O(1),
+// or O(log n) where a place in the list by arrival is looked up.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <variant>
 #include <vector>
@@ -106,8 +108,9 @@ struct Task {
 
 class TaskTable {
  public:
-  // The id must be new. Appends to both lists.
-  TaskSlot insert(TaskId id, Lsn home_lsn);
+  // The id must be new. Appends to both lists. Arrivals rise, but for a replay, which
+  // `order_by_arrival` must end.
+  TaskSlot insert(TaskId id, Lsn home_lsn, Arrival arrival);
   void erase(TaskSlot slot);
 
   [[nodiscard]] Task& operator[](TaskSlot slot) { return tasks_[slot.value()]; }
@@ -117,6 +120,9 @@ class TaskTable {
   [[nodiscard]] std::size_t size() const { return size_; }
 
   [[nodiscard]] TaskSlot newest() const { return arrival_tail_; }
+  // The newest task whose arrival lies below `below`; kNoSlot when there is none. O(log n +
+  // limits::kArrivalStride).
+  [[nodiscard]] TaskSlot newest_below(std::uint64_t below) const;
   [[nodiscard]] TaskSlot oldest_home() const { return home_head_; }
   // Replay meets tasks in the order of their copies in the journal; this puts the list by arrival
   // right. O(n log n), or O(n) when it is right already.
@@ -129,6 +135,9 @@ class TaskTable {
   void grow_index();
   void append(ListLinks Task::*links, TaskSlot& head, TaskSlot& tail, TaskSlot slot);
   void unlink(ListLinks Task::*links, TaskSlot& head, TaskSlot& tail, TaskSlot slot);
+  // Arrivals are counted in strides; each has a mark, its newest task.
+  void mark(TaskSlot slot);
+  void unmark(TaskSlot slot);
 
   std::deque<Task> tasks_;
   std::vector<TaskSlot> free_;
@@ -138,6 +147,7 @@ class TaskTable {
   std::size_t size_ = 0;
   TaskSlot arrival_head_{kNoSlot};
   TaskSlot arrival_tail_{kNoSlot};
+  std::map<std::uint64_t, TaskSlot> marks_;  // by stride
   TaskSlot home_head_{kNoSlot};
   TaskSlot home_tail_{kNoSlot};
 };

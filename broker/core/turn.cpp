@@ -1,6 +1,7 @@
 #include "broker/core/turn.hpp"
 
 #include "broker/core/fold.hpp"
+#include "broker/core/memory.hpp"
 
 namespace taskpipe::broker {
 
@@ -49,6 +50,7 @@ bool ask_history(
     return false;
   }
   const std::uint64_t ticket = ++turn.state.last_ticket;
+  turn.state.memory.exchange(0, memory_of(continuation));
   turn.state.lookups.emplace(ticket, std::move(continuation));
   turn.effects.lookups.push_back({ticket, std::move(what)});
   return true;

@@ -4,6 +4,7 @@
 
 #include "broker/core/fold.hpp"
 #include "broker/core/handlers.hpp"
+#include "broker/core/memory.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -29,10 +30,6 @@ Outcome settled(const Task& task, Outcome outcome) {
   outcome.failure = FailureClass::cancelled;
   outcome.reason = "cancelled on request";
   return outcome;
-}
-
-std::uint32_t most_losses(const State& state, const Task& task) {
-  return task.spec->retry.max_worker_losses.value_or(state.config.max_worker_losses);
 }
 
 }  // namespace
@@ -99,6 +96,7 @@ void on_returned(Turn& turn, Session& session, const Returned& returned) {
     const bool repeated = std::find(slots.begin(), slots.end(), slot) != slots.end();
     if (slot.value() != kNoSlot && !repeated) slots.push_back(slot);
   }
+  end_recall(turn, session.worker, !slots.empty());  // who waits for it is served first
   requeue(turn, slots, record::RequeueCause::returned);
 }
 
@@ -122,9 +120,12 @@ void on_progress(Turn& turn, Session& session, Progress& progress) {
   for (auto& item : progress.items) {
     const TaskSlot slot = find_placed(state, session, item.attempt);
     if (slot.value() == kNoSlot) continue;
-    LiveRun& run = state.runs[slot];
+    const auto [entry, added] = state.runs.try_emplace(slot);
+    LiveRun& run = entry->second;
+    const std::uint64_t before = added ? 0 : memory_of(run);
     if (item.percent >= 0) run.percent = item.percent;
     if (!item.message.empty()) run.message = item.message;
+    state.memory.exchange(before, memory_of(run));
     if (!state.events.anyone()) continue;
     TaskEvent event = task_event(state, slot, turn.now.wall);
     event.metrics = std::move(item.metrics);

@@ -122,13 +122,16 @@ void attach_worker(Turn& turn, Session& session, const Hello& hello) {
   worker.slots = hello.worker->slots;
   worker.slots_charged = 0;
   worker.tasks_messages = 0;
+  worker.recall_open = worker.recall_in_vain = false;
+  const bool restarted = worker.incarnation != 0 && worker.incarnation != hello.incarnation;
+  worker.incarnation = hello.incarnation;
   worker.credit_slots = worker.credit_bytes = worker.sent_slots = worker.sent_bytes = 0;
   worker.labels = hello.worker->labels;
   session.worker = slot;
   for (const TaskSlot placed : placed_on(state, slot))
     state.tasks[placed].placed()->charged = false;
   list_offers(state, slot, *hello.worker);
-  reconcile(turn, session, *hello.worker);
+  reconcile(turn, session, *hello.worker, restarted);
   state.events.worker_changed({worker.uuid, worker.name, worker.state});
   turn.note(NoteLevel::info, "worker '" + worker.name + "' on " + worker.host + " connected with " +
                                  std::to_string(worker.tools.size()) + " tools and " +
@@ -138,8 +141,9 @@ void attach_worker(Turn& turn, Session& session, const Hello& hello) {
 }
 
 // Compares what the worker has with what it should have. What it no longer has goes back to the
-// queue: unstarted work free of charge, started work as lost.
-void reconcile(Turn& turn, const Session& session, const WorkerOffer& offer) {
+// queue: unstarted work free of charge, started work as lost. A process that took the place of
+// another cannot tell what had begun there: all of it may have, and may have been its end.
+void reconcile(Turn& turn, const Session& session, const WorkerOffer& offer, bool restarted) {
   State& state = turn.state;
   const WorkerSlot worker = session.worker;
   const std::unordered_set<AttemptKey> running(offer.running.begin(), offer.running.end());
@@ -162,7 +166,7 @@ void reconcile(Turn& turn, const Session& session, const WorkerOffer& offer) {
     } else if (ended.contains(key)) {
       answer.resend.push_back(key);
     } else {
-      (placed.started ? lost : unstarted).push_back(slot);
+      (placed.started || restarted ? lost : unstarted).push_back(slot);
     }
   }
   const auto is_placed_here = [&state, worker](const AttemptKey& key) {

@@ -7,7 +7,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -26,6 +29,9 @@ struct OfferedTool {
   std::unordered_set<std::string> scripts;
   bool inline_scripts = false;
   bool listed_open = false;  // is in Tool::open
+  // A search for work that was broken off: where it goes on, and whether it is through with this.
+  std::optional<HeadKey> resume;
+  bool walked = false;
 };
 
 struct Worker {
@@ -52,9 +58,11 @@ struct Worker {
 
   TaskSlot placed_head{kNoSlot};  // tasks placed here
   std::uint32_t placed_count = 0;
-  bool dirty = false;          // gained capacity in this turn
-  bool silence_timer = false;  // a timer that watches it is pending
-  Lsn known_lsn;               // where its newest WorkersKnown record lies
+  bool dirty = false;             // gained capacity in this turn
+  bool searching = false;         // its search for work goes on in the next turn
+  std::uint64_t incarnation = 0;  // of its last HELLO; 0 = none since the start
+  bool silence_timer = false;     // a timer that watches it is pending
+  Lsn known_lsn;                  // where its newest WorkersKnown record lies
 
   // TASKS of this turn, not closed yet.
   Tasks outbox;
@@ -62,6 +70,10 @@ struct Worker {
   std::size_t outbox_bytes = 0;
   std::size_t outbox_blobs = 0;
   std::uint64_t tasks_messages = 0;  // TASKS sent in this session
+
+  bool recall_open = false;     // a RECALL was sent and not answered yet
+  bool recall_in_vain = false;  // the last one came too late; nothing was sent since
+  WorkerSlot recalled_for{kNoSlot};
 
   [[nodiscard]] bool connected() const { return session.value() != 0; }
   [[nodiscard]] bool accepts_work() const { return connected() && state == WorkerState::ready; }
@@ -78,8 +90,9 @@ struct Tool {
   std::vector<WorkerSlot> workers;  // connected and offering it
   std::vector<WorkerSlot> open;     // of these, possibly with room
   std::uint32_t next_open = 0;      // where the next round of placing begins
-  std::vector<SignatureIndex> signatures;
-  double mean_run_us = -1.0;  // exponentially weighted; negative = nothing has run yet
+  std::uint32_t next_recall = 0;    // and the next search for somebody who has too much
+  std::set<HeadKey> heads;          // of signatures with queued tasks, best first
+  double mean_run_us = -1.0;        // exponentially weighted; negative = nothing has run yet
   Lsn known_lsn;
 
   // Short tools are sent ahead of free resources, or each would cost a round trip.
@@ -111,10 +124,16 @@ class ToolTable {
   [[nodiscard]] Tool& operator[](ToolIndex index) { return tools_[index.value()]; }
   [[nodiscard]] const Tool& operator[](ToolIndex index) const { return tools_[index.value()]; }
   [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(tools_.size()); }
+  // In the order of their names; from the first behind `name` on.
+  using Index = std::map<std::string, ToolIndex, std::less<>>;
+  [[nodiscard]] Index::const_iterator after(const std::string& name) const {
+    return name.empty() ? index_.begin() : index_.upper_bound(name);
+  }
+  [[nodiscard]] Index::const_iterator end() const { return index_.end(); }
 
  private:
   std::deque<Tool> tools_;
-  std::unordered_map<std::string, ToolIndex> index_;
+  Index index_;
 };
 
 }  // namespace taskpipe::broker

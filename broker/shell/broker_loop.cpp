@@ -28,7 +28,7 @@ BrokerLoop::BrokerLoop(const LoopParts& parts) : parts_(parts) {
   poller_.add(parts_.event_port.native());
   poller_.add_fd(parts_.signals.fd());
   poller_.add_fd(parts_.news.fd());
-  poller_.add_fd(parts_.history.answers().fd());
+  poller_.add_fd(parts_.history.answers_fd());
   news_poller_.add_fd(parts_.news.fd());
 }
 
@@ -64,6 +64,7 @@ int BrokerLoop::run() {
     if (now.monotonic - last_tending_ >= kTendingInterval) {
       last_tending_ = now.monotonic;
       tend_journal();
+      count_queues();
     }
     if (stopping_) break;
   }
@@ -86,7 +87,7 @@ std::optional<Millis> BrokerLoop::poll_timeout(const Now& now) const {
 bool BrokerLoop::collect() {
   read_signals();
   read_news();
-  parts_.history.answers().take(answers_);
+  parts_.history.take_answers(answers_);
   std::move(answers_.begin(), answers_.end(), std::back_inserter(commands_));
   bool more = parts_.worker_port.drain(kMessagesPerTurn, commands_) == kMessagesPerTurn;
   more = parts_.client_port.drain(kMessagesPerTurn, commands_) == kMessagesPerTurn || more;
@@ -154,6 +155,13 @@ void BrokerLoop::tend_journal() {
   if (tender_.accepts_submits() == accepted) return;
   parts_.logger.warning(accepted ? "the journal's disk is full; submits are refused"
                                  : "the journal has room again");
+}
+
+void BrokerLoop::count_queues() {
+  const std::uint64_t queued = parts_.client_port.queued_bytes() +
+                               parts_.worker_port.queued_bytes() + parts_.event_port.queued_bytes();
+  if (std::exchange(queued_bytes_, queued) == queued) return;
+  commands_.emplace_back(command::HeldOutside{queued});
 }
 
 void BrokerLoop::write_notes() {

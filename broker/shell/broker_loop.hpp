@@ -70,6 +70,8 @@ class BrokerLoop {
   void release_durable();
   void deliver(DurabilityGate::Outbound what);
   void tend_journal();
+  // Tells the core what waits in the sockets.
+  void count_queues();
   void write_notes();
 
   LoopParts parts_;
@@ -82,6 +84,7 @@ class BrokerLoop {
   DurabilityGate gate_;
   JournalTender tender_;
   MonotonicTime last_tending_;
+  std::uint64_t queued_bytes_ = 0;  // as last told to the core
   bool stopping_ = false;
   std::optional<std::string> failure_;
 };

@@ -44,6 +44,11 @@ void declare_options(process::OptionTable& table, BrokerOptions& options) {
              "Refuse submits when the journal would grow beyond this; 0 = the disk decides.");
   table.size("journal-segment", options.journal_segment_bytes, {},
              "Size of one journal file; 0 = the default.");
+  table.group("Memory");
+  table.size(
+      "memory-limit", options.memory_limit_bytes, {},
+      "Let clients wait with submits while tasks, results and unsent messages take this much "
+      "(16 MiB at least); 0 = half of what the host, or the cgroup, allows.");
   table.group("Tools (one of them instead of serving)");
   table.command_line_only(true);
   table.flag("check", options.check,

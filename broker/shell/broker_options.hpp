@@ -23,6 +23,7 @@ struct BrokerOptions {
   std::string durability = "fsync";
   std::uint64_t journal_max_bytes = 0;
   std::uint64_t journal_segment_bytes = 0;  // 0 = the journal's default
+  std::uint64_t memory_limit_bytes = 0;     // 0 = a share of what the host allows
   Millis heartbeat{0};                      // set to the defaults of limits.hpp
   Millis lease{0};
   std::string log_level = "info";

@@ -4,6 +4,7 @@
 // Knows neither sockets nor threads: the broker's loop and the simulator drive the same object.
 #pragma once
 
+#include <cstddef>
 #include <deque>
 #include <optional>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include "broker/core/effect.hpp"
 #include "broker/history/history.hpp"
+#include "common/model/limits.hpp"
 
 namespace taskpipe::broker {
 
@@ -32,6 +34,9 @@ class DurabilityGate {
       }
     }
     for (auto& publish : effects.events) {
+      // Lossy as the channel is: while the disk hangs, news of progress may not fill the memory.
+      if (waiting_events_ >= limits::kMaxWaitingEvents) break;
+      ++waiting_events_;
       outbound_.push_back({publish.reveals, std::move(publish)});
     }
     take_finished(effects);
@@ -44,6 +49,7 @@ class DurabilityGate {
     while (!outbound_.empty() && outbound_.front().reveals <= durable) {
       Outbound what = std::move(outbound_.front().what);
       outbound_.pop_front();
+      if (std::holds_alternative<Publish>(what)) --waiting_events_;
       deliver(std::move(what));
     }
   }
@@ -62,6 +68,7 @@ class DurabilityGate {
   void take_finished(Effects& effects);
 
   std::deque<Waiting> outbound_;  // ordered by `reveals`
+  std::size_t waiting_events_ = 0;
   std::deque<FinishedTask> finished_tasks_;
   std::deque<FinishedWorkflow> finished_workflows_;
   std::deque<LateAttempt> late_attempts_;

@@ -2,11 +2,13 @@
 
 #include <utility>
 
+#include "common/model/limits.hpp"
 #include "common/protocol/codec.hpp"
 
 namespace taskpipe::broker {
 
-EventPort::EventPort(net::Context& context) : socket_(context, net::SocketTuning{}) {}
+EventPort::EventPort(net::Context& context)
+    : socket_(context, net::SocketTuning{.send_high_water = limits::kEventSendHighWater}) {}
 
 tl::expected<void, Error> EventPort::bind(const std::string& endpoint) {
   return socket_.bind(endpoint);

@@ -24,6 +24,7 @@ class EventPort {
   std::size_t drain(std::size_t most, std::vector<Command>& out);
   // Lossy on purpose: a slow subscriber misses messages, nobody waits for it.
   void publish(Publish publish);
+  [[nodiscard]] std::uint64_t queued_bytes() const { return socket_.queued_bytes(); }
 
  private:
   net::XpubSocket socket_;

@@ -6,6 +6,8 @@
 #include <utility>
 #include <variant>
 
+#include "common/model/limits.hpp"
+
 namespace taskpipe::broker {
 namespace {
 
@@ -30,6 +32,12 @@ struct Answerer {
     answer.next = std::move(page.next);
   }
 };
+
+std::uint64_t payload_bytes_of(const command::LookupAnswered& answer) {
+  std::uint64_t bytes = 0;
+  for (const auto& task : answer.tasks) bytes += task.params.size() + task.outcome.report.size();
+  return bytes;
+}
 
 }  // namespace
 
@@ -106,10 +114,31 @@ void HistoryThread::run() try {
 }
 
 void HistoryThread::answer(HistoryLookup lookup) {
+  {
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [this] { return stopping_ || unread_bytes_ < limits::kMaxUnreadAnswerBytes; });
+  }
   command::LookupAnswered answered;
   answered.ticket = lookup.ticket;
   std::visit(Answerer{*history_, answered}, lookup.what);
+  const std::uint64_t bytes = payload_bytes_of(answered);
+  {
+    const std::lock_guard lock(mutex_);
+    unread_bytes_ += bytes;
+  }
   answers_.post(std::move(answered));
+}
+
+void HistoryThread::take_answers(std::vector<Command>& out) {
+  answers_.take(out);
+  bool waited = false;
+  {
+    // What was counted and is not posted yet comes with the next; it is one answer at most.
+    const std::lock_guard lock(mutex_);
+    waited = unread_bytes_ >= limits::kMaxUnreadAnswerBytes;
+    unread_bytes_ = 0;
+  }
+  if (waited) wake_.notify_one();
 }
 
 bool HistoryThread::commit(std::vector<HistoryBatch> batches) {

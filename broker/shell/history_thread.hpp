@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -44,7 +45,11 @@ class HistoryThread {
   // Loop thread.
   void store(HistoryBatch batch);
   void look_up(HistoryLookup lookup);
-  [[nodiscard]] process::Mailbox<Command>& answers() { return answers_; }
+  // Of the mailbox that answers come through; take them by `take_answers`.
+  [[nodiscard]] int answers_fd() const { return answers_.fd(); }
+  // Everything answered so far, into `out` (cleared first). Questions wait while
+  // limits::kMaxUnreadAnswerBytes of params and reports are not taken.
+  void take_answers(std::vector<Command>& out);
 
  private:
   void run();
@@ -65,6 +70,7 @@ class HistoryThread {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<HistoryBatch> batches_;
+  std::uint64_t unread_bytes_ = 0;                                   // of answers, not taken yet
   std::size_t waiting_tasks_ = 0;                                    // in all batches
   std::chrono::steady_clock::time_point oldest_batch_at_;            // when batches_[0] came
   std::optional<std::chrono::steady_clock::time_point> full_until_;  // no room before, it is taken

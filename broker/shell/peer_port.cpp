@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/model/limits.hpp"
 #include "common/protocol/codec.hpp"
 #include "common/protocol/envelope.hpp"
 
@@ -20,7 +21,8 @@ Command refusal_of(const Send& send, const Tasks& tasks, const Error& error) {
 }  // namespace
 
 PeerPort::PeerPort(net::Context& context, Port port)
-    : port_(port), socket_(context, net::SocketTuning{}) {}
+    : port_(port),
+      socket_(context, net::SocketTuning{.receive_high_water = limits::kPeerReceiveHighWater}) {}
 
 tl::expected<void, Error> PeerPort::bind(const std::string& endpoint) {
   return socket_.bind(endpoint);
@@ -70,7 +72,7 @@ std::optional<Command> PeerPort::deliver(const Send& send) {
     }
     encoded = protocol::encode(ErrorReply{encoded.error()}, send.correlation, send.session);
   }
-  if (encoded && socket_.send(send.to.routing, *encoded) == net::SendStatus::sent) {
+  if (encoded && socket_.send(send.to.routing, std::move(*encoded)) == net::SendStatus::sent) {
     return std::nullopt;
   }
   return command::PeerUnreachable{send.to};

@@ -32,6 +32,9 @@ class PeerPort {
   // session is dead; or that tasks could not be put into a message, in words of their worker.
   [[nodiscard]] std::optional<Command> deliver(const Send& send);
 
+  // Handed to libzmq for peers, not on the network yet.
+  [[nodiscard]] std::uint64_t queued_bytes() const { return socket_.queued_bytes(); }
+
   // Messages that were no messages, since the start.
   [[nodiscard]] std::uint64_t malformed() const { return malformed_; }
 

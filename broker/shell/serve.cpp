@@ -1,5 +1,6 @@
 #include "broker/shell/serve.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <memory>
@@ -17,7 +18,9 @@
 #include "broker/shell/broker_loop.hpp"
 #include "broker/shell/data_check.hpp"
 #include "broker/shell/frozen_journal.hpp"
+#include "common/model/limits.hpp"
 #include "common/process/clock.hpp"
+#include "common/process/host_memory.hpp"
 #include "common/process/identity.hpp"
 
 namespace taskpipe::broker {
@@ -46,10 +49,18 @@ SegmentLogOptions journal_options(const BrokerOptions& options) {
   return journal;
 }
 
+std::uint64_t memory_limit(const BrokerOptions& options) {
+  const std::uint64_t wanted = options.memory_limit_bytes != 0
+                                   ? options.memory_limit_bytes
+                                   : process::usable_memory_bytes() / limits::kMemoryShare;
+  return std::max(wanted, limits::kMinMemoryLimitBytes);
+}
+
 BrokerConfig core_config(const BrokerOptions& options, std::vector<std::string> warnings) {
   BrokerConfig config;
   config.heartbeat_ms = static_cast<std::uint32_t>(options.heartbeat.count());
   config.lease_ms = static_cast<std::uint32_t>(options.lease.count());
+  config.memory_limit_bytes = memory_limit(options);
   config.version = TASKPIPE_VERSION;
   config.warnings = std::move(warnings);
   return config;
@@ -234,6 +245,7 @@ int Serving::run_loop(BrokerLoop& loop, const char* serves) {
                              {"events", event_port_.endpoint()},
                              {"data", options_.data_dir},
                              {"durability", options_.durability},
+                             {"memory_limit", std::to_string(config_.memory_limit_bytes)},
                              {"serves", serves}});
   const int status = loop.run();
   logger_.info("stopped");

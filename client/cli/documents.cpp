@@ -205,7 +205,9 @@ Value health_document(const HealthReply& reply) {
                   {"tasks_running", count(reply.tasks_running)},
                   {"tasks_finished", count(reply.tasks_finished)},
                   {"journal_bytes", count(reply.journal_bytes)},
-                  {"history_lag_tasks", count(reply.history_lag_tasks)}};
+                  {"history_lag_tasks", count(reply.history_lag_tasks)},
+                  {"memory_bytes", count(reply.memory_bytes)},
+                  {"memory_limit_bytes", count(reply.memory_limit_bytes)}};
 }
 
 Value error_document(const ClientError& error) {

@@ -62,6 +62,12 @@ ClientError timed_out(std::string_view what, Millis after) {
                  std::string(what) + " did not finish within " + in_ms(after));
 }
 
+ClientError held_back(ClientError why, const Error& refusal) {
+  why.error.text += "; the broker has answered " + std::string(name_of(refusal.code)) + ": " +
+                    (refusal.text.empty() ? std::string(explanation(refusal.code)) : refusal.text);
+  return why;
+}
+
 ClientError unacknowledged(ClientError why, const TaskId& id) {
   why.error.text += "; task " + id.to_string() +
                     " may have been accepted: ask for its status, or submit again with this id";

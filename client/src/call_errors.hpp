@@ -15,6 +15,8 @@ namespace taskpipe::client {
 // A code without any text: `what` names the thing it is about ("task 0123…").
 [[nodiscard]] ClientError refused(ErrorCode code, std::string_view what);
 
+// `refusal`: what the broker said meanwhile instead of taking it.
+[[nodiscard]] ClientError held_back(ClientError why, const Error& refusal);
 // `what` is the sentence's subject: "the submit", "the wait".
 [[nodiscard]] ClientError timed_out(std::string_view what, Millis after);
 // `why`, for a submit that was sent and never answered.

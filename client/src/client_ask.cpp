@@ -1,5 +1,6 @@
 // Client: asking for states, tools, workers and health; cancelling.
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <unordered_map>
 #include <utility>
@@ -45,6 +46,21 @@ CallResult<ValueMap> params_in(client::Delivery&& answer, const TaskId& id) {
   auto params = protocol::decode_params(rows.front().params->bytes());
   if (!params) return tl::unexpected(client::refused(std::move(params.error())));
   return std::move(*params);
+}
+
+// Follows the cursors of a listing to its end.
+template <class Row, class Reply, class Ask>
+CallResult<std::vector<Row>> all_pages(std::vector<Row> Reply::*rows, const Ask& ask) {
+  std::vector<Row> all;
+  std::string cursor;
+  for (;;) {
+    auto page = ask(cursor);
+    if (!page) return tl::unexpected(std::move(page.error()));
+    std::vector<Row>& more = (*page).*rows;
+    std::move(more.begin(), more.end(), std::back_inserter(all));
+    if (page->next.empty() || page->next == cursor) return all;
+    cursor = std::move(page->next);
+  }
 }
 
 CallResult<std::uint32_t> check_grace(Millis grace) {
@@ -234,15 +250,15 @@ CallResult<std::vector<CancelCode>> Client::cancel_workflow(const WorkflowId& id
 // --- The cluster
 
 CallResult<std::vector<ToolRow>> Client::tools(const CallOptions& options) {
-  auto reply = impl_->ask<ToolsReply>(ToolsRequest{}, options);
-  if (!reply) return tl::unexpected(std::move(reply.error()));
-  return std::move(reply->tools);
+  return all_pages<ToolRow>(&ToolsReply::tools, [&](const std::string& cursor) {
+    return impl_->ask<ToolsReply>(ToolsRequest{cursor}, options);
+  });
 }
 
 CallResult<std::vector<WorkerRow>> Client::workers(const CallOptions& options) {
-  auto reply = impl_->ask<WorkersReply>(WorkersRequest{}, options);
-  if (!reply) return tl::unexpected(std::move(reply.error()));
-  return std::move(reply->workers);
+  return all_pages<WorkerRow>(&WorkersReply::workers, [&](const std::string& cursor) {
+    return impl_->ask<WorkersReply>(WorkersRequest{cursor}, options);
+  });
 }
 
 CallResult<HealthReply> Client::health(const CallOptions& options) {

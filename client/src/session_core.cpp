@@ -259,7 +259,11 @@ void SessionCore::expire(MonotonicTime now, Effects& out) {
   std::unordered_map<CallId, ClientError> failed;
   for (const CallId id : calls_.expired(now)) {
     const CallTable::Call& call = *calls_.find(id);
-    failed.emplace(id, timed_out(CallTable::subject_of(call.kind), *call.timeout));
+    ClientError why = timed_out(CallTable::subject_of(call.kind), *call.timeout);
+    if (const auto refusal = held_back(id, call.kind)) {
+      why = client::held_back(std::move(why), *refusal);
+    }
+    failed.emplace(id, std::move(why));
   }
   if (!link_.ever_ready()) {
     const MonotonicTime begun = now + -std::chrono::nanoseconds(config_.connect_timeout);
@@ -268,6 +272,12 @@ void SessionCore::expire(MonotonicTime now, Effects& out) {
     }
   }
   if (!failed.empty()) fail(failed, out);
+}
+
+std::optional<Error> SessionCore::held_back(CallId call, CallTable::Kind kind) const {
+  if (kind == CallTable::Kind::submit) return submits_.held_back();
+  if (kind == CallTable::Kind::workflow) return uploads_.held_back(call);
+  return std::nullopt;
 }
 
 void SessionCore::fail(const std::unordered_map<CallId, ClientError>& calls, Effects& out) {

@@ -88,6 +88,8 @@ class SessionCore {
   void fail(const std::unordered_map<CallId, ClientError>& calls, Effects& out);
   void fail_all(const ClientError& why, Effects& out);
   void expire(MonotonicTime now, Effects& out);
+  // What keeps the broker from taking what the call submits, when it has said so.
+  [[nodiscard]] std::optional<Error> held_back(CallId call, CallTable::Kind kind) const;
   // Forgets the calls that `out` ends, from delivery number `from` on.
   void settle(std::size_t from, const Effects& out);
 

@@ -69,6 +69,7 @@ void SubmitQueue::on_welcome(const Welcome& welcome, MonotonicTime now) {
   sent_items_ = 0;
   sent_bytes_ = 0;
   paused_until_ = now;
+  held_back_.reset();
   // Back to the head of the queue, oldest first, to be batched anew: the bounds may have changed.
   std::vector<Entry> unanswered;
   for (auto& [correlation, batch] : in_flight_) {
@@ -136,6 +137,7 @@ void SubmitQueue::settle(Entry& entry, ErrorCode code, const std::optional<Error
 }
 
 void SubmitQueue::accepted(const Entry& entry, Effects& out) {
+  held_back_.reset();
   const bool last = count_down(entry.call);
   if (!out.deliveries.empty() && out.deliveries.back().call == entry.call) {
     if (auto* run = std::get_if<delivery::TasksAccepted>(&out.deliveries.back().what)) {
@@ -164,6 +166,7 @@ void SubmitQueue::requeue(std::vector<Entry> entries, const std::optional<Error>
                           MonotonicTime now) {
   queue_.insert(queue_.begin(), std::make_move_iterator(entries.begin()),
                 std::make_move_iterator(entries.end()));
+  held_back_ = error;
   const std::uint32_t retry_ms = error && error->retry_ms ? *error->retry_ms : limits::kBusyRetryMs;
   paused_until_ = std::max(paused_until_, now + Millis(retry_ms));
 }
@@ -207,7 +210,7 @@ void SubmitQueue::resend_due(MonotonicTime now, SessionId session, Effects& out)
 }
 
 void SubmitQueue::send_fresh(MonotonicTime now, SessionId session, Effects& out) {
-  while (!queue_.empty()) {
+  while (!queue_.empty() && !asks_once()) {
     BatchBuilder builder(limits_);
     Batch batch;
     std::size_t bytes = 0;
@@ -247,7 +250,8 @@ void SubmitQueue::send(Correlation correlation, Batch& batch, BatchBuilder& buil
 
 std::optional<MonotonicTime> SubmitQueue::next_deadline() const {
   if (idle() || short_of_credit_) return std::nullopt;
-  if (!queue_.empty() || due_.empty()) return paused_until_;
+  const bool more_to_send = !queue_.empty() && !asks_once();
+  if (more_to_send || due_.empty()) return paused_until_;
   return std::max(paused_until_, due_.begin()->first);
 }
 

@@ -6,6 +6,9 @@
 // is needed. Items that the broker is too busy for, and everything unanswered when a new session
 // begins, go back to the head of the queue.
 //
+// While the broker has no room for tasks, one message at a time asks whether it has any again: a
+// client that repeated its whole window would burden a broker that is busy already.
+//
 // Credit counts what is sent in this session, repetitions included, exactly as the broker counts
 // what it receives. Only an acknowledgement can raise it, so with nothing in flight one message may
 // always leave: the two sides cannot lock each other out.
@@ -54,6 +57,8 @@ class SubmitQueue {
   void flush(MonotonicTime now, SessionId session, Effects& out);
   // When to flush again if nothing happens before.
   [[nodiscard]] std::optional<MonotonicTime> next_deadline() const;
+  // Why the broker takes nothing at present; nothing = it does, as far as known.
+  [[nodiscard]] const std::optional<Error>& held_back() const { return held_back_; }
   [[nodiscard]] bool idle() const { return queue_.empty() && in_flight_.empty(); }
 
  private:
@@ -76,6 +81,8 @@ class SubmitQueue {
   void send_fresh(MonotonicTime now, SessionId session, Effects& out);
   void send(Correlation correlation, Batch& batch, BatchBuilder& builder, MonotonicTime now,
             SessionId session, Effects& out);
+  // The one message that asks a busy broker is on its way.
+  [[nodiscard]] bool asks_once() const { return held_back_ && !in_flight_.empty(); }
   [[nodiscard]] bool credit_allows(std::size_t items, std::size_t bytes) const;
   void settle(Entry& entry, ErrorCode code, const std::optional<Error>& error,
               std::vector<Entry>& again, Effects& out);
@@ -98,6 +105,7 @@ class SubmitQueue {
   std::uint64_t sent_bytes_ = 0;
   bool short_of_credit_ = false;  // as of the last flush; an acknowledgement will change it
   MonotonicTime paused_until_{};  // the broker asked for it
+  std::optional<Error> held_back_;
 };
 
 }  // namespace taskpipe::client

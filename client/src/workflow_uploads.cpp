@@ -71,6 +71,7 @@ void WorkflowUploads::on_ack(Correlation correlation, const WorkflowAck& ack, Mo
     return;
   }
   upload.restarts = 0;
+  upload.held_back.reset();
   upload.received = ack.received;
   upload.due =
       now + jitter_.backoff(Millis(limits::kResendFirstMs), 0, Millis(limits::kResendMaxMs));
@@ -89,6 +90,7 @@ void WorkflowUploads::refuse(Uploads::iterator upload, const Error& error, Monot
     case ErrorCode::flow:
     case ErrorCode::shutting_down:
       start_over(upload->second);
+      upload->second.held_back = error;
       upload->second.paused_until = now + Millis(error.retry_ms.value_or(limits::kBusyRetryMs));
       return;
     default: break;
@@ -146,6 +148,11 @@ void WorkflowUploads::send_part(Upload& upload, SessionId session, Effects& out)
   upload.committed = upload.committed || upload.next == part.total;
   ++upload.unanswered;
   out.sends.push_back(Outgoing{std::move(part), upload.round, session, upload.doubtful});
+}
+
+std::optional<Error> WorkflowUploads::held_back(CallId call) const {
+  const auto found = uploads_.find(call);
+  return found == uploads_.end() ? std::nullopt : found->second.held_back;
 }
 
 std::optional<MonotonicTime> WorkflowUploads::next_deadline() const {

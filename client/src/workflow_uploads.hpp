@@ -35,6 +35,8 @@ class WorkflowUploads {
   void on_error(Correlation correlation, const Error& error, MonotonicTime now, Effects& out);
 
   void flush(MonotonicTime now, SessionId session, Effects& out);
+  // Why the broker does not take this workflow at present; nothing = it does, as far as known.
+  [[nodiscard]] std::optional<Error> held_back(CallId call) const;
   [[nodiscard]] std::optional<MonotonicTime> next_deadline() const;
   [[nodiscard]] bool idle() const { return uploads_.empty(); }
 
@@ -50,6 +52,7 @@ class WorkflowUploads {
     bool doubtful = false;         // an earlier round was sent: the flag RESEND
     MonotonicTime due;             // when it starts over
     MonotonicTime paused_until;
+    std::optional<Error> held_back;  // the last answer was that
   };
   using Uploads = std::map<CallId, Upload>;
 

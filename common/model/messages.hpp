@@ -298,7 +298,9 @@ struct Chunk {
   friend bool operator==(const Chunk&, const Chunk&) = default;
 };
 
+// Listings come in pages; `cursor` is empty for the first, else `next` of the page before.
 struct ToolsRequest {
+  std::string cursor;
   friend bool operator==(const ToolsRequest&, const ToolsRequest&) = default;
 };
 struct ToolRow {
@@ -307,7 +309,8 @@ struct ToolRow {
   friend bool operator==(const ToolRow&, const ToolRow&) = default;
 };
 struct ToolsReply {
-  std::vector<ToolRow> tools;
+  std::vector<ToolRow> tools;  // by name
+  std::string next;            // empty = no more
   friend bool operator==(const ToolsReply&, const ToolsReply&) = default;
 };
 
@@ -316,6 +319,7 @@ inline constexpr WorkerState kLastWorkerState = WorkerState::lost;
 [[nodiscard]] std::string_view name_of(WorkerState state);
 
 struct WorkersRequest {
+  std::string cursor;
   friend bool operator==(const WorkersRequest&, const WorkersRequest&) = default;
 };
 struct WorkerRow {
@@ -334,6 +338,7 @@ struct WorkerRow {
 };
 struct WorkersReply {
   std::vector<WorkerRow> workers;
+  std::string next;  // empty = no more
   friend bool operator==(const WorkersReply&, const WorkersReply&) = default;
 };
 
@@ -352,6 +357,8 @@ struct HealthReply {
   std::uint64_t tasks_finished = 0;  // since this start
   std::uint64_t journal_bytes = 0;
   std::uint64_t history_lag_tasks = 0;
+  std::uint64_t memory_bytes = 0;        // about what tasks, results and unsent messages take
+  std::uint64_t memory_limit_bytes = 0;  // from there on submits are answered BUSY; 0 = unknown
   friend bool operator==(const HealthReply&, const HealthReply&) = default;
 };
 

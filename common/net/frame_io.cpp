@@ -13,7 +13,34 @@ namespace {
 constexpr std::size_t kKeepBytes = limits::kMaxBatchBytes;
 constexpr std::size_t kMaxFrames = 2 + limits::kMaxBlobs;
 
-void release_payload(void*, void* hint) { delete static_cast<Payload*>(hint); }
+// What libzmq holds for us.
+template <class Bytes>
+struct Lent {
+  Bytes bytes;
+  std::shared_ptr<QueueMeter> meter;
+};
+
+template <class Bytes>
+void give_back(void*, void* hint) {
+  const std::unique_ptr<Lent<Bytes>> lent(static_cast<Lent<Bytes>*>(hint));
+  if (lent->meter) lent->meter->subtract(lent->bytes.size());
+}
+
+std::byte* data_of(const Payload& payload) {
+  // libzmq's interface knows no const, but it only reads what it sends.
+  return const_cast<std::byte*>(payload.bytes().data());
+}
+char* data_of(std::string& bytes) { return bytes.data(); }
+
+template <class Bytes>
+zmq::message_t lend(Bytes bytes, const std::shared_ptr<QueueMeter>& meter) {
+  auto lent = std::make_unique<Lent<Bytes>>(Lent<Bytes>{std::move(bytes), meter});
+  const std::size_t size = lent->bytes.size();
+  zmq::message_t message(data_of(lent->bytes), size, &give_back<Bytes>, lent.get());
+  static_cast<void>(lent.release());
+  if (meter) meter->add(size);
+  return message;
+}
 
 }  // namespace
 
@@ -23,11 +50,16 @@ void PartSender::part(std::span<const std::byte> bytes, bool more) {
 }
 
 void PartSender::part(const Payload& payload, bool more) {
-  auto owner = std::make_unique<Payload>(payload);
-  // libzmq's interface knows no const, but it only reads what it sends.
-  auto* bytes = const_cast<std::byte*>(owner->bytes().data());
-  zmq::message_t message(bytes, owner->size(), &release_payload, owner.get());
-  static_cast<void>(owner.release());
+  zmq::message_t message = lend(payload, meter_);
+  send(message, more);
+}
+
+void PartSender::part(std::string&& bytes, bool more) {
+  if (!meter_ || bytes.size() < limits::kUnmeteredBytes) {
+    part(std::as_bytes(std::span(bytes)), more);
+    return;
+  }
+  zmq::message_t message = lend(std::move(bytes), meter_);
   send(message, more);
 }
 
@@ -47,9 +79,9 @@ void PartSender::send(zmq::message_t& message, bool more) {
   refused_first_ = refused_first_ || is_first;
 }
 
-void send_message(PartSender& sender, const protocol::EncodedMessage& message) {
+void send_message(PartSender& sender, protocol::EncodedMessage message) {
   sender.part(message.header, true);
-  sender.part(std::as_bytes(std::span(message.body)), !message.blobs.empty());
+  sender.part(std::move(message.body), !message.blobs.empty());
   for (std::size_t i = 0; i < message.blobs.size(); ++i) {
     sender.part(message.blobs[i], i + 1 < message.blobs.size());
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,6 +11,7 @@
 #include <zmq.hpp>
 
 #include "common/model/payload.hpp"
+#include "common/net/queue_meter.hpp"
 #include "common/net/socket.hpp"
 
 namespace taskpipe::net {
@@ -18,24 +20,28 @@ namespace taskpipe::net {
 // takes back what was queued and drops up to the end of the message.
 class PartSender {
  public:
-  explicit PartSender(zmq::socket_t& socket) : socket_(socket) {}
-  // Copies.
+  // What is handed over is counted by `meter`, if there is one, until libzmq lets go of it.
+  explicit PartSender(zmq::socket_t& socket, std::shared_ptr<QueueMeter> meter = nullptr)
+      : socket_(socket), meter_(std::move(meter)) {}
+  // Copies, and counts nothing: for what is short.
   void part(std::span<const std::byte> bytes, bool more);
-  // Hands the payload's own bytes to libzmq, which lets go of them on its I/O thread.
+  // Hand over the bytes themselves; libzmq lets go of them on its I/O thread.
   void part(const Payload& payload, bool more);
+  void part(std::string&& bytes, bool more);
   [[nodiscard]] SendStatus status() const { return status_; }
 
  private:
   void send(zmq::message_t& message, bool more);
 
   zmq::socket_t& socket_;
+  std::shared_ptr<QueueMeter> meter_;
   bool is_first_ = true;
   bool refused_first_ = false;
   SendStatus status_ = SendStatus::sent;
 };
 
 // Header, body and blobs; the caller may have sent a routing id before.
-void send_message(PartSender& sender, const protocol::EncodedMessage& message);
+void send_message(PartSender& sender, protocol::EncodedMessage message);
 
 // Receives one frame into `frame`; false when nothing is waiting.
 [[nodiscard]] bool receive_frame(zmq::socket_t& socket, zmq::message_t& frame);

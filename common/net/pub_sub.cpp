@@ -35,12 +35,13 @@ tl::expected<void, Error> XpubSocket::bind(const std::string& endpoint) {
 
 std::string XpubSocket::endpoint() const { return socket_->get(zmq::sockopt::last_endpoint); }
 
-void XpubSocket::publish(const protocol::EncodedEvents& events) {
+void XpubSocket::publish(protocol::EncodedEvents events) {
   assert(events.topic.size() <= limits::kMaxTopicBytes);
-  PartSender sender(*socket_);
+  if (meter_->bytes() >= limits::kMaxEventQueueBytes) return;
+  PartSender sender(*socket_, meter_);
   sender.part(bytes_of(events.topic), true);
   sender.part(events.position, true);
-  sender.part(bytes_of(events.body), false);
+  sender.part(std::move(events.body), false);
 }
 
 bool XpubSocket::receive(Subscription& out) {

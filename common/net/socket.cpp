@@ -43,7 +43,8 @@ std::vector<protocol::FrameView> ReceivedMessage::frames() const {
 }
 
 RouterSocket::RouterSocket(Context& context, const SocketTuning& tuning)
-    : socket_(std::make_unique<zmq::socket_t>(context.native(), zmq::socket_type::router)) {
+    : socket_(std::make_unique<zmq::socket_t>(context.native(), zmq::socket_type::router)),
+      most_queued_bytes_(tuning.most_queued_bytes) {
   set_common_options(*socket_, tuning);
   set_listener_options(*socket_);
   // Without it, a ROUTER drops silently what it cannot deliver.
@@ -57,10 +58,16 @@ tl::expected<void, Error> RouterSocket::bind(const std::string& endpoint) {
 
 std::string RouterSocket::endpoint() const { return socket_->get(zmq::sockopt::last_endpoint); }
 
-SendStatus RouterSocket::send(std::uint64_t routing, const protocol::EncodedMessage& message) {
-  PartSender sender(*socket_);
+SendStatus RouterSocket::send(std::uint64_t routing, protocol::EncodedMessage message) {
+  const bool is_short = message.body.size() < limits::kUnmeteredBytes && message.blobs.empty();
+  std::shared_ptr<QueueMeter> meter;
+  if (!is_short) {
+    meter = meters_.of(routing);
+    if (meter->bytes() >= most_queued_bytes_) return SendStatus::unreachable;
+  }
+  PartSender sender(*socket_, std::move(meter));
   sender.part(unpack_routing(routing), true);
-  send_message(sender, message);
+  send_message(sender, std::move(message));
   return sender.status();
 }
 
@@ -92,9 +99,9 @@ tl::expected<void, Error> DealerSocket::connect(const std::string& endpoint) {
   return connect_socket(*socket_, endpoint);
 }
 
-SendStatus DealerSocket::send(const protocol::EncodedMessage& message) {
+SendStatus DealerSocket::send(protocol::EncodedMessage message) {
   PartSender sender(*socket_);
-  send_message(sender, message);
+  send_message(sender, std::move(message));
   return sender.status();
 }
 

@@ -14,6 +14,8 @@
 #include <tl/expected.hpp>
 
 #include "common/model/error.hpp"
+#include "common/model/limits.hpp"
+#include "common/net/queue_meter.hpp"
 #include "common/protocol/codec.hpp"
 #include "common/protocol/envelope.hpp"
 
@@ -61,6 +63,7 @@ enum class SendStatus : std::uint8_t {
 struct SocketTuning {
   int send_high_water = 10'000;
   int receive_high_water = 1'000;
+  std::uint64_t most_queued_bytes = limits::kMaxPeerQueueBytes;  // ROUTER: for one peer
   int linger_ms = 0;
   int reconnect_first_ms = 1'000;  // DEALER and SUB: doubles up to the longest
   int reconnect_max_ms = 15'000;
@@ -79,7 +82,11 @@ class RouterSocket {
   // inproc://.
   [[nodiscard]] tl::expected<void, Error> bind(const std::string& endpoint);
   [[nodiscard]] std::string endpoint() const;
-  [[nodiscard]] SendStatus send(std::uint64_t routing, const protocol::EncodedMessage& message);
+  // `unreachable` also when most_queued_bytes wait for this peer already; a short message still
+  // goes, so that it can be told.
+  [[nodiscard]] SendStatus send(std::uint64_t routing, protocol::EncodedMessage message);
+  // Of all peers: handed over, not on the network yet.
+  [[nodiscard]] std::uint64_t queued_bytes() const { return meters_.bytes(); }
   // False when nothing is waiting. Messages of peers that chose a routing id of their own are
   // discarded: with a duplicate, libzmq would mix two peers up.
   [[nodiscard]] bool receive(ReceivedMessage& out);
@@ -87,6 +94,8 @@ class RouterSocket {
 
  private:
   std::unique_ptr<zmq::socket_t> socket_;
+  std::uint64_t most_queued_bytes_;
+  PeerMeters meters_;
 };
 
 // Connected by clients and workers to exactly one endpoint. IMMEDIATE and PROBE_ROUTER: nothing is
@@ -103,7 +112,7 @@ class DealerSocket {
   // since that is what a broker binds by default. INVALID naming "broker" when the address cannot
   // be parsed or resolved. May wait for the name server.
   [[nodiscard]] tl::expected<void, Error> connect(const std::string& endpoint);
-  [[nodiscard]] SendStatus send(const protocol::EncodedMessage& message);
+  [[nodiscard]] SendStatus send(protocol::EncodedMessage message);
   [[nodiscard]] bool receive(ReceivedMessage& out);
   [[nodiscard]] zmq::socket_t& native() { return *socket_; }
 
@@ -125,8 +134,10 @@ class XpubSocket {
   };
   [[nodiscard]] tl::expected<void, Error> bind(const std::string& endpoint);
   [[nodiscard]] std::string endpoint() const;
-  // Lost to subscribers whose queue is full.
-  void publish(const protocol::EncodedEvents& events);
+  // Lost to subscribers whose queue is full, and to everybody while limits::kMaxEventQueueBytes
+  // wait for subscribers.
+  void publish(protocol::EncodedEvents events);
+  [[nodiscard]] std::uint64_t queued_bytes() const { return meter_->bytes(); }
   // False when nothing is waiting; garbage from subscribers is skipped, and so are topics beyond
   // limits::kMaxTopicBytes. Every subscription is told, but only the last unsubscription of a topic
   // (also when its peer is gone).
@@ -135,6 +146,7 @@ class XpubSocket {
 
  private:
   std::unique_ptr<zmq::socket_t> socket_;
+  std::shared_ptr<QueueMeter> meter_ = std::make_shared<QueueMeter>();
 };
 
 class SubSocket {

@@ -113,13 +113,17 @@ struct Schema<Chunk> : MapShape {
 template <>
 struct Schema<ToolsRequest> : MapShape {
   template <class Fields, class Struct>
-  static void fields(Fields&, Struct&) {}
+  static void fields(Fields& f, Struct& s) {
+    f.optional(1, "cursor", s.cursor, kText);
+  }
 };
 
 template <>
 struct Schema<WorkersRequest> : MapShape {
   template <class Fields, class Struct>
-  static void fields(Fields&, Struct&) {}
+  static void fields(Fields& f, Struct& s) {
+    f.optional(1, "cursor", s.cursor, kText);
+  }
 };
 
 template <>
@@ -142,6 +146,7 @@ struct Schema<ToolsReply> : MapShape {
   template <class Fields, class Struct>
   static void fields(Fields& f, Struct& s) {
     f.required(1, "tools", s.tools, up_to_items(limits::kMaxToolRows));
+    f.optional(2, "next", s.next, kText);
   }
 };
 
@@ -172,6 +177,7 @@ struct Schema<WorkersReply> : MapShape {
   template <class Fields, class Struct>
   static void fields(Fields& f, Struct& s) {
     f.required(1, "workers", s.workers, up_to_items(limits::kMaxSessions));
+    f.optional(2, "next", s.next, kText);
   }
 };
 
@@ -190,6 +196,8 @@ struct Schema<HealthReply> : MapShape {
     f.optional(9, "tasks_finished", s.tasks_finished);
     f.optional(10, "journal_bytes", s.journal_bytes);
     f.optional(11, "history_lag_tasks", s.history_lag_tasks);
+    f.optional(12, "memory_bytes", s.memory_bytes);
+    f.optional(13, "memory_limit_bytes", s.memory_limit_bytes);
   }
 };
 

@@ -32,9 +32,9 @@ class Load:
 
 
 @contextlib.contextmanager
-def load(cluster, tasks, prefix=()):
+def load(cluster, tasks, prefix=(), padding=0):
     client = subprocess.Popen(
-        [*prefix, cluster.bin_dir / "load_client", cluster.client_endpoint, str(tasks)],
+        [*prefix, cluster.bin_dir / "load_client", cluster.client_endpoint, str(tasks), str(padding)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     running = Load(client)
     try:

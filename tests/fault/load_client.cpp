@@ -1,9 +1,10 @@
 // A client under load that keeps its own books, for tests that break the broker meanwhile.
 //
-//   load_client BROKER TASKS
+//   load_client BROKER TASKS [BYTES]
 //
-// Submits TASKS `echo` tasks, each with its own number, from several threads; waits for every one
-// that was acknowledged; compares what came back with what was sent. Prints one JSON object:
+// Submits TASKS `echo` tasks, each with its own number and BYTES of padding, from several threads;
+// waits for every one that was acknowledged; compares what came back with what was sent. Prints one
+// JSON object:
 //   {"acknowledged": n, "refused": n, "lost": n, "wrong": n, "ids": [hex, …]}
 // and exits 0 when nothing is lost or wrong.
 #include <atomic>
@@ -35,18 +36,20 @@ struct Books {
   std::atomic<std::size_t> wrong{0};
 };
 
-TaskRequest echo(std::int64_t number) {
+TaskRequest echo(std::int64_t number, std::size_t padding) {
   TaskRequest task;
   task.tool = "echo";
   task.params["number"] = Value(number);
+  if (padding > 0) task.params["padding"] = Value(std::string(padding, 'p'));
   return task;
 }
 
-void submit_range(Client& client, std::int64_t begin, std::int64_t end, Books& books) {
+void submit_range(Client& client, std::int64_t begin, std::int64_t end, std::size_t padding,
+                  Books& books) {
   for (std::int64_t at = begin; at < end; at += kBatch) {
     std::vector<TaskRequest> batch;
     for (std::int64_t i = at; i < end && i < at + static_cast<std::int64_t>(kBatch); ++i) {
-      batch.push_back(echo(i));
+      batch.push_back(echo(i, padding));
     }
     const auto ids = client.submit_batch(batch, {.timeout = kPatience, .stop = {}});
     if (!ids) {
@@ -82,14 +85,16 @@ void check(Client& client, const TaskId& id, std::int64_t number, Books& books) 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fprintf(stderr, "usage: load_client BROKER TASKS\n");
+  if (argc != 3 && argc != 4) {
+    std::fprintf(stderr, "usage: load_client BROKER TASKS [BYTES]\n");
     return 2;
   }
   taskpipe::ClientOptions options;
   options.broker = argv[1];
   Client client(options);
   const auto tasks = static_cast<std::int64_t>(std::strtoll(argv[2], nullptr, 10));
+  const auto padding =
+      static_cast<std::size_t>(argc == 4 ? std::strtoull(argv[3], nullptr, 10) : 0);
   Books books;
   {
     std::vector<std::thread> threads;
@@ -97,7 +102,7 @@ int main(int argc, char** argv) {
     for (std::size_t i = 0; i < kThreads; ++i) {
       const std::int64_t begin = static_cast<std::int64_t>(i) * share;
       const std::int64_t end = i + 1 == kThreads ? tasks : begin + share;
-      threads.emplace_back([&, begin, end] { submit_range(client, begin, end, books); });
+      threads.emplace_back([&, begin, end] { submit_range(client, begin, end, padding, books); });
     }
     for (auto& thread : threads) thread.join();
   }

@@ -140,6 +140,8 @@ HEALTH_REPLY = Map(
     tasks_finished=number(U64),
     journal_bytes=number(U64),
     history_lag_tasks=number(U64),
+    memory_bytes=number(U64),
+    memory_limit_bytes=number(U64),
 )
 TASK_ITEM = Tuple(attempt=ATTEMPT, spec=U32, placements=List(ID, 4096), params=PARAMS)
 PROGRESS_ITEM = Tuple(attempt=ATTEMPT, percent=PERCENT, message=PROSE, metrics=Metrics(64))
@@ -190,10 +192,10 @@ MESSAGES = {
     25: ("CANCEL_ACK", Map(items=batch(Tuple(task_id=ID, code=CODE, was_live=BOOL)), more=flag())),
     26: ("FETCH", FETCH),
     27: ("CHUNK", CHUNK),
-    28: ("TOOLS", Map()),
-    29: ("TOOLS_REPLY", Map(tools=List(Map(offer=TOOL_OFFER, workers=U32), 4096))),
-    30: ("WORKERS", Map()),
-    31: ("WORKERS_REPLY", Map(workers=List(WORKER_ROW, 20000))),
+    28: ("TOOLS", Map(cursor=text(TEXT))),
+    29: ("TOOLS_REPLY", Map(tools=List(Map(offer=TOOL_OFFER, workers=U32), 4096), next=text(TEXT))),
+    30: ("WORKERS", Map(cursor=text(TEXT))),
+    31: ("WORKERS_REPLY", Map(workers=List(WORKER_ROW, 20000), next=text(TEXT))),
     32: ("HEALTH", Map()),
     33: ("HEALTH_REPLY", HEALTH_REPLY),
     64: (

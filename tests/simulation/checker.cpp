@@ -36,6 +36,7 @@ class Check {
       honours_cancel(life);
       tries_again(life);
       honours_refusal(life);
+      if (limits_.poison) blames_the_right_one(life);
       for (const auto& what : life.unanswered) say("hangs: nobody has answered its " + what);
     }
     return std::move(wrong_);
@@ -134,6 +135,16 @@ class Check {
       const auto& ends = lives_.at(before).ends;
       return ends.empty() || ends.front().what.state != TaskState::success;
     });
+  }
+
+  void blames_the_right_one(const Life& life) {
+    if (life.kills > limits_.most_losses + 1) {
+      say("killed " + std::to_string(life.kills) + " workers before it was stopped");
+    }
+    if (life.kills > 0 || life.ends.empty()) return;
+    if (life.ends.front().what.state == TaskState::error) {
+      say("ended in error for what another task did");
+    }
   }
 
   void ends_once(const Life& life) {

@@ -3,6 +3,9 @@
 //
 //   an acknowledged submit survives: every acknowledged task has an end, and nobody is told that it
 //     does not exist;
+//   who kills its workers is stopped, and nobody else for it: a task that does so each time has run
+//     at most once more often than it may be lost, and where nothing else is wrong only such a task
+//     ends in error;
 //   it runs at least once: a success or a failure was really produced by a run of that very
 //     attempt; only what somebody cancelled, or what depended on a task that did not succeed, ends
 //     cancelled; only what has been lost too often ends in error;
@@ -36,6 +39,8 @@ struct CheckLimits {
   std::uint32_t most_losses = 0;
   // Nothing was wrong at any time: every task runs exactly once, or never when it was cancelled.
   bool calm = false;
+  // Nothing is wrong but that some tasks kill the workers that run them.
+  bool poison = false;
 };
 
 // What is wrong, one sentence each, at most a handful; empty when all is well. The ledger must end

@@ -38,8 +38,16 @@ class CheckerTest : public ::testing::Test {
            const std::string& report = "report") {
     add(fact::EndSeen{key.task, key, state, FailureClass::none, report});
   }
-  std::vector<std::string> verdict(bool calm = false) {
-    return check(ledger_, {std::chrono::seconds(10), kMostLosses, calm});
+  std::vector<std::string> verdict(bool calm = false, bool poison = false) {
+    return check(ledger_, {std::chrono::seconds(10), kMostLosses, calm, poison});
+  }
+  void kill(const AttemptKey& key) {
+    add(fact::Began{key, 1});
+    add(fact::Killed{key});
+    add(fact::NodeDied{1});
+  }
+  void end_lost(const AttemptKey& key) {
+    add(fact::EndSeen{key.task, key, TaskState::error, FailureClass::worker_lost, ""});
   }
 
   Ledger ledger_;
@@ -246,6 +254,30 @@ TEST_F(CheckerTest, AllowsWhatWasCancelledOrLostOftenEnough) {
   submit(lost);
   add(fact::EndSeen{lost, attempt(4, lost), TaskState::error, FailureClass::worker_lost, ""});
   EXPECT_THAT(verdict(), IsEmpty());
+}
+
+TEST_F(CheckerTest, ATaskThatKillsItsWorkersMayEndInError) {
+  submit();
+  for (std::uint32_t i = 1; i <= kMostLosses + 1; ++i) kill(attempt(i));
+  end_lost(attempt(kMostLosses + 1));
+  EXPECT_THAT(verdict(false, /*poison=*/true), IsEmpty());
+}
+
+TEST_F(CheckerTest, SeesATaskThatKillsTooManyWorkers) {
+  submit();
+  for (std::uint32_t i = 1; i <= kMostLosses + 2; ++i) kill(attempt(i));
+  end_lost(attempt(kMostLosses + 2));
+  EXPECT_THAT(verdict(false, /*poison=*/true), ElementsAre(HasSubstr("killed 5 workers")));
+}
+
+TEST_F(CheckerTest, SeesATaskThatEndsForWhatAnotherDid) {
+  submit();
+  for (std::uint32_t i = 1; i <= kMostLosses + 1; ++i) {
+    add(fact::Began{attempt(i), 1});
+    add(fact::NodeDied{1});
+  }
+  end_lost(attempt(kMostLosses + 1));
+  EXPECT_THAT(verdict(false, /*poison=*/true), ElementsAre(HasSubstr("what another task did")));
 }
 
 TEST_F(CheckerTest, SeesARunLongAfterTheEnd) {

@@ -46,6 +46,9 @@ class Story {
   std::string operator()(const fact::Unanswered& f) const {
     return f.task == task_ ? "its " + f.what + " is still not answered" : "";
   }
+  std::string operator()(const fact::Killed& f) const {
+    return f.attempt.task == task_ ? "killed its worker in attempt " + number_of(f.attempt) : "";
+  }
   std::string operator()(const fact::NodeDied& f) const {
     return "(node " + std::to_string(f.node) + " died)";
   }

@@ -78,6 +78,10 @@ struct Unanswered {
   TaskId task;
   std::string what;  // "submit", "wait"
 };
+// The tool killed the worker that ran it.
+struct Killed {
+  AttemptKey attempt;
+};
 // A node died while it ran something: whatever ran there ended without a word.
 struct NodeDied {
   std::uint32_t node = 0;
@@ -87,7 +91,7 @@ struct NodeDied {
 
 using Fact = std::variant<fact::Submitted, fact::Acknowledged, fact::Refused, fact::Began,
                           fact::Ran, fact::EndSeen, fact::CancelAsked, fact::CancelPromised,
-                          fact::UnknownSeen, fact::Unanswered, fact::NodeDied>;
+                          fact::UnknownSeen, fact::Unanswered, fact::NodeDied, fact::Killed>;
 
 struct Entry {
   MonotonicTime at;

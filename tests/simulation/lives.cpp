@@ -51,6 +51,7 @@ class Reader {
     lives_[f.task].unknown_when_asked.push_back(f.asked);
   }
   void operator()(const fact::Unanswered& f) { lives_[f.task].unanswered.push_back(f.what); }
+  void operator()(const fact::Killed& f) { ++lives_[f.attempt.task].kills; }
   void operator()(const fact::NodeDied& f) {
     for (const AttemptKey& key : running_[f.node]) find_run(key)->ended = at_;
     running_[f.node].clear();

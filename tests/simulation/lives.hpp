@@ -36,6 +36,7 @@ struct Life {
   bool cancel_came_late = false;
   std::vector<MonotonicTime> unknown_when_asked;
   std::vector<std::string> unanswered;  // what somebody still waits for
+  std::uint32_t kills = 0;              // of the workers that ran it
   bool strange_end_of_run = false;      // of a run that never began
 };
 

@@ -92,6 +92,14 @@ MUTATIONS = {
         "broker/core/worker_session.cpp",
         "  requeue(turn, unstarted, record::RequeueCause::returned);\n",
         ""),
+    "charges nothing to what was not announced": (
+        "broker/core/worker_session.cpp",
+        "(placed.started || restarted ? lost : unstarted).push_back(slot);",
+        "(placed.started ? lost : unstarted).push_back(slot);"),
+    "gives company to a task with one chance left": (
+        "broker/core/capacity.cpp",
+        "return task.worker_losses < state.config.max_worker_losses ? Care::own_slot : Care::alone;",
+        "return Care::own_slot;"),
     "does not give up a silent worker": (
         "broker/core/worker_session.cpp",
         "  requeue(turn, placed, record::RequeueCause::worker_lost);\n}",

@@ -83,6 +83,8 @@ struct Totals {
     trouble["kills of workers"] += c.worker_kills;
     trouble["kills of clients"] += c.client_kills;
     trouble["workers asked to stop"] += c.worker_drains;
+    trouble["workers killed by what they ran"] += c.poisoned_workers;
+    trouble["recalls of unstarted work"] += c.recalls;
     trouble["power losses"] += c.power_losses;
     trouble["torn records cut"] += c.records_cut;
     trouble["disk faults"] += c.disk_faults;

@@ -17,7 +17,9 @@ using namespace std::chrono_literals;
 // Shorter than in production, so that an hour of virtual time holds many leases.
 constexpr std::uint32_t kHeartbeatMs = 500;
 constexpr std::uint32_t kLeaseMs = 8000;
-constexpr Nanos kPeace = 12h;  // in which everything must come to its end
+constexpr std::uint64_t kRecallWaitUs = 2000;         // batches are small here
+constexpr std::uint64_t kTightMemoryBytes = 64'000;  // some hundred tasks: clients have to wait
+constexpr Nanos kPeace = 12h;                  // in which everything must come to its end
 constexpr Nanos kAuditLimit = 2min;
 constexpr Millis kLatency = 5min;  // several partitions and pauses in a row
 constexpr Nanos kMostBetweenActs = 20s;
@@ -33,8 +35,9 @@ class Cluster {
       : options_(options),
         world_(options.seed),
         weather_(options.weather ? *options.weather : draw_weather()),
-        broker_(world_, broker_config()) {
+        broker_(world_, broker_config(options.seed)) {
     world_.verbose = options.verbose;
+    world_.poison = weather_ == Weather::poison;
     const auto workers = static_cast<NodeId>(world_.random.between(1, 4));
     const auto clients = static_cast<NodeId>(world_.random.between(1, 3));
     for (NodeId node = 1; node <= workers; ++node) {
@@ -74,10 +77,12 @@ class Cluster {
   Weather draw_weather() {
     return static_cast<Weather>(world_.random.below(static_cast<std::uint64_t>(kLastWeather) + 1));
   }
-  static broker::BrokerConfig broker_config() {
+  static broker::BrokerConfig broker_config(std::uint64_t seed) {
     broker::BrokerConfig config;
     config.heartbeat_ms = kHeartbeatMs;
     config.lease_ms = kLeaseMs;
+    config.recall_wait_us = kRecallWaitUs;
+    if (seed % 4 == 0) config.memory_limit_bytes = kTightMemoryBytes;
     return config;
   }
 
@@ -118,7 +123,8 @@ class Cluster {
                        [](const auto& client) { return client->running(); });
   }
   [[nodiscard]] CheckLimits limits() const {
-    return {kLatency, limits::kMaxWorkerLosses, weather_ == Weather::calm};
+    return {kLatency, limits::kMaxWorkerLosses, weather_ == Weather::calm,
+            weather_ == Weather::poison};
   }
 
   Report report(MonotonicTime begin) const {
@@ -173,6 +179,7 @@ const char* name_of(Weather weather) {
     case Weather::pauses: return "pauses";
     case Weather::relay: return "relay";
     case Weather::storm: return "storm";
+    case Weather::poison: return "poison";
   }
   return "?";
 }

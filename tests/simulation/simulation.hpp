@@ -20,9 +20,10 @@ enum class Weather : std::uint8_t {
   disk = 3,     // failed writes and syncs, full disks, power cut in the middle of a write
   pauses = 4,   // SIGSTOP, slow disks, clocks that are set
   relay = 5,    // messages lost, duplicated, reordered, in one session
-  storm = 6,    // all of it but the relay
+  storm = 6,    // all of it but the relay and poison
+  poison = 7,   // some tasks kill the worker that runs them, and nothing else is wrong
 };
-inline constexpr Weather kLastWeather = Weather::storm;
+inline constexpr Weather kLastWeather = Weather::poison;
 [[nodiscard]] const char* name_of(Weather weather);
 
 struct Options {

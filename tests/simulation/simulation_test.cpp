@@ -36,7 +36,7 @@ TEST_P(EachWeather, KeepsThePromise) {
 INSTANTIATE_TEST_SUITE_P(Simulation, EachWeather,
                          ::testing::Values(Weather::calm, Weather::crashes, Weather::network,
                                            Weather::disk, Weather::pauses, Weather::relay,
-                                           Weather::storm),
+                                           Weather::storm, Weather::poison),
                          [](const auto& weather) { return std::string(name_of(weather.param)); });
 
 TEST(Simulation, ASeedRepeatsExactly) {

@@ -13,6 +13,12 @@ const Tool& tool_named(std::string_view name) {
   return *found;
 }
 
+bool is_poisonous(std::string_view tool, const TaskId& task) {
+  constexpr std::uint64_t kOneOf = 40;
+  Random random(task.high() ^ (task.low() * 31));
+  return tool == kTools[0].name && random.below(kOneOf) == 0;
+}
+
 Plan plan_of(const Tool& tool, const AttemptKey& attempt) {
   Random random(attempt.task.high() ^ (attempt.task.low() * 31) ^ (attempt.epoch.value() << 32U) ^
                 attempt.attempt.value());

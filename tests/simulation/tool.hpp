@@ -34,6 +34,9 @@ struct Plan {
   Outcome outcome;  // when nobody stops it
 };
 [[nodiscard]] Plan plan_of(const Tool& tool, const AttemptKey& attempt);
+// Whether a run of this task kills its worker, where poison is about: some of the short ones, which
+// are sent ahead by the dozen and never announced.
+[[nodiscard]] bool is_poisonous(std::string_view tool, const TaskId& task);
 [[nodiscard]] const Tool& tool_named(std::string_view name);
 
 }  // namespace taskpipe::simulation

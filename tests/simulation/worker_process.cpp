@@ -104,6 +104,7 @@ void WorkerProcess::receive(const Packet& packet) {
   if (!packet) return;
   auto decoded = unpack(packet);
   if (!decoded) return world_.defect("a worker cannot read a message: " + decoded.error().text);
+  if (std::holds_alternative<Recall>(decoded->message)) ++world_.counters.recalls;
   post(worker::command::MessageReceived{decoded->header.session, decoded->header.correlation,
                                         std::move(decoded->message)});
 }
@@ -198,9 +199,22 @@ void WorkerProcess::begin(const worker::Start& start) {
       post(worker::command::AttemptStarted{key, 1000});
     });
   }
+  if (world_.poison && is_poisonous(start.spec->tool, start.attempt.task)) {
+    world_.scheduler.after(spawn + plan.duration / 2, execution.life,
+                           [this, key = start.attempt] { die_of(key); });
+    return;
+  }
   world_.scheduler.after(
       spawn + plan.duration, execution.life,
       [this, key = start.attempt, outcome = plan.outcome] { finish(key, outcome); });
+}
+
+void WorkerProcess::die_of(const AttemptKey& attempt) {
+  const Life last = executions_.at(attempt).life;  // this very event belongs to it
+  ++world_.counters.poisoned_workers;
+  world_.record(fact::Killed{attempt});
+  world_.tell("worker", std::to_string(node_) + " killed by what it ran");
+  end();
 }
 
 void WorkerProcess::stop(const worker::Stop& stop) {

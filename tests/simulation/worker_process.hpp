@@ -46,6 +46,8 @@ class WorkerProcess {
   void begin(const worker::Start& start);
   void stop(const worker::Stop& stop);
   void finish(const AttemptKey& attempt, Outcome outcome);
+  // The tool takes the whole process down.
+  void die_of(const AttemptKey& attempt);
 
   World& world_;
   const NodeId node_;

@@ -22,6 +22,8 @@ struct Counters {
   std::uint64_t worker_kills = 0;
   std::uint64_t worker_pauses = 0;
   std::uint64_t worker_drains = 0;
+  std::uint64_t poisoned_workers = 0;  // killed by what they ran
+  std::uint64_t recalls = 0;           // of unstarted work
   std::uint64_t client_kills = 0;
   std::uint64_t clock_steps = 0;
   std::uint64_t commands = 0;  // applied to the broker's core
@@ -39,6 +41,7 @@ struct World {
   // files): as grave as what the checker finds.
   std::vector<std::string> defects;
   bool verbose = false;
+  bool poison = false;  // some tasks kill whoever runs them
 
   explicit World(std::uint64_t seed) : random(seed), network(scheduler, random.fork()) {}
 

@@ -35,6 +35,8 @@ class CoreCluster {
   void commit_history();
   // Turned off, ended tasks stay in memory until `commit_history`.
   bool auto_history = true;
+  // Turned off for states so large that a look at all of it after each command takes too long.
+  bool check_invariants = true;
   // Turned on, questions to the history wait for `answer_lookups`.
   bool hold_lookups = false;
   void answer_lookups();

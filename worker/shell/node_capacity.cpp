@@ -1,7 +1,6 @@
 #include "worker/shell/node_capacity.hpp"
 
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -51,18 +50,6 @@ std::uint32_t usable_cpus() {
     cpus = std::min(cpus, whole);
   }
   return cpus;
-}
-
-std::uint64_t usable_memory_bytes() {
-  const long pages = ::sysconf(_SC_PHYS_PAGES);
-  const long page_bytes = ::sysconf(_SC_PAGESIZE);
-  if (pages <= 0 || page_bytes <= 0) return 0;
-  auto bytes = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
-  for (const char* path :
-       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    if (const auto limit = first_number(read_small_file(path))) bytes = std::min(bytes, *limit);
-  }
-  return bytes;
 }
 
 std::uint32_t visible_gpus() {

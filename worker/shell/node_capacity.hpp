@@ -9,9 +9,6 @@ namespace taskpipe::worker {
 // At least 1.
 [[nodiscard]] std::uint32_t usable_cpus();
 
-// Physical memory, at most what the process's cgroup allows; 0 when the kernel does not say.
-[[nodiscard]] std::uint64_t usable_memory_bytes();
-
 // NVIDIA devices that the process can see.
 [[nodiscard]] std::uint32_t visible_gpus();
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/model/limits.hpp"
+#include "common/process/host_memory.hpp"
 #include "common/process/identity.hpp"
 #include "worker/shell/node_capacity.hpp"
 
@@ -126,7 +127,8 @@ tl::expected<Resources, Error> read_resources(const RawOptions& raw) {
   Resources resources;
   resources.cpus = raw.cpus < 0 ? usable_cpus() : static_cast<std::uint32_t>(raw.cpus);
   resources.gpus = raw.gpus < 0 ? visible_gpus() : static_cast<std::uint32_t>(raw.gpus);
-  resources.memory_bytes = raw.memory_bytes == 0 ? usable_memory_bytes() : raw.memory_bytes;
+  resources.memory_bytes =
+      raw.memory_bytes == 0 ? process::usable_memory_bytes() : raw.memory_bytes;
   for (const std::string& text : raw.resources) {
     auto pair = split(text, "resource");
     if (!pair) return tl::unexpected(pair.error());

@@ -123,6 +123,10 @@ ExitCode run_health(Invocation& call) {
                     std::to_string(health->tasks_finished) + " finished since the start");
   line("storage", "journal " + bytes_text(health->journal_bytes) + ", " +
                       std::to_string(health->history_lag_tasks) + " tasks behind in the history");
+  if (health->memory_limit_bytes != 0) {
+    line("memory", bytes_text(health->memory_bytes) + " of " +
+                       bytes_text(health->memory_limit_bytes) + ", then submits wait");
+  }
   return code;
 }
 

@@ -369,7 +369,8 @@ class Client {
   [[nodiscard]] CallResult<std::vector<CancelCode>> cancel_workflow(
       const WorkflowId& id, Millis grace = Millis(0), const CallOptions& options = {});
 
-  /// The tools that are or were offered, with the scripts that connected workers have.
+  /// The tools that are or were offered, by name, with the scripts that connected workers have. The
+  /// timeout is for each page of some hundred, as for `workers`.
   [[nodiscard]] CallResult<std::vector<ToolRow>> tools(const CallOptions& options = {});
   /// The workers that are or were connected.
   [[nodiscard]] CallResult<std::vector<WorkerRow>> workers(const CallOptions& options = {});

@@ -216,6 +216,8 @@ nb::dict to_dict(const HealthReply& reply) {
   dict["tasks_finished"] = reply.tasks_finished;
   dict["journal_bytes"] = reply.journal_bytes;
   dict["history_lag_tasks"] = reply.history_lag_tasks;
+  dict["memory_bytes"] = reply.memory_bytes;
+  dict["memory_limit_bytes"] = reply.memory_limit_bytes;
   return dict;
 }
 

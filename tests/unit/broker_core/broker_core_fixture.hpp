@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/core_cluster.hpp"
@@ -16,6 +17,7 @@ inline const PeerUuid kWorkerUuid(5, 5);
 
 class BrokerCoreTest : public ::testing::Test {
  protected:
+  explicit BrokerCoreTest(BrokerConfig config = {}) : cluster_(std::move(config)) {}
   void connect(std::uint32_t cpus = 2) {
     client_ = cluster_.connect_client(kClient.routing, "ann");
     worker_ = cluster_.connect_worker(kWorker.routing, kWorkerUuid, "node", offer_of("tool", cpus));

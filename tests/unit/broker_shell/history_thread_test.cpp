@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/model/limits.hpp"
 #include "tests/support/memory_history.hpp"
 
 namespace taskpipe::broker {
@@ -130,6 +131,49 @@ TEST(HistoryThread, AnEndOnAFullDiskIsNoFailure) {
     thread.store({{task(1)}, {}, Lsn(7), {}});
   }
   EXPECT_FALSE(failed);
+}
+
+// Each of whose answers is half of what may lie about.
+class LargeHistory final : public History {
+ public:
+  [[nodiscard]] Lsn watermark() const override { return {}; }
+  [[nodiscard]] Arrival last_arrival() const override { return {}; }
+  void store(std::span<const FinishedTask> /*tasks*/,
+             std::span<const FinishedWorkflow> /*workflows*/, Lsn /*watermark*/) override {}
+  [[nodiscard]] std::vector<FinishedTask> find_tasks(std::span<const TaskId> /*ids*/) override {
+    if (++asked_ == 3) third_.set_value();
+    FinishedTask found = task(1);
+    found.outcome.report = Payload(std::string(limits::kMaxUnreadAnswerBytes / 2, 'r'));
+    return {found};
+  }
+  [[nodiscard]] std::vector<FinishedWorkflow> find_workflows(
+      std::span<const WorkflowId> /*ids*/) override {
+    return {};
+  }
+  [[nodiscard]] HistoryPage list(const std::string& /*owner*/, const QueryFilter& /*filter*/,
+                                 const std::string& /*cursor*/, std::uint32_t /*limit*/) override {
+    return {};
+  }
+
+  std::atomic<int> asked_ = 0;
+  std::promise<void> third_;
+};
+
+TEST(HistoryThread, AnswersWaitUntilThoseBeforeAreTaken) {
+  auto owned = std::make_unique<LargeHistory>();
+  LargeHistory& history = *owned;
+  auto third = history.third_.get_future();
+  HistoryThread thread(std::move(owned), {[](const std::string&) {}});
+  for (std::uint64_t ticket = 1; ticket <= 3; ++ticket) {
+    thread.look_up({ticket, HistoryLookup::Tasks{}});
+  }
+  EXPECT_EQ(third.wait_for(300ms), std::future_status::timeout) << "memory is not bounded";
+  std::vector<Command> answers;
+  const auto end = std::chrono::steady_clock::now() + 20s;
+  while (third.wait_for(1ms) != std::future_status::ready) {
+    ASSERT_LT(std::chrono::steady_clock::now(), end) << "nobody goes on";
+    thread.take_answers(answers);
+  }
 }
 
 }  // namespace

@@ -189,6 +189,40 @@ TEST_F(ClientTest, AListingEndsWithTheErrorOfAPage) {
   EXPECT_TRUE(listing.error()->is(ErrorCode::invalid));
 }
 
+TEST_F(ClientTest, ListsOfWorkersAndToolsAreReadPageByPage) {
+  const auto worker_page = [this](const std::string& cursor, const std::string& name,
+                                  const std::string& next) {
+    broker_.answer_next(MessageType::workers, [=](const Message& request) -> Message {
+      EXPECT_EQ(std::get<WorkersRequest>(request).cursor, cursor);
+      WorkerRow row;
+      row.name = name;
+      return WorkersReply{{row}, next};
+    });
+  };
+  worker_page("", "one", "1");
+  worker_page("1", "two", "2");
+  worker_page("2", "three", "");
+  const auto workers = client_.workers();
+  ASSERT_TRUE(workers) << workers.error().text();
+  ASSERT_EQ(workers->size(), 3U);
+  EXPECT_EQ(workers->back().name, "three");
+
+  broker_.answer_next(MessageType::tools, [](const Message&) -> Message {
+    ToolsReply page;
+    page.tools.resize(1);
+    page.tools[0].offer.name = "a";
+    page.next = "a";
+    return page;
+  });
+  broker_.answer_next(MessageType::tools, [](const Message& request) -> Message {
+    EXPECT_EQ(std::get<ToolsRequest>(request).cursor, "a");
+    return ToolsReply{};
+  });
+  const auto tools = client_.tools();
+  ASSERT_TRUE(tools) << tools.error().text();
+  EXPECT_EQ(tools->size(), 1U);
+}
+
 TEST_F(ClientTest, CancelTellsWhetherTheTaskWasLive) {
   const TaskId id = submitted();
   EXPECT_EQ(client_.cancel(id), true);

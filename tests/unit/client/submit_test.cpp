@@ -261,6 +261,53 @@ TEST_F(SubmitTest, BusyAsAWholeMessageIsTheSame) {
   EXPECT_EQ(sent<Submit>(run_for(Millis(301))).size(), 1U);
 }
 
+// A client that repeated its whole window each time would burden a broker that has no room anyhow.
+TEST_F(SubmitTest, ABusyBrokerIsAskedByOneMessageUntilItTakesOne) {
+  connect();
+  submit(tasks(1, 3 * limits::kMaxBatchItems));
+  const Error busy{ErrorCode::busy, "full", {}, 1000};
+  for (const auto& message : sent<Submit>(turn())) acknowledge(message, ErrorCode::busy, busy);
+  for (int round = 0; round < 3; ++round) {
+    const auto asked = sent<Submit>(run_for(Millis(1001)));
+    ASSERT_EQ(asked.size(), 1U) << round;
+    EXPECT_TRUE(sent<Submit>(turn()).empty());
+    acknowledge(asked[0], ErrorCode::busy, busy);
+  }
+  const auto asked = sent<Submit>(run_for(Millis(1001)));
+  ASSERT_EQ(asked.size(), 1U);
+  acknowledge(asked[0]);
+  EXPECT_EQ(sent<Submit>(turn()).size(), 2U) << "there is room again";
+}
+
+TEST_F(SubmitTest, TheMessageThatAsksABusyBrokerIsRepeatedWhenItGetsLost) {
+  connect();
+  submit(tasks(1, 2 * limits::kMaxBatchItems));
+  const Error busy{ErrorCode::busy, "full", {}, 1000};
+  for (const auto& message : sent<Submit>(turn())) acknowledge(message, ErrorCode::busy, busy);
+  const auto asked = sent<Submit>(run_for(Millis(1001)));
+  ASSERT_EQ(asked.size(), 1U);
+  const auto again = sent<Submit>(run_for(Millis(2 * limits::kResendFirstMs)));
+  ASSERT_FALSE(again.empty());
+  EXPECT_EQ(again[0].correlation, asked[0].correlation);
+}
+
+TEST_F(SubmitTest, ATimeoutSaysWhatTheBrokerAnsweredMeanwhile) {
+  connect();
+  const CallId call = submit(tasks(1, 1), Millis(2500));
+  for (int i = 0; i < 2; ++i) {
+    const auto asked = sent<Submit>(run_for(Millis(1001)));
+    ASSERT_EQ(asked.size(), 1U);
+    acknowledge(asked[0], ErrorCode::busy, Error{ErrorCode::busy, "memory is full", {}, 1000});
+  }
+  const auto refused = delivered<delivery::TaskRefused>(run_for(Millis(1000)));
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused[0].first.call, call);
+  EXPECT_EQ(refused[0].second.error.failure, CallFailure::timed_out);
+  EXPECT_NE(refused[0].second.error.text().find("BUSY: memory is full"), std::string::npos)
+      << refused[0].second.error.text();
+  EXPECT_FALSE(refused[0].second.error.maybe_accepted.has_value()) << "it was refused for certain";
+}
+
 TEST_F(SubmitTest, FlowIsRetried) {
   connect();
   submit(tasks(1, 1));

@@ -120,6 +120,17 @@ TEST_F(WorkflowUploadTest, BusyWorkflowStartsOverLaterWhateverItsOtherPartsWereT
   EXPECT_EQ(sent<SubmitWorkflow>(run_for(Millis(2))).size(), 3U);
 }
 
+TEST_F(WorkflowUploadTest, ATimeoutSaysWhatTheBrokerAnsweredMeanwhile) {
+  connect();
+  begin(workflow(1), Millis(1500));
+  const auto parts = sent<SubmitWorkflow>(turn());
+  receive(received(0, Error{ErrorCode::busy, "memory is full", "", 5000}), parts.at(0).correlation);
+  const auto failed = delivered<delivery::Failed>(run_for(Millis(1501)));
+  ASSERT_EQ(failed.size(), 1U);
+  EXPECT_NE(failed[0].second.error.text().find("BUSY: memory is full"), std::string::npos)
+      << failed[0].second.error.text();
+}
+
 TEST_F(WorkflowUploadTest, WorkflowTimeoutSaysWhetherItMayHaveBeenAccepted) {
   connect();
   begin(workflow(3), Millis(100));

@@ -7,6 +7,7 @@ namespace {
 using testing::quick_tuning;
 using testing::raw_peer;
 using testing::receive_soon;
+using testing::wait_until;
 
 Events events_of(std::uint64_t seq) {
   Events events;
@@ -120,6 +121,22 @@ TEST_F(PubSub, AnAddressInUseIsRefused) {
   const auto bound = second.bind(xpub_.endpoint());
   ASSERT_FALSE(bound.has_value());
   EXPECT_EQ(bound.error().field, "bind");
+}
+
+TEST_F(PubSub, WhatWaitsForSubscribersIsBoundedInBytes) {
+  SocketTuning narrow = quick_tuning();
+  narrow.receive_high_water = 1;
+  auto slow = std::make_unique<SubSocket>(context_, narrow);
+  ASSERT_TRUE(slow->connect(xpub_.endpoint()).has_value());
+  slow->subscribe("worker.");
+  expect_subscription("worker.", true);
+  auto events = protocol::encode_events("worker.", events_of(1));
+  events.body.assign(1U << 20U, 'x');
+  for (int i = 0; i < 400; ++i) xpub_.publish(events);
+  EXPECT_GT(xpub_.queued_bytes(), 100U << 20U);
+  EXPECT_LE(xpub_.queued_bytes(), limits::kMaxEventQueueBytes + events.body.size());
+  slow.reset();
+  EXPECT_TRUE(wait_until(xpub_.native(), [this] { return xpub_.queued_bytes() == 0; }));
 }
 
 TEST_F(PubSub, ASlowSubscriberStopsNobody) {

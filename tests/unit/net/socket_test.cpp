@@ -122,6 +122,49 @@ TEST_F(Loopback, WithoutAConnectionNothingIsQueued) {
   EXPECT_EQ(dealer.send(ping(1)), SendStatus::unreachable);
 }
 
+// The high-water mark counts messages; these few would take a gigabyte.
+TEST_F(Loopback, WhatWaitsForOnePeerIsBoundedInBytes) {
+  SocketTuning tuning = quick_tuning();
+  tuning.receive_high_water = 1;
+  tuning.most_queued_bytes = 8U << 20U;
+  RouterSocket router(context_, tuning);
+  ASSERT_TRUE(router.bind("tcp://127.0.0.1:*").has_value());
+  auto slow = std::make_unique<DealerSocket>(context_, tuning);
+  DealerSocket quick(context_, tuning);
+  ASSERT_TRUE(slow->connect(router.endpoint()).has_value());
+  ASSERT_TRUE(receive_probe(router, *slow, received_));
+  const std::uint64_t slow_routing = received_.routing;
+  ASSERT_TRUE(quick.connect(router.endpoint()).has_value());
+  ASSERT_TRUE(receive_probe(router, quick, received_));
+  const std::uint64_t quick_routing = received_.routing;
+  auto message = ping(1);
+  message.body.assign(1U << 20U, 'x');
+  message.blobs.assign(1, Payload(std::string(1U << 20U, 'b')));
+  int sent = 0;
+  while (router.send(slow_routing, message) == SendStatus::sent) ASSERT_LT(++sent, 500);
+  EXPECT_GE(sent, 4);
+  EXPECT_LE(router.queued_bytes(), tuning.most_queued_bytes + (2U << 20U));
+  EXPECT_EQ(router.send(slow_routing, ping(2)), SendStatus::sent) << "a short one tells it";
+  // The others have a measure of their own.
+  EXPECT_EQ(router.send(quick_routing, message), SendStatus::sent);
+  ASSERT_TRUE(receive_soon(quick, received_));
+  // What is given up is let go of.
+  slow.reset();
+  EXPECT_TRUE(wait_until(router.native(), [&] { return router.queued_bytes() == 0; }));
+}
+
+TEST(PeerMeters, ForgetWhoHasNothingQueued) {
+  PeerMeters meters;
+  for (std::uint64_t routing = 0; routing < 10'000; ++routing) {
+    const auto meter = meters.of(routing);
+    meter->add(100);
+    if (routing >= 10) meter->subtract(100);
+  }
+  EXPECT_LT(meters.size(), 200U);
+  EXPECT_EQ(meters.bytes(), 1000U);
+  EXPECT_EQ(meters.of(3)->bytes(), 100U) << "one with something queued is kept";
+}
+
 TEST_F(Loopback, AFullQueueIsUnreachableAndHarmsNobodyElse) {
   SocketTuning narrow = quick_tuning();
   narrow.send_high_water = 2;

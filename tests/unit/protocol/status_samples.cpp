@@ -68,6 +68,8 @@ HealthReply full_health() {
   reply.tasks_finished = 5'000'000'000;
   reply.journal_bytes = 1ULL << 30U;
   reply.history_lag_tasks = 17;
+  reply.memory_bytes = 1ULL << 29U;
+  reply.memory_limit_bytes = 1ULL << 34U;
   return reply;
 }
 
@@ -112,13 +114,14 @@ std::vector<Sample> status() {
           {"FETCH minimal", Fetch{}},
           {"CHUNK full", Chunk{task_id(0), LogStream::err, 70'000, true, large_payload()}},
           {"CHUNK minimal", Chunk{}},
-          {"TOOLS full", ToolsRequest{}},
+          {"TOOLS full", ToolsRequest{"shell"}},
           {"TOOLS minimal", ToolsRequest{}},
-          {"TOOLS_REPLY full", ToolsReply{{{offer, 3}, {{"shell", "", "", {}, false, false}, 0}}}},
+          {"TOOLS_REPLY full",
+           ToolsReply{{{offer, 3}, {{"shell", "", "", {}, false, false}, 0}}, "shell"}},
           {"TOOLS_REPLY minimal", ToolsReply{}},
-          {"WORKERS full", WorkersRequest{}},
+          {"WORKERS full", WorkersRequest{"17"}},
           {"WORKERS minimal", WorkersRequest{}},
-          {"WORKERS_REPLY full", WorkersReply{{full_worker(), WorkerRow{}}}},
+          {"WORKERS_REPLY full", WorkersReply{{full_worker(), WorkerRow{}}, "17"}},
           {"WORKERS_REPLY minimal", WorkersReply{}},
           {"HEALTH full", HealthRequest{}},
           {"HEALTH minimal", HealthRequest{}},

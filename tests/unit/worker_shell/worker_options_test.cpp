@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "common/model/limits.hpp"
+#include "common/process/host_memory.hpp"
 #include "common/process/identity.hpp"
 #include "worker/shell/node_capacity.hpp"
 
@@ -38,7 +39,7 @@ TEST(WorkerOptions, DefaultsFitTheNode) {
   EXPECT_EQ(o.name, process::host_name());
   EXPECT_EQ(o.work_dir, "/state/taskpipe/worker");
   EXPECT_EQ(o.resources.cpus, usable_cpus());
-  EXPECT_EQ(o.resources.memory_bytes, usable_memory_bytes());
+  EXPECT_EQ(o.resources.memory_bytes, process::usable_memory_bytes());
   EXPECT_EQ(o.slots, usable_cpus());
   EXPECT_EQ(o.handler_threads, usable_cpus());
   EXPECT_TRUE(o.builtin_handlers);

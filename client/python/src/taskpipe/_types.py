@@ -305,6 +305,8 @@ class Health:
     tasks_finished: int  #: number since its start
     journal_bytes: int  #: size of the journal
     history_lag_tasks: int  #: ended tasks that are not in the history yet
+    memory_bytes: int  #: what tasks, results and unsent messages take in the broker
+    memory_limit_bytes: int  #: from there on submits wait; 0 when the broker does not say
 
 
 @dataclass(frozen=True)
