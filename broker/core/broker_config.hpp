@@ -14,7 +14,8 @@ struct BrokerConfig {
   std::uint32_t heartbeat_ms = limits::kHeartbeatMs;
   std::uint32_t lease_ms = limits::kLeaseMs;
   std::uint32_t max_worker_losses = limits::kMaxWorkerLosses;
-  std::string version;                // shown by HEALTH
+  std::uint64_t event_retention_bytes = limits::kEventRetentionBytes;  // of changes, in memory
+  std::string version;                                                 // shown by HEALTH
   std::string event_endpoint;         // announced in WELCOME; empty = the default port
   std::vector<std::string> warnings;  // shown by HEALTH ("insecure bind", …)
 };

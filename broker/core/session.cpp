@@ -138,6 +138,7 @@ void close_session(Turn& turn, SessionId id) {
     detach_worker(turn, session->worker);
   }
   stop_follows(state, *session);
+  state.watches.drop(id);
   state.sessions.close(id);
 }
 

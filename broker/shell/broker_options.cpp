@@ -44,6 +44,10 @@ void declare_options(process::OptionTable& table, BrokerOptions& options) {
              "Refuse submits when the journal would grow beyond this; 0 = the disk decides.");
   table.size("journal-segment", options.journal_segment_bytes, {},
              "Size of one journal file; 0 = the default.");
+  table.size("event-retention-bytes", options.event_retention_bytes,
+             {limits::kMinEventRetentionBytes, limits::kMaxEventRetentionBytes},
+             "Memory for the recent changes of state, about 60 bytes each: how far back whoever was "
+             "away can be told what it missed.");
   table.group("Tools (one of them instead of serving)");
   table.command_line_only(true);
   table.flag("check", options.check,
