@@ -193,7 +193,10 @@ void EventStreams::heartbeat(Epoch epoch, Lsn last_lsn, std::vector<Publish>& ou
     if (name.starts_with(kTaskTopicPrefix) || events.positions.size() >= limits::kMaxStreams) {
       continue;
     }
-    events.positions.push_back({name, stream.seq});
+    // What waits for the end of the turn leaves behind this message.
+    const bool waits = !stream.pending.tasks.empty() || !stream.pending.workflows.empty() ||
+                       !stream.pending.workers.empty();
+    events.positions.push_back({name, waits ? stream.published_seq : stream.seq});
   }
   out.push_back({topic, std::move(events), last_lsn});
 }

@@ -212,7 +212,9 @@ void on_watch_credit(Turn& turn, Session& session, Correlation correlation,
 }
 
 void tell_positions(State& state) {
-  for (auto& [key, watch] : state.watches.all) watch.position_due = watch.told < watch.passed;
+  for (auto& [key, watch] : state.watches.all) {
+    watch.position_due = watch.position_due || watch.told < watch.passed;
+  }
 }
 
 void serve_watches(Turn& turn) {
