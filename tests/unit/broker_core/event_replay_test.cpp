@@ -299,7 +299,7 @@ TEST(EventReplay, EveryReaderIsToldExactlyWhatWasRecorded) {
     ASSERT_FALSE(HasFailure());
     told += history.told();
   }
-  EXPECT_GT(told, 10'000U);
+  EXPECT_GT(told, 2'000U);
 }
 
 TEST(EventReplay, SoItIsWhereLittleIsKept) {
@@ -311,7 +311,7 @@ TEST(EventReplay, SoItIsWhereLittleIsKept) {
     ASSERT_FALSE(HasFailure());
     gaps += history.gaps();
   }
-  EXPECT_GT(gaps, 10U) << "nothing was overtaken";
+  EXPECT_GT(gaps, 5U) << "nothing was overtaken";
 }
 
 }  // namespace
