@@ -160,7 +160,7 @@ void EventStreams::flush(Epoch epoch, Lsn last_lsn, std::vector<Publish>& out) {
 // The usual single message, or several when a turn held more than a message may.
 void EventStreams::flush(Stream& own, Epoch epoch, Lsn last_lsn, const std::string& topic,
                          std::vector<Publish>& out) {
-  const std::vector<TaskEvent> tasks = std::exchange(own.pending.tasks, {});
+  std::vector<TaskEvent> tasks = std::exchange(own.pending.tasks, {});
   std::size_t at = 0;
   do {
     Events events;
@@ -169,8 +169,8 @@ void EventStreams::flush(Stream& own, Epoch epoch, Lsn last_lsn, const std::stri
     events.seq = own.seq;
     events.offset = own.by_record ? offset_of(tasks, at) : 0;
     const std::size_t end = std::min(tasks.size(), at + limits::kMaxBatchItems);
-    events.tasks.assign(tasks.begin() + static_cast<std::ptrdiff_t>(at),
-                        tasks.begin() + static_cast<std::ptrdiff_t>(end));
+    events.tasks.assign(std::make_move_iterator(tasks.begin() + static_cast<std::ptrdiff_t>(at)),
+                        std::make_move_iterator(tasks.begin() + static_cast<std::ptrdiff_t>(end)));
     at = end;
     if (at >= tasks.size()) {
       events.workflows = std::exchange(own.pending.workflows, {});
