@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "broker/core/changes.hpp"
 #include "broker/core/fold.hpp"
 #include "broker/core/handlers.hpp"
 #include "broker/core/invariants.hpp"
@@ -58,6 +59,15 @@ struct MessageHandler {
   }
   void operator()(HealthRequest&) const {
     client([&] { on_health(turn, session, correlation); });
+  }
+  void operator()(Watch& m) const {
+    client([&] { on_watch(turn, session, correlation, m); });
+  }
+  void operator()(WatchCredit& m) const {
+    client([&] { on_watch_credit(turn, session, correlation, m); });
+  }
+  void operator()(Snapshot& m) const {
+    client([&] { on_snapshot(turn, session, correlation, m); });
   }
 
   void operator()(Credit& m) const {
@@ -134,6 +144,11 @@ struct LookupResumer {
 
 void on_topic(Turn& turn, const std::string& topic) {
   State& state = turn.state;
+  if (state.events.anyone()) {
+    publish_changes(state);  // what came before it is not for the new subscriber
+  } else {
+    begin_publishing(state);
+  }
   state.events.subscribe(topic);
   // A subscription to one task is answered with its present state at once.
   constexpr std::string_view kPrefix = "id.";
@@ -192,6 +207,8 @@ struct CommandHandler {
     arm_tasks(turn);
     flush_done(turn);
     watch_memory(turn);
+    publish_changes(turn.state);
+    serve_watches(turn);
     turn.state.events.flush(turn.state.epoch, turn.state.last_lsn, turn.effects.events);
   }
   void operator()(command::ShutdownRequested&) const { on_shutdown(turn); }
@@ -199,13 +216,13 @@ struct CommandHandler {
 
 }  // namespace
 
-BrokerCore::BrokerCore(BrokerConfig config) : state_(std::make_unique<State>()) {
-  state_->config = std::move(config);
-}
+BrokerCore::BrokerCore(BrokerConfig config) : state_(std::make_unique<State>(std::move(config))) {}
 
 BrokerCore::~BrokerCore() = default;
 
 void BrokerCore::replay(const Record& record, Lsn lsn) {
+  // What the journal no longer has cannot be told.
+  if (state_->last_lsn.value() == 0) state_->event_log.uncovered(Lsn(lsn.value() - 1));
   state_->last_lsn = lsn;
   fold(*state_, record, lsn);
 }
@@ -218,6 +235,7 @@ void BrokerCore::apply(Command command, const Now& now, Effects& effects) {
 std::optional<MonotonicTime> BrokerCore::next_deadline() const {
   const bool more_to_place = !state_->dirty_workers.empty() || !state_->fresh_signatures.empty();
   if (more_to_place) return MonotonicTime{};
+  if (state_->watches.unfinished_since) return state_->watches.unfinished_since;
   std::optional<MonotonicTime> earliest;
   if (!state_->timers.empty()) earliest = state_->timers.top().at;
   if (!state_->alarms.empty() && (!earliest || state_->alarms.begin()->first < *earliest)) {

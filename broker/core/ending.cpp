@@ -11,31 +11,21 @@ std::string worker_name(const State& state, WorkerSlot slot) {
   return slot.value() == kNoSlot ? std::string() : state.workers[slot].name;
 }
 
+// Ends `item` exactly once: a second end of the same task in one batch would be a bug of the
+// caller.
+void follow_end(Turn& turn, TaskSlot slot) {
+  tell_waiters(turn, slot);
+  end_follows(turn, slot);
+  turn.effects.finished_tasks.push_back(finished_task(turn.state, slot));
+}
+
+}  // namespace
+
 WorkerSlot worker_of(const Task& task) {
   if (task.ended()) return task.end().worker;
   const auto* placed = task.placed();
   return placed == nullptr ? WorkerSlot(kNoSlot) : placed->worker;
 }
-
-// Ends `item` exactly once: a second end of the same task in one batch would be a bug of the
-// caller.
-void follow_end(Turn& turn, TaskSlot slot) {
-  State& state = turn.state;
-  const Task& task = state.tasks[slot];
-  tell_waiters(turn, slot);
-  end_follows(turn, slot);
-  publish_state(turn, slot);
-  turn.effects.finished_tasks.push_back(finished_task(state, slot));
-  if (task.workflow.value() == kNoSlot) return;
-  const Workflow& workflow = state.workflows[task.workflow];
-  if (state.events.anyone()) {
-    const auto total = static_cast<std::uint32_t>(workflow.members.size());
-    state.events.workflow_changed({workflow.id, total, workflow.ended, workflow.succeeded},
-                                  state.last_lsn);
-  }
-}
-
-}  // namespace
 
 Outcome cancelled_outcome(std::string reason) {
   Outcome outcome;
@@ -113,11 +103,6 @@ TaskEvent task_event(const State& state, TaskSlot slot, WallTime at) {
     event.message = retry_message(state, slot);
   }
   return event;
-}
-
-void publish_state(Turn& turn, TaskSlot slot) {
-  if (!turn.state.events.anyone()) return;
-  turn.state.events.task_changed(task_event(turn.state, slot, turn.now.wall), turn.state.last_lsn);
 }
 
 Lsn finish(Turn& turn, std::vector<record::FinishedItem> items) {

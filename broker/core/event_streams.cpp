@@ -13,6 +13,14 @@ namespace {
 
 constexpr std::string_view kTaskTopicPrefix = "id.";
 constexpr std::string_view kHeartbeatTopic = "heartbeat.";
+constexpr std::string_view kWorkflowFamily = "workflow.";
+
+// Changes with the seq of tasks[at] that lie before it.
+std::uint32_t offset_of(const std::vector<TaskEvent>& tasks, std::size_t at) {
+  std::size_t first = at;
+  while (first > 0 && at < tasks.size() && tasks[first - 1].seq == tasks[at].seq) --first;
+  return static_cast<std::uint32_t>(at - first);
+}
 
 std::optional<TaskId> parse_task_topic(std::string_view topic) {
   if (!topic.starts_with(kTaskTopicPrefix) || !topic.ends_with('.')) return std::nullopt;
@@ -42,6 +50,7 @@ void EventStreams::unsubscribe(const std::string& topic) {
     streams_.erase(topic);
   } else {
     subscriptions_.erase(topic);
+    forget_workflows(topic);
   }
 }
 
@@ -72,9 +81,18 @@ void EventStreams::task_changed(TaskEvent event, Lsn lsn) {
   Stream& by_tool = stream(topic, true);
   advance(by_tool, lsn);
   if (watches_task(event.id)) task_snapshot(event, lsn);
-  if (!covered(topic)) return;
+  if (!covered(topic)) {
+    by_tool.published_seq = by_tool.seq;  // whoever comes later has missed it, and must see that
+    return;
+  }
   if (by_tool.pending.tasks.empty()) touched_.push_back(topic);
   by_tool.pending.tasks.push_back(std::move(event));
+}
+
+void EventStreams::tool_stands_at(const std::string& tool, Lsn last) {
+  Stream& by_tool = stream("task." + tool + ".", true);
+  by_tool.seq = std::max(by_tool.seq, last.value());
+  by_tool.published_seq = std::max(by_tool.published_seq, last.value());
 }
 
 void EventStreams::task_snapshot(TaskEvent event, Lsn lsn) {
@@ -109,6 +127,14 @@ void EventStreams::workflow_changed(const WorkflowEvent& event, Lsn lsn) {
   own.pending.workflows.assign(1, event);  // only the newest counts of a turn matter
 }
 
+void EventStreams::forget_workflows(const std::string& prefix) {
+  for (auto at = streams_.lower_bound(std::string(kWorkflowFamily)); at != streams_.end();) {
+    if (!at->first.starts_with(kWorkflowFamily)) return;
+    const bool unheard = at->first.starts_with(prefix) && !covered(at->first);
+    at = unheard ? streams_.erase(at) : std::next(at);
+  }
+}
+
 void EventStreams::worker_changed(WorkerEvent event) {
   const std::string topic = "worker.";
   Stream& own = stream(topic, false);
@@ -122,28 +148,40 @@ void EventStreams::flush(Epoch epoch, Lsn last_lsn, std::vector<Publish>& out) {
   for (const auto& topic : touched_) {
     const auto found = streams_.find(topic);
     if (found == streams_.end()) continue;
-    Stream& own = found->second;
-    std::vector<TaskEvent> tasks = std::exchange(own.pending.tasks, {});
-    std::size_t at = 0;
-    do {  // the usual single message, or several when a turn held more than a message may
-      Events events;
-      events.epoch = epoch;
-      events.prev_seq = own.published_seq;
-      events.seq = own.seq;
-      const std::size_t end = std::min(tasks.size(), at + limits::kMaxBatchItems);
-      events.tasks.assign(
-          std::make_move_iterator(tasks.begin() + static_cast<std::ptrdiff_t>(at)),
-          std::make_move_iterator(tasks.begin() + static_cast<std::ptrdiff_t>(end)));
-      at = end;
-      if (at >= tasks.size()) {
-        events.workflows = std::exchange(own.pending.workflows, {});
-        events.workers = std::exchange(own.pending.workers, {});
-      }
-      own.published_seq = own.seq;
-      out.push_back({topic, std::move(events), last_lsn});
-    } while (at < tasks.size());
+    flush(found->second, epoch, last_lsn, topic, out);
+    const bool done =
+        std::any_of(out.back().events.workflows.begin(), out.back().events.workflows.end(),
+                    [](const WorkflowEvent& workflow) { return workflow.ended >= workflow.total; });
+    if (done) streams_.erase(found);  // nothing follows
   }
   touched_.clear();
+}
+
+// The usual single message, or several when a turn held more than a message may.
+void EventStreams::flush(Stream& own, Epoch epoch, Lsn last_lsn, const std::string& topic,
+                         std::vector<Publish>& out) {
+  std::vector<TaskEvent> tasks = std::exchange(own.pending.tasks, {});
+  std::size_t at = 0;
+  do {
+    Events events;
+    events.epoch = epoch;
+    events.prev_seq = own.published_seq;
+    events.seq = own.seq;
+    events.offset = own.by_record ? offset_of(tasks, at) : 0;
+    const std::size_t end = std::min(tasks.size(), at + limits::kMaxBatchItems);
+    events.tasks.assign(std::make_move_iterator(tasks.begin() + static_cast<std::ptrdiff_t>(at)),
+                        std::make_move_iterator(tasks.begin() + static_cast<std::ptrdiff_t>(end)));
+    at = end;
+    if (at >= tasks.size()) {
+      events.workflows = std::exchange(own.pending.workflows, {});
+      events.workers = std::exchange(own.pending.workers, {});
+    } else if (own.by_record && tasks[at].seq > 0) {
+      // Complete only up to the record before the one that goes on.
+      events.seq = std::max(own.published_seq, tasks[at].seq - 1);
+    }
+    own.published_seq = events.seq;
+    out.push_back({topic, std::move(events), last_lsn});
+  } while (at < tasks.size());
 }
 
 void EventStreams::heartbeat(Epoch epoch, Lsn last_lsn, std::vector<Publish>& out) const {
@@ -152,10 +190,13 @@ void EventStreams::heartbeat(Epoch epoch, Lsn last_lsn, std::vector<Publish>& ou
   Events events;
   events.epoch = epoch;
   for (const auto& [name, stream] : streams_) {
-    if (name.starts_with(kTaskTopicPrefix) || events.positions.size() >= limits::kMaxBatchItems) {
+    if (name.starts_with(kTaskTopicPrefix) || events.positions.size() >= limits::kMaxStreams) {
       continue;
     }
-    events.positions.push_back({name, stream.seq});
+    // What waits for the end of the turn leaves behind this message.
+    const bool waits = !stream.pending.tasks.empty() || !stream.pending.workflows.empty() ||
+                       !stream.pending.workers.empty();
+    events.positions.push_back({name, waits ? stream.published_seq : stream.seq});
   }
   out.push_back({topic, std::move(events), last_lsn});
 }

@@ -27,6 +27,8 @@ class EventStreams {
   // False spares the hot path from building events for nobody.
   [[nodiscard]] bool anyone() const { return !subscriptions_.empty() || !watched_tasks_.empty(); }
 
+  // The tool's newest change so far, told to nobody.
+  void tool_stands_at(const std::string& tool, Lsn last);
   void task_changed(TaskEvent event, Lsn lsn);
   void task_progressed(TaskEvent event);
   void workflow_changed(const WorkflowEvent& event, Lsn lsn);
@@ -46,6 +48,10 @@ class EventStreams {
     Events pending;
   };
   [[nodiscard]] bool covered(const std::string& topic) const;
+  void flush(Stream& own, Epoch epoch, Lsn last_lsn, const std::string& topic,
+             std::vector<Publish>& out);
+  // Workflows are many: the streams that nobody follows any more go.
+  void forget_workflows(const std::string& prefix);
   Stream& stream(const std::string& topic, bool by_record);
   void advance(Stream& stream, Lsn lsn);
 

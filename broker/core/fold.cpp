@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "broker/core/changes.hpp"
 #include "broker/core/memory.hpp"
 
 namespace taskpipe::broker {
@@ -154,6 +155,7 @@ void end_task(State& state, TaskSlot slot, const Outcome& outcome, WallTime at, 
   state.ended_tasks.push_back(slot);
   ++state.finished;
   end_member(state, {task.workflow, task.member}, outcome.state, lsn, at);
+  log_change(state, slot, at, lsn);
 }
 
 Task& add_task(State& state, const SubmitItem& item, const TaskSpecPtr& spec, OwnerIndex owner,
@@ -184,6 +186,7 @@ struct Folder {
 
   void operator()(const record::EpochStarted& r) const {
     state.epoch = r.epoch;
+    state.epoch_lsn = lsn;
     state.broker = r.broker;
   }
 
@@ -212,6 +215,7 @@ struct Folder {
       if (state.tasks.find(item.id).value() == kNoSlot) {
         add_task(state, item, r.specs.at(item.spec), owner, r.at, arrival, lsn);
         make_ready(state, state.tasks.newest(), false);
+        log_change(state, state.tasks.newest(), r.at, lsn);
       }
       arrival = arrival.next();
     }
@@ -257,6 +261,7 @@ struct Folder {
       const auto open = static_cast<std::uint32_t>(member.after.size());
       state.tasks[member.slot].phase = phase::Waiting{open};
       if (open == 0) make_ready(state, member.slot, false);
+      log_change(state, member.slot, r.at, lsn);
     }
   }
 
@@ -278,6 +283,7 @@ struct Folder {
   void operator()(const record::TasksStarted& r) const {
     for (const auto& item : r.items) {
       const TaskSlot slot = find_attempt(state, item.id, item.attempt);
+      if (slot.value() == kNoSlot) state.event_log.uncovered(lsn);
       if (slot.value() == kNoSlot) continue;
       Task& task = state.tasks[slot];
       auto* placed = task.placed();
@@ -285,12 +291,14 @@ struct Folder {
       placed->started = true;
       task.started = r.at;
       ++state.running;
+      log_change(state, slot, r.at, lsn);
     }
   }
 
   void operator()(const record::TasksRequeued& r) const {
     for (const auto& item : r.items) {
       const TaskSlot slot = find_attempt(state, item.id, item.attempt);
+      if (slot.value() == kNoSlot) state.event_log.uncovered(lsn);
       if (slot.value() == kNoSlot || state.tasks[slot].placed() == nullptr) continue;
       if (r.cause == record::RequeueCause::worker_lost) {
         PastAttempt past = past_of(state, slot, PastKind::lost, r.at);
@@ -303,12 +311,14 @@ struct Folder {
       end_run(state, slot);
       state.tasks[slot].phase = phase::Waiting{};
       make_ready(state, slot, true);
+      log_change(state, slot, r.at, lsn);
     }
   }
 
   void operator()(const record::TasksRetried& r) const {
     for (const auto& item : r.items) {
       const TaskSlot slot = find_attempt(state, item.id, item.attempt);
+      if (slot.value() == kNoSlot) state.event_log.uncovered(lsn);
       if (slot.value() == kNoSlot || state.tasks[slot].placed() == nullptr) continue;
       PastAttempt past = past_of(state, slot, PastKind::retried, r.at);
       past.outcome = item.outcome;
@@ -320,6 +330,7 @@ struct Folder {
       ++task.failures;
       task.epoch = Epoch{};  // decided: no other result of it counts, and nobody adopts it
       delay(state, slot, item.due);
+      log_change(state, slot, r.at, lsn);
     }
   }
 
@@ -339,6 +350,7 @@ struct Folder {
       const TaskSlot slot = state.tasks.find(item.id);
       if (slot.value() == kNoSlot) {
         // At replay: the task is in the history already, but its workflow must still learn of it.
+        state.event_log.uncovered(lsn);
         const auto imaged = state.imaged_members.find(item.id);
         if (imaged != state.imaged_members.end()) {
           end_member(state, imaged->second, item.outcome.state, lsn, r.at);

@@ -90,8 +90,10 @@ void finish_doomed(Turn& turn);
 Outcome cancelled_outcome(std::string reason);
 FinishedTask finished_task(const State& state, TaskSlot slot);
 FinishedWorkflow finished_workflow(const State& state, WorkflowSlot slot);
+// The present state with the last progress; `at` is when it came about.
 TaskEvent task_event(const State& state, TaskSlot slot, WallTime at);
-void publish_state(Turn& turn, TaskSlot slot);
+// Who has it, or had it when it ended; kNoSlot = nobody.
+[[nodiscard]] WorkerSlot worker_of(const Task& task);
 
 // --- query.cpp ----------------------------------------------------------------------------------
 void on_query(Turn& turn, Session& session, Correlation correlation, const Query& query);
@@ -107,6 +109,17 @@ void on_health(Turn& turn, Session& session, Correlation correlation);
 void on_resubmit(Turn& turn, Session& session, Correlation correlation, Resubmit resubmit);
 void resume_resubmit(Turn& turn, lookup::Resubmitting& waiting,
                      const std::vector<FinishedTask>& found);
+
+// --- watch.cpp ----------------------------------------------------------------------------------
+void on_watch(Turn& turn, Session& session, Correlation correlation, const Watch& watch);
+void on_watch_credit(Turn& turn, Session& session, Correlation correlation,
+                     const WatchCredit& credit);
+// Once a second: who heard nothing is told how far it is, so that it can go on from there.
+void tell_positions(State& state);
+void serve_watches(Turn& turn);
+
+// --- snapshot.cpp -------------------------------------------------------------------------------
+void on_snapshot(Turn& turn, Session& session, Correlation correlation, const Snapshot& snapshot);
 
 // --- cancel.cpp ---------------------------------------------------------------------------------
 void on_cancel(Turn& turn, Session& session, Correlation correlation, const Cancel& cancel);

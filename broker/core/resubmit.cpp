@@ -141,12 +141,7 @@ void resume_resubmit(Turn& turn, lookup::Resubmitting& waiting,
     accepted.tasks.specs.push_back(std::move(dead->spec));
     accepted.originals.push_back(item.original);
   }
-  if (!accepted.originals.empty()) {
-    std::vector<TaskId> ids;
-    for (const auto& item : accepted.tasks.items) ids.push_back(item.id);
-    turn.commit(std::move(accepted));
-    for (const TaskId& id : ids) publish_state(turn, state.tasks.find(id));
-  }
+  if (!accepted.originals.empty()) turn.commit(std::move(accepted));
   turn.send(*session, waiting.correlation, std::move(ack));
 }
 

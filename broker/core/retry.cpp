@@ -67,17 +67,14 @@ void arm(Turn& turn, TaskSlot slot) {
 void conclude(Turn& turn, std::vector<record::FinishedItem> items) {
   State& state = turn.state;
   record::TasksRetried again{turn.now.wall, {}};
-  std::vector<TaskSlot> retried;
   std::erase_if(items, [&](record::FinishedItem& item) {
     const TaskSlot slot = state.tasks.find(item.id);
     const Task& task = state.tasks[slot];
     if (!may_retry(task, item.outcome)) return false;
     again.items.push_back(retry_of(turn, task, std::move(item)));
-    retried.push_back(slot);
     return true;
   });
   if (!again.items.empty()) turn.commit(std::move(again));
-  for (const TaskSlot slot : retried) publish_state(turn, slot);
   if (!items.empty()) finish(turn, std::move(items));
 }
 

@@ -143,6 +143,7 @@ void close_session(Turn& turn, SessionId id) {
   for (const auto& [workflow, upload] : session->partial_workflows) {
     state.memory.exchange(upload.held_bytes(), 0);
   }
+  state.watches.drop(id);
   state.sessions.close(id);
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "broker/core/broker_config.hpp"
+#include "broker/core/event_log.hpp"
 #include "broker/core/event_streams.hpp"
 #include "broker/core/finished.hpp"
 #include "broker/core/log_ring.hpp"
@@ -24,6 +25,7 @@
 #include "broker/core/ready_queue.hpp"
 #include "broker/core/session_table.hpp"
 #include "broker/core/task_table.hpp"
+#include "broker/core/watch_table.hpp"
 #include "broker/core/worker_table.hpp"
 #include "broker/core/workflow_table.hpp"
 #include "common/model/limits.hpp"
@@ -120,8 +122,12 @@ struct MemberRef {
 };
 
 struct State {
+  explicit State(BrokerConfig decided)
+      : config(std::move(decided)), event_log(config.event_retention_bytes) {}
+
   BrokerConfig config;
   Epoch epoch;
+  Lsn epoch_lsn;  // of the record that began it
   BrokerUuid broker;
   Lsn last_lsn;
   Arrival next_arrival{1};
@@ -138,7 +144,12 @@ struct State {
   ToolTable tools;
   SignatureTable signatures;
   SessionTable sessions;
+
+  EventLog event_log;
   EventStreams events;
+  EventLog::Cursor published;  // what lies before it was handed to `events`, if to anybody
+  Lsn published_lsn;           // the last record of that
+  WatchTable watches;
 
   std::unordered_map<TaskSlot, std::vector<std::uint32_t>> more_waiters;
   std::unordered_map<TaskSlot, LiveRun> runs;

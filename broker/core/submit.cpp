@@ -250,16 +250,9 @@ void resume_submit(Turn& turn, lookup::Submitting& waiting,
     }
   }
   if (!accepted.empty()) {
-    const TaskSlot before = state.tasks.newest();
     const Arrival first = state.next_arrival;
     turn.commit(record::TasksSubmitted{state.owners.name(session->owner), turn.now.wall, first,
                                        std::move(submit.specs), std::move(accepted)});
-    if (state.events.anyone()) {
-      for (TaskSlot slot = state.tasks.newest(); slot != before;
-           slot = state.tasks[slot].by_arrival.previous) {
-        publish_state(turn, slot);
-      }
-    }
   }
   turn.send(*session, waiting.correlation, std::move(ack));
 }

@@ -97,9 +97,6 @@ void commit_workflow(Turn& turn, const Session& session, SubmitWorkflow whole) {
                                         state.next_arrival, whole.id, std::move(whole.name),
                                         whole.on_failure, std::move(whole.specs),
                                         std::move(whole.items), std::move(whole.dependencies)});
-  for (const Member& member : state.workflows[state.workflows.find(whole.id)].members) {
-    publish_state(turn, member.slot);
-  }
 }
 
 bool first_part_waits(const State& state, SessionId session, const WorkflowId& id) {

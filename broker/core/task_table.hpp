@@ -118,6 +118,9 @@ class TaskTable {
   // kNoSlot when unknown.
   [[nodiscard]] TaskSlot find(const TaskId& id) const;
   [[nodiscard]] std::size_t size() const { return size_; }
+  // Of the slab, used or not: for walks that go on later.
+  [[nodiscard]] std::size_t slots() const { return tasks_.size(); }
+  [[nodiscard]] bool in_use(TaskSlot slot) const { return (*this)[slot].spec != nullptr; }
 
   [[nodiscard]] TaskSlot newest() const { return arrival_tail_; }
   // The newest task whose arrival lies below `below`; kNoSlot when there is none. O(log n +

@@ -69,6 +69,7 @@ void fire_timers(Turn& turn) {
       case TimerKind::session_silence: check_session(turn, SessionId(timer.subject)); break;
       case TimerKind::heartbeat:
         state.events.heartbeat(state.epoch, state.last_lsn, turn.effects.events);
+        tell_positions(state);
         schedule(state, turn.now.monotonic + kEventHeartbeat, TimerKind::heartbeat, 0);
         break;
     }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/changes.hpp"
 #include "broker/core/fold.hpp"
 #include "broker/core/handlers.hpp"
 #include "broker/core/memory.hpp"
@@ -81,11 +82,7 @@ void requeue(Turn& turn, const std::vector<TaskSlot>& slots, record::RequeueCaus
       again.items.push_back({task.id, task.attempt});
     }
   }
-  if (!again.items.empty()) {
-    const std::vector<record::TaskAttempt> items = again.items;
-    turn.commit(std::move(again));
-    for (const auto& item : items) publish_state(turn, state.tasks.find(item.id));
-  }
+  if (!again.items.empty()) turn.commit(std::move(again));
   if (!ended.empty()) finish(turn, std::move(ended));
 }
 
@@ -103,16 +100,12 @@ void on_returned(Turn& turn, Session& session, const Returned& returned) {
 void on_started(Turn& turn, Session& session, const Started& started) {
   State& state = turn.state;
   record::TasksStarted fact{turn.now.wall, {}};
-  std::vector<TaskSlot> slots;
   for (const auto& item : started.items) {
     const TaskSlot slot = find_placed(state, session, item.attempt);
     if (slot.value() == kNoSlot || state.tasks[slot].placed()->started) continue;
     fact.items.push_back({item.attempt.task, item.attempt.attempt});
-    slots.push_back(slot);
   }
-  if (slots.empty()) return;
-  turn.commit(std::move(fact));
-  for (const TaskSlot slot : slots) publish_state(turn, slot);
+  if (!fact.items.empty()) turn.commit(std::move(fact));
 }
 
 void on_progress(Turn& turn, Session& session, Progress& progress) {
@@ -127,6 +120,7 @@ void on_progress(Turn& turn, Session& session, Progress& progress) {
     if (!item.message.empty()) run.message = item.message;
     state.memory.exchange(before, memory_of(run));
     if (!state.events.anyone()) continue;
+    publish_changes(state);  // its start may be of this turn
     TaskEvent event = task_event(state, slot, turn.now.wall);
     event.metrics = std::move(item.metrics);
     state.events.task_progressed(std::move(event));

@@ -9,6 +9,7 @@
 #include <tl/expected.hpp>
 
 #include "common/model/error.hpp"
+#include "common/model/limits.hpp"
 #include "common/model/time.hpp"
 #include "common/process/options.hpp"
 
@@ -24,6 +25,7 @@ struct BrokerOptions {
   std::uint64_t journal_max_bytes = 0;
   std::uint64_t journal_segment_bytes = 0;  // 0 = the journal's default
   std::uint64_t memory_limit_bytes = 0;     // 0 = a share of what the host allows
+  std::uint64_t event_retention_bytes = limits::kEventRetentionBytes;
   Millis heartbeat{0};                      // set to the defaults of limits.hpp
   Millis lease{0};
   std::string log_level = "info";

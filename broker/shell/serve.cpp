@@ -61,6 +61,7 @@ BrokerConfig core_config(const BrokerOptions& options, std::vector<std::string> 
   config.heartbeat_ms = static_cast<std::uint32_t>(options.heartbeat.count());
   config.lease_ms = static_cast<std::uint32_t>(options.lease.count());
   config.memory_limit_bytes = memory_limit(options);
+  config.event_retention_bytes = options.event_retention_bytes;
   config.version = TASKPIPE_VERSION;
   config.warnings = std::move(warnings);
   return config;

@@ -49,7 +49,8 @@ const std::vector<Command>& all_commands() {
        "  taskpipe result --json 019a3f0c | jq -r '.artifacts[]'\n", &run_result},
       {kWatch, "events", "[ID...]", "Print what happens, as it happens.",
        "  taskpipe events --topic task.lammps --json | jq -r '.task_id + \" \" + .state'\n"
-       "  taskpipe events --topic worker --count 1 --timeout 1h\n",
+       "  taskpipe events --topic worker --count 1 --timeout 1h\n"
+       "  taskpipe events --since 0 --follow --json  # every change, also those before\n",
        &run_events},
       {kWatch, "cancel", "ID...", "Cancel tasks; running ones are stopped.",
        "  taskpipe cancel --grace 10s 019a3f0c\n", &run_cancel},

@@ -21,6 +21,20 @@ class Writer {
   Writer(const EventBatch& batch, const TextStyle& style, WallTime now)
       : batch_(batch), style_(style), now_(now) {}
 
+  std::vector<EventItem> states(bool first_page) {
+    if (first_page) {
+      add("resynchronised", now_,
+          painted("what happened before is not kept any more; the tasks of " +
+                      printable(batch_.topic) + " that live are:",
+                  Tone::warning, style_.colours),
+          {});
+      items_.back().counts = false;
+    }
+    for (const TaskEvent& event : batch_.events.tasks) add_task(event, "state");
+    for (const WorkflowEvent& event : batch_.events.workflows) add_workflow(event);
+    return std::move(items_);
+  }
+
   std::vector<EventItem> items() {
     if (batch_.gap) add_gap();
     for (const TaskEvent& event : batch_.events.tasks) add_task(event);
@@ -38,12 +52,13 @@ class Writer {
  private:
   static Value number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
-  void add(std::string_view kind, WallTime at, const std::string& text, ValueMap map) {
+  void add(std::string_view kind, WallTime at, const std::string& text, ValueMap map,
+           std::uint64_t seq = 0) {
     map["type"] = kind;
     map["topic"] = batch_.topic;
     map["at"] = process::to_iso_text(at);
-    map["epoch"] = number(batch_.events.epoch.value());
-    map["seq"] = number(batch_.events.seq);
+    if (batch_.events.epoch != Epoch{}) map["epoch"] = number(batch_.events.epoch.value());
+    map["seq"] = number(seq != 0 ? seq : batch_.events.seq);
     items_.push_back(
         {time_of_day_text(at) + "  " + padded(kind, kKindColumns) + text, Value(std::move(map))});
   }
@@ -56,9 +71,12 @@ class Writer {
     items_.back().counts = false;
   }
 
-  void add_task(const TaskEvent& event) {
+  // A change names its own number; anything else about a task is progress, or a present state.
+  void add_task(const TaskEvent& event, std::string_view kind = {}) {
     Value document = event_document(event);
-    const bool is_progress = batch_.topic.starts_with("progress.") || event.percent >= 0;
+    const bool is_progress =
+        batch_.topic.starts_with("progress.") || (event.seq == 0 && event.percent >= 0);
+    if (kind.empty()) kind = is_progress ? "progress" : "task";
     std::string text = printable(label_of(event.tool, event.script)) + "  " +
                        painted(name_of(event.state), tone_of(event.state), style_.colours);
     if (event.percent >= 0) {
@@ -68,8 +86,8 @@ class Writer {
     text += "  " + painted(event.id.to_string(), Tone::faint, style_.colours);
     if (event.failure != FailureClass::none) text += "  " + std::string(name_of(event.failure));
     if (!event.message.empty()) text += "  " + printable(event.message);
-    add(is_progress ? "progress" : "task", event.at.unix_ms == 0 ? now_ : event.at, text,
-        std::move(std::get<ValueMap>(document.storage())));
+    add(kind, event.at.unix_ms == 0 ? now_ : event.at, text,
+        std::move(std::get<ValueMap>(document.storage())), event.seq);
   }
 
   void add_workflow(const WorkflowEvent& event) {
@@ -97,6 +115,17 @@ class Writer {
 };
 
 }  // namespace
+
+std::vector<EventItem> change_items(const std::string& stream, const StreamChanges& changes,
+                                    const TextStyle& style, WallTime now) {
+  EventBatch batch;
+  batch.topic = stream;
+  batch.events.seq = changes.seq;
+  batch.events.tasks = changes.tasks;
+  batch.events.workflows = changes.workflows;
+  Writer writer(batch, style, now);
+  return changes.resynchronised ? writer.states(changes.first_page) : writer.items();
+}
 
 std::vector<EventItem> event_items(const EventBatch& batch, const TextStyle& style, WallTime now) {
   return Writer(batch, style, now).items();

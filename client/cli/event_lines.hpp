@@ -21,4 +21,9 @@ struct EventItem {
 [[nodiscard]] std::vector<EventItem> event_items(const EventBatch& batch, const TextStyle& style,
                                                  WallTime now);
 
+// The same of a stream that is followed without gaps; it has no starts of a broker to tell.
+[[nodiscard]] std::vector<EventItem> change_items(const std::string& stream,
+                                                  const StreamChanges& changes,
+                                                  const TextStyle& style, WallTime now);
+
 }  // namespace taskpipe::cli

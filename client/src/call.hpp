@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -73,10 +74,25 @@ struct ReadLog {
   bool follow = false;
 };
 
+// Changes of state from a number on, until it is forgotten.
+struct Watch {
+  StreamFilter filter;
+  std::optional<std::uint64_t> after_seq{};  // absent = from now on
+  bool only_position = false;                // one empty page, for its number
+};
+
 }  // namespace command
 
-using CallCommand =
-    std::variant<command::Connect, command::SubmitTasks, command::UploadWorkflow,
-                 command::AwaitTasks, command::AwaitWorkflow, command::Ask, command::ReadLog>;
+using CallCommand = std::variant<command::Connect, command::SubmitTasks, command::UploadWorkflow,
+                                 command::AwaitTasks, command::AwaitWorkflow, command::Ask,
+                                 command::ReadLog, command::Watch>;
+
+// What a call that watches has done with what it got.
+struct WatchReport {
+  std::size_t taken = 0;                     // deliveries, since the last report
+  std::optional<std::uint64_t> after_seq{};  // everything up to here was told, by whatever way
+  std::optional<Epoch> epoch{};              // in which that number was told
+  bool wanted = true;                        // false: another way tells the same for now
+};
 
 }  // namespace taskpipe::client

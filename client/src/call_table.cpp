@@ -12,6 +12,7 @@ struct KindOf {
   Kind operator()(const command::AwaitWorkflow&) const { return Kind::wait; }
   Kind operator()(const command::Ask&) const { return Kind::ask; }
   Kind operator()(const command::ReadLog&) const { return Kind::log; }
+  Kind operator()(const command::Watch&) const { return Kind::watch; }
 };
 
 }  // namespace
@@ -28,6 +29,7 @@ std::string_view CallTable::subject_of(Kind kind) {
     case Kind::wait: return "the wait";
     case Kind::ask: return "the request";
     case Kind::log: return "reading the log";
+    case Kind::watch: return "following the stream";
   }
   return "the call";
 }

@@ -24,7 +24,7 @@ struct CallStart {
 class CallTable {
  public:
   // Which part of the session serves a call; also what its timeout is called.
-  enum class Kind { connect, submit, workflow, wait, ask, log };
+  enum class Kind { connect, submit, workflow, wait, ask, log, watch };
   [[nodiscard]] static Kind kind_of(const CallCommand& command);
   [[nodiscard]] static std::string_view subject_of(Kind kind);  // "the submit", …
 

@@ -188,6 +188,10 @@ void Client::Impl::log_consumed(client::CallId call, std::size_t bytes) {
   if (auto io = running()) io->log_consumed(call, bytes);
 }
 
+void Client::Impl::watch_report(client::CallId call, const client::WatchReport& report) {
+  if (auto io = running()) io->watch_report(call, report);
+}
+
 CallResult<void> Client::Impl::run(client::CallCommand command, std::optional<Millis> timeout,
                                    const CallOptions& options, const OnDelivery& on_delivery,
                                    bool renewed_by_answers) {

@@ -65,6 +65,7 @@ class Client::Impl {
   void forget(client::CallId call);
   void abort(client::CallId call, ClientError why);
   void log_consumed(client::CallId call, std::size_t bytes);
+  void watch_report(client::CallId call, const client::WatchReport& report);
 
   // Begins a call and hands each delivery but a failure to `on_delivery`, on this thread, until the
   // last one, or until `on_delivery` returns false. Exceptions of `on_delivery` end the call and

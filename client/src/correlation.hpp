@@ -8,7 +8,7 @@
 
 namespace taskpipe::client {
 
-enum class RequestKind : std::uint8_t { session = 0, submit, workflow, wait, ask, log };
+enum class RequestKind : std::uint8_t { session = 0, submit, workflow, wait, ask, log, watch };
 
 class CorrelationSource {
  public:
@@ -21,8 +21,8 @@ class CorrelationSource {
   // Of a correlation that came back; anything unknown counts as `session`.
   [[nodiscard]] static RequestKind kind_of(Correlation correlation) {
     const std::uint64_t kind = correlation.value() & ((1U << kKindBits) - 1);
-    return kind <= static_cast<std::uint64_t>(RequestKind::log) ? static_cast<RequestKind>(kind)
-                                                                : RequestKind::session;
+    return kind <= static_cast<std::uint64_t>(RequestKind::watch) ? static_cast<RequestKind>(kind)
+                                                                  : RequestKind::session;
   }
 
  private:

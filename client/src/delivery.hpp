@@ -42,6 +42,14 @@ struct Answered {
 struct LogArrived {
   Chunk chunk;
 };
+// Of a watched stream: a message, and a page of the present states.
+struct ChangesArrived {
+  Events events;
+};
+struct SnapshotArrived {
+  Snap snap;
+  bool first = false;  // page
+};
 // One message of the event stream, shared by all who subscribed to it.
 struct EventsArrived {
   std::shared_ptr<const EventBatch> batch;
@@ -53,10 +61,11 @@ struct Failed {
 
 }  // namespace delivery
 
-using Delivery = std::variant<delivery::Connected, delivery::TasksAccepted, delivery::TaskRefused,
-                              delivery::WorkflowAccepted, delivery::TasksEnded,
-                              delivery::WorkflowEnded, delivery::Answered, delivery::LogArrived,
-                              delivery::EventsArrived, delivery::Failed>;
+using Delivery =
+    std::variant<delivery::Connected, delivery::TasksAccepted, delivery::TaskRefused,
+                 delivery::WorkflowAccepted, delivery::TasksEnded, delivery::WorkflowEnded,
+                 delivery::Answered, delivery::LogArrived, delivery::EventsArrived,
+                 delivery::ChangesArrived, delivery::SnapshotArrived, delivery::Failed>;
 
 struct Delivered {
   CallId call;

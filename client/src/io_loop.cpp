@@ -49,6 +49,10 @@ bool IoLoop::log_consumed(CallId call, std::size_t bytes) {
   return shared_->post(request::LogConsumed{call, bytes});
 }
 
+bool IoLoop::watch_report(CallId call, const WatchReport& report) {
+  return shared_->post(request::ReportWatch{call, report});
+}
+
 bool IoLoop::subscribe(CallId call, std::vector<std::string> topics,
                        std::shared_ptr<CallSink> sink) {
   return shared_->post(request::Subscribe{call, std::move(topics), std::move(sink)});

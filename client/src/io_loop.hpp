@@ -39,6 +39,7 @@ class IoLoop {
   // Ends a call without a word; its sink is let go. What is under way may still be delivered.
   bool forget(CallId call);
   bool log_consumed(CallId call, std::size_t bytes);
+  bool watch_report(CallId call, const WatchReport& report);
   // Events that are published once the broker has noticed; ends by `forget`.
   bool subscribe(CallId call, std::vector<std::string> topics, std::shared_ptr<CallSink> sink);
 

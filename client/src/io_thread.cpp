@@ -104,6 +104,7 @@ struct IoThread::Apply {
     io.sinks_.erase(r.call);
   }
   void operator()(request::LogConsumed&& r) const { io.core_.log_consumed(r.call, r.bytes); }
+  void operator()(request::ReportWatch&& r) const { io.core_.watch_report(r.call, r.report); }
   void operator()(request::Subscribe&& r) const {
     io.sinks_.emplace(r.call, std::move(r.sink));
     io.subscribe(io.stream_.add(r.call, std::move(r.topics), io.now_));

@@ -42,6 +42,10 @@ struct LogConsumed {
   CallId call;
   std::size_t bytes = 0;
 };
+struct ReportWatch {
+  CallId call;
+  WatchReport report;
+};
 struct Subscribe {
   CallId call;
   std::vector<std::string> topics;
@@ -50,8 +54,9 @@ struct Subscribe {
 struct Stop {};
 }  // namespace request
 
-using IoRequest = std::variant<request::Begin, request::Abort, request::Forget,
-                               request::LogConsumed, request::Subscribe, request::Stop>;
+using IoRequest =
+    std::variant<request::Begin, request::Abort, request::Forget, request::LogConsumed,
+                 request::ReportWatch, request::Subscribe, request::Stop>;
 
 class IoThread {
  public:

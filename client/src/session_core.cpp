@@ -29,7 +29,8 @@ SessionCore::SessionCore(SessionConfig config, std::uint64_t seed)
       uploads_(correlations_, jitter_),
       requests_(correlations_),
       waits_(correlations_),
-      logs_(correlations_) {}
+      logs_(correlations_),
+      watches_(correlations_) {}
 
 struct SessionCore::Start {
   SessionCore& core;
@@ -58,6 +59,7 @@ struct SessionCore::Start {
                                  "this client is reading that log already; end the other reader",
                                  "stream"}));
   }
+  void operator()(command::Watch&& watch) const { core.watches_.add(call, std::move(watch)); }
 };
 
 void SessionCore::begin(CallStart start, MonotonicTime now, Effects& out) {
@@ -80,6 +82,7 @@ void SessionCore::forget(CallId call) {
     case CallTable::Kind::wait: waits_.forget(call); break;
     case CallTable::Kind::ask: requests_.forget(call); break;
     case CallTable::Kind::log: logs_.forget(call); break;
+    case CallTable::Kind::watch: watches_.forget(call); break;
   }
   calls_.erase(call);
 }
@@ -89,6 +92,10 @@ void SessionCore::abort(CallId call, ClientError why, Effects& out) {
 }
 
 void SessionCore::log_consumed(CallId call, std::size_t bytes) { logs_.consumed(call, bytes); }
+
+void SessionCore::watch_report(CallId call, const WatchReport& report) {
+  watches_.report(call, report);
+}
 
 // Answers count only in the session that they were made for: whatever is open was asked anew in the
 // next one, and credit of another session must not be mixed in.
@@ -128,12 +135,23 @@ struct SessionCore::Receive {
     const auto call = core.logs_.on_chunk(header.correlation, std::move(chunk), out);
     if (call) core.calls_.renew(*call, now);
   }
+  void operator()(Events&& events) const {
+    if (!current() || core.watches_.on_events(header.correlation, std::move(events), out)) return;
+    unexpected();
+  }
+  void operator()(Snap&& snap) const {
+    if (!current() || core.watches_.on_snap(header.correlation, std::move(snap), out)) return;
+    unexpected();
+  }
   template <class Reply>
   void operator()(Reply&& reply) const {
     if (!current()) return;
     if (core.requests_.on_reply(header.correlation, Message(std::forward<Reply>(reply)), out)) {
       return;
     }
+    unexpected();
+  }
+  void unexpected() const {
     core.on_malformed(
         header, Error{ErrorCode::malformed, "the answer is not of the kind asked for", "type"}, now,
         out);
@@ -210,6 +228,7 @@ void SessionCore::route_error(Correlation correlation, const Error& error, Monot
     case RequestKind::wait: waits_.on_error(correlation, error, now, out); break;
     case RequestKind::ask: requests_.on_error(correlation, error, now, out); break;
     case RequestKind::log: logs_.on_error(correlation, error, now, out); break;
+    case RequestKind::watch: watches_.on_error(correlation, error, now, out); break;
   }
 }
 
@@ -235,6 +254,7 @@ void SessionCore::on_session_began(MonotonicTime now, Effects& out) {
   requests_.on_welcome();
   waits_.on_welcome();
   logs_.on_welcome();
+  watches_.on_welcome(welcome);
   for (const CallId call : connects_) out.deliver(call, delivery::Connected{welcome}, true);
   connects_.clear();
 }
@@ -251,6 +271,7 @@ void SessionCore::end_turn(MonotonicTime now, Effects& out) {
     requests_.flush(now, session, out);
     waits_.flush(now, session, out);
     logs_.flush(now, session, out);
+    watches_.flush(now, session, out);
   }
   settle(from, out);
 }
@@ -335,6 +356,7 @@ std::optional<MonotonicTime> SessionCore::next_deadline() const {
     earlier_of(next, requests_.next_deadline());
     earlier_of(next, waits_.next_deadline());
     earlier_of(next, logs_.next_deadline());
+    earlier_of(next, watches_.next_deadline());
   }
   return next;
 }

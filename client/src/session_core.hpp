@@ -23,6 +23,7 @@
 #include "client/src/request_table.hpp"
 #include "client/src/submit_queue.hpp"
 #include "client/src/wait_table.hpp"
+#include "client/src/watches.hpp"
 #include "client/src/workflow_uploads.hpp"
 #include "common/model/messages.hpp"
 #include "common/model/time.hpp"
@@ -54,6 +55,7 @@ class SessionCore {
   // Ends the call with `why`, as a timeout would.
   void abort(CallId call, ClientError why, Effects& out);
   void log_consumed(CallId call, std::size_t bytes);
+  void watch_report(CallId call, const WatchReport& report);
 
   // What the sockets brought.
   void on_message(const Received& header, Message&& message, MonotonicTime now, Effects& out);
@@ -103,6 +105,7 @@ class SessionCore {
   RequestTable requests_;
   WaitTable waits_;
   LogReads logs_;
+  Watches watches_;
   std::vector<CallId> connects_;  // wait for a session and nothing else
   std::optional<ClientError> closed_;
   std::size_t malformed_ = 0;  // in this session

@@ -27,6 +27,7 @@ TaskEvent event_of(const TaskRow& row) {
 
 bool same_but_for_time(TaskEvent a, const TaskEvent& b) {
   a.at = b.at;
+  a.seq = b.seq;  // a present state has none
   return a == b;
 }
 

@@ -98,8 +98,18 @@ inline constexpr std::uint64_t kArrivalStride = 1024;            // tasks per pl
 inline constexpr std::size_t kMaxQueryScan = 10'000;             // live tasks looked at per QUERY
 inline constexpr std::size_t kMaxWatchedTasks = 100'000;         // `id.` topics subscribed to
 inline constexpr std::size_t kMaxSubscribedTopics = 10'000;      // other topics
-inline constexpr std::size_t kMaxLogFollowers = 10'000;          // FETCHes that follow
-inline constexpr std::size_t kMaxForwardedFetches = 4096;        // FETCHes asked of workers
+inline constexpr std::size_t kMaxWatches = 1024;                 // WATCHes open, in all
+inline constexpr std::size_t kMaxWatchesPerSession = 16;
+inline constexpr std::uint64_t kMaxWatchCredit = 64;      // EVENTS that a watch may be ahead
+inline constexpr std::size_t kWatchScanPerTurn = 65'536;  // changes looked at, of all watches
+inline constexpr std::size_t kWatchMessagesPerTurn = 32;  // EVENTS made, of all watches
+inline constexpr std::size_t kMaxSnapshotRows = 1000;     // of one SNAP
+inline constexpr std::size_t kMaxSnapshotScan = 10'000;   // tasks looked at per SNAPSHOT
+inline constexpr std::uint64_t kEventRetentionBytes = 64ULL << 20U;  // of state changes, in memory
+inline constexpr std::uint64_t kMinEventRetentionBytes = 4ULL << 10U;
+inline constexpr std::uint64_t kMaxEventRetentionBytes = 64ULL << 30U;
+inline constexpr std::size_t kMaxLogFollowers = 10'000;    // FETCHes that follow
+inline constexpr std::size_t kMaxForwardedFetches = 4096;  // FETCHes asked of workers
 
 // --- Journal ------------------------------------------------------------------------------------
 inline constexpr std::uint64_t kSegmentBytes = 64ULL << 20U;
@@ -167,8 +177,9 @@ inline constexpr std::int64_t kMaxCallTimeoutMs = 315'360'000'000;  // ten years
 inline constexpr std::uint32_t kClientLingerMs = 2000;              // default and most
 inline constexpr std::size_t kMaxUnacknowledgedSubmits = 262'144;   // then submit_async waits
 inline constexpr std::uint32_t kListPageRows = 500;                 // of one page of a listing
-inline constexpr std::size_t kMaxQueuedEvents = 8192;     // messages waiting for a slow callback
-inline constexpr std::size_t kMaxSweepTasks = 1'000'000;  // combinations of one parameter sweep
+inline constexpr std::size_t kMaxQueuedEvents = 8192;  // messages waiting for a slow callback
+inline constexpr std::uint64_t kFollowCredit = 32;     // EVENTS that a followed stream may be ahead
+inline constexpr std::size_t kMaxSweepTasks = 1'000'000;      // combinations of one parameter sweep
 inline constexpr std::size_t kMaxUnreadLogBytes = 1U << 20U;  // of a followed log, then it pauses
 inline constexpr std::size_t kMaxWorkflowPartsInFlight =
     16;                                                  // unacknowledged parts of one workflow

@@ -56,5 +56,9 @@ template Message::Message(Kill) noexcept;
 template Message::Message(Drain) noexcept;
 template Message::Message(Drained) noexcept;
 template Message::Message(Events) noexcept;
+template Message::Message(Watch) noexcept;
+template Message::Message(WatchCredit) noexcept;
+template Message::Message(Snapshot) noexcept;
+template Message::Message(Snap) noexcept;
 
 }  // namespace taskpipe

@@ -485,7 +485,7 @@ struct Drained {
   friend bool operator==(const Drained&, const Drained&) = default;
 };
 
-// --- Events (on the PUB channel) ----------------------------------------------------------------
+// --- Events (on the PUB channel, and on the client port to whoever watches) ---------------------
 
 struct TaskEvent {
   TaskId id;
@@ -499,6 +499,8 @@ struct TaskEvent {
   std::string message;
   std::vector<std::pair<std::string, double>> metrics;
   WallTime at;
+  std::uint64_t seq = 0;  // number of the record that made the change; 0 = progress or a present
+                          // state
   friend bool operator==(const TaskEvent&, const TaskEvent&) = default;
 };
 struct WorkflowEvent {
@@ -519,8 +521,9 @@ struct StreamPosition {
   std::uint64_t seq = 0;
   friend bool operator==(const StreamPosition&, const StreamPosition&) = default;
 };
-// The body of one PUB message. `prev_seq` is the sequence number of the message before it on the
-// topic, so that a subscriber sees its own gaps.
+// What happened on one stream: everything after `prev_seq` up to and including `seq`, so that a
+// reader sees its own gaps. A record may change more tasks than a message may tell: the messages
+// that end amid it have the seq before it, and the next one says how many were told (`offset`).
 struct Events {
   Epoch epoch;
   std::uint64_t prev_seq = 0;
@@ -529,7 +532,48 @@ struct Events {
   std::vector<WorkflowEvent> workflows;
   std::vector<WorkerEvent> workers;
   std::vector<StreamPosition> positions;  // heartbeat only: last seq of every stream
+  std::uint32_t offset = 0;               // changes with the seq of tasks[0] in the messages before
   friend bool operator==(const Events&, const Events&) = default;
+};
+
+// Which changes of state: of one stream ("task.<tool>.", "task." for every tool, "workflow.<id>."),
+// or of the listed tasks.
+struct StreamFilter {
+  std::string stream;         // empty = `tasks`
+  std::vector<TaskId> tasks;  // only without `stream`
+  bool everybody = false;     // also other owners' tasks, as the PUB channel has them
+  friend bool operator==(const StreamFilter&, const StreamFilter&) = default;
+};
+// Asks for the changes after `after_seq`, then for all that follow: EVENTS with the correlation of
+// this message, as many as granted. The first one comes at once, with or without items.
+struct Watch {
+  StreamFilter filter;
+  std::optional<Epoch> epoch;              // in which `after_seq` was told
+  std::optional<std::uint64_t> after_seq;  // absent = from now on
+  std::uint64_t credit = 0;                // messages, cumulative, as in WatchCredit
+  friend bool operator==(const Watch&, const Watch&) = default;
+};
+// Of the watch with the same correlation.
+struct WatchCredit {
+  std::uint64_t total = 0;
+  bool end = false;  // nothing more of it
+  friend bool operator==(const WatchCredit&, const WatchCredit&) = default;
+};
+// Asks for a page of the present states of a stream's live tasks.
+struct Snapshot {
+  StreamFilter filter;
+  std::uint64_t cursor = 0;  // 0 = from the beginning; else Snap::next of the page before
+  friend bool operator==(const Snapshot&, const Snapshot&) = default;
+};
+// One page, true at `seq`. A WATCH after the seq of the first page goes on from there.
+struct Snap {
+  Epoch epoch;
+  std::uint64_t seq = 0;
+  std::uint64_t oldest_seq = 0;  // a WATCH after this number or a later one misses nothing
+  std::vector<TaskEvent> tasks;
+  std::vector<WorkflowEvent> workflows;  // of a workflow's stream
+  std::uint64_t next = 0;                // 0 = this was the last page
+  friend bool operator==(const Snap&, const Snap&) = default;
 };
 
 // The order of alternatives is not part of the wire; `type_code` in common/protocol/envelope.hpp
@@ -540,7 +584,7 @@ using MessageVariant =
                  Cancel, CancelAck, Fetch, Chunk, ToolsRequest, ToolsReply, WorkersRequest,
                  WorkersReply, HealthRequest, HealthReply, Reconcile, Credit, Tasks, TasksAck,
                  Recall, Returned, Started, Progress, Log, Result, ResultAck, Kill, Drain, Drained,
-                 Events>;
+                 Events, Watch, WatchCredit, Snapshot, Snap>;
 
 // Visited and asked like the variant that it is. What makes, copies, moves and destroys one is
 // compiled once, in message.cpp: left to each file, it costs the compiler more than all the rest.

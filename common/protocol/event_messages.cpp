@@ -1,4 +1,4 @@
-// What the PUB channel carries.
+// What happens to tasks: on the PUB channel, and told to whoever watches.
 #include "common/protocol/big_endian.hpp"
 #include "common/protocol/body_codec_impl.hpp"
 #include "common/protocol/codec.hpp"
@@ -16,6 +16,7 @@ void item_fields(Fields& f, Struct& s) {
   f.optional(5, "workflows", s.workflows, kBatch);
   f.optional(6, "workers", s.workers, kBatch);
   f.optional(7, "positions", s.positions, up_to_items(limits::kMaxStreams));
+  f.optional(8, "offset", s.offset);
 }
 
 }  // namespace
@@ -35,6 +36,7 @@ struct Schema<TaskEvent> : MapShape {
     f.optional(9, "message", s.message, prose());
     f.optional(10, "metrics", s.metrics, kProgressMetrics);
     f.required(11, "at", s.at);
+    f.optional(12, "seq", s.seq);
   }
 };
 
@@ -87,8 +89,73 @@ struct Schema<EventItems> : MapShape {
   }
 };
 
+// The keys of a filter are keys of the message itself.
+template <class Fields, class Filter>
+void filter_fields(Fields& f, Filter& s) {
+  f.optional(1, "stream", s.stream, up_to_bytes(limits::kMaxTopicBytes));
+  f.optional(2, "tasks", s.tasks, kBatch);
+  f.optional(3, "everybody", s.everybody);
+}
+
+std::optional<Defect> check_filter(const StreamFilter& filter) {
+  if (filter.stream.empty() || filter.tasks.empty()) return std::nullopt;
+  return Defect{ErrorCode::invalid, "tasks", "and a stream exclude each other"};
+}
+
+template <>
+struct Schema<Watch> : MapShape {
+  template <class Fields, class Struct>
+  static void fields(Fields& f, Struct& s) {
+    filter_fields(f, s.filter);
+    f.optional(4, "epoch", s.epoch);
+    f.optional(5, "after_seq", s.after_seq);
+    f.required(6, "credit", s.credit);
+  }
+  static std::optional<Defect> check(const Watch& s) { return check_filter(s.filter); }
+};
+
+template <>
+struct Schema<WatchCredit> : MapShape {
+  template <class Fields, class Struct>
+  static void fields(Fields& f, Struct& s) {
+    f.required(1, "total", s.total);
+    f.optional(2, "end", s.end);
+  }
+};
+
+template <>
+struct Schema<Snapshot> : MapShape {
+  template <class Fields, class Struct>
+  static void fields(Fields& f, Struct& s) {
+    filter_fields(f, s.filter);
+    f.optional(4, "cursor", s.cursor);
+  }
+  static std::optional<Defect> check(const Snapshot& s) { return check_filter(s.filter); }
+};
+
+template <>
+struct Schema<Snap> : MapShape {
+  template <class Fields, class Struct>
+  static void fields(Fields& f, Struct& s) {
+    f.required(1, "epoch", s.epoch);
+    f.required(2, "seq", s.seq);
+    f.required(3, "oldest_seq", s.oldest_seq);
+    f.optional(4, "tasks", s.tasks, up_to_items(limits::kMaxSnapshotRows));
+    f.optional(5, "workflows", s.workflows, kBatch);
+    f.optional(6, "next", s.next);
+  }
+};
+
 template void write_body(BodyWriter&, const Events&);
 template void read_body(BodyReader&, Events&);
+template void write_body(BodyWriter&, const Watch&);
+template void read_body(BodyReader&, Watch&);
+template void write_body(BodyWriter&, const WatchCredit&);
+template void read_body(BodyReader&, WatchCredit&);
+template void write_body(BodyWriter&, const Snapshot&);
+template void read_body(BodyReader&, Snapshot&);
+template void write_body(BodyWriter&, const Snap&);
+template void read_body(BodyReader&, Snap&);
 
 EncodedEvents encode_events(std::string topic, const Events& events) {
   EncodedEvents encoded;

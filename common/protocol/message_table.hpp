@@ -60,6 +60,10 @@ inline constexpr std::array<MessageEntry, std::variant_size_v<MessageVariant>> k
     {MessageType::drain, "DRAIN"},
     {MessageType::drained, "DRAINED"},
     {MessageType::events, "EVENTS"},
+    {MessageType::watch, "WATCH"},
+    {MessageType::watch_credit, "WATCH_CREDIT"},
+    {MessageType::snapshot, "SNAPSHOT"},
+    {MessageType::snap, "SNAP"},
 }};
 
 inline constexpr std::size_t kNoMessage = kMessageTable.size();

@@ -158,12 +158,24 @@ TASK_EVENT = Map(
     message=text(PROSE),
     metrics=metrics(64),
     at=TIME,
+    seq=number(U64),
 )
+WORKFLOW_EVENT = Map(workflow_id=ID, total=U32, ended=U32, succeeded=U32)
 EVENT_FIELDS = dict(
     tasks=some(batch(TASK_EVENT)),
-    workflows=some(batch(Map(workflow_id=ID, total=U32, ended=U32, succeeded=U32))),
+    workflows=some(batch(WORKFLOW_EVENT)),
     workers=some(batch(Map(uuid=ID, name=text(NAME), state=WORKER_STATE))),
     positions=some(List(Tuple(topic=Text(200), seq=U64), 8192)),
+    offset=number(U32),
+)
+FILTER = dict(stream=text(Text(200)), tasks=some(batch(ID)), everybody=flag())
+SNAP = Map(
+    epoch=U64,
+    seq=U64,
+    oldest_seq=U64,
+    tasks=some(List(TASK_EVENT, 1000)),
+    workflows=some(batch(WORKFLOW_EVENT)),
+    next=number(U64),
 )
 EVENT_ITEMS = Map(first=4, **EVENT_FIELDS)
 
@@ -198,6 +210,10 @@ MESSAGES = {
     31: ("WORKERS_REPLY", Map(workers=List(WORKER_ROW, 20000), next=text(TEXT))),
     32: ("HEALTH", Map()),
     33: ("HEALTH_REPLY", HEALTH_REPLY),
+    34: ("WATCH", Map(**FILTER, epoch=maybe(U64), after_seq=maybe(U64), credit=U64)),
+    35: ("WATCH_CREDIT", Map(total=U64, end=flag())),
+    36: ("SNAPSHOT", Map(**FILTER, cursor=number(U64))),
+    37: ("SNAP", SNAP),
     64: (
         "RECONCILE",
         Map(keep=some(ATTEMPTS), kill=some(ATTEMPTS), resend=some(ATTEMPTS), drop=some(ATTEMPTS)),

@@ -65,6 +65,8 @@ class CoreCluster {
   }
 
   [[nodiscard]] BrokerCore& core() { return *core_; }
+  // Of the turn that is open: for tests that apply several commands in one.
+  [[nodiscard]] Effects& effects() { return effects_; }
   [[nodiscard]] std::size_t retained_records() const { return journal_.size(); }
   [[nodiscard]] const std::deque<std::pair<Lsn, Record>>& journal() const { return journal_; }
   [[nodiscard]] const std::map<TaskId, FinishedTask>& history() const { return history_; }

@@ -49,8 +49,10 @@
 #include "common/model/time.hpp"
 #include "common/model/value.hpp"
 #include "common/model/workflow.hpp"
+#include "taskpipe/events.hpp"
 
 namespace taskpipe::client {
+class StreamFollower;
 class TaskMonitor;
 }  // namespace taskpipe::client
 
@@ -211,13 +213,6 @@ struct LogEnd {
   bool complete = false;          ///< the task's stream has ended there
 };
 
-/// One message of the event stream.
-struct EventBatch {
-  std::string topic;  ///< that it was published on
-  Events events;      ///< what happened
-  bool gap = false;   ///< messages of this topic were missed before this one
-};
-
 /// Pages through tasks, newest first. One thread.
 class TaskListing {
  public:
@@ -261,8 +256,7 @@ using AsyncId = StrongId<struct AsyncTag, std::uint64_t>;
 /// A connection to a broker and everything that can be asked of it. See the top of the file.
 class Client {
  public:
-  /// Neither connects nor resolves anything, starts no thread, and never fails: bad options are
-  /// reported by the first call.
+  /// Neither connects nor starts a thread, and never fails: the first call reports bad options.
   explicit Client(ClientOptions options = {});
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -324,11 +318,10 @@ class Client {
   // --- Watching --------------------------------------------------------------------------------
   /// Gets each event, on the calling thread.
   using MonitorCallback = std::function<void(const TaskEvent&)>;
-  /// Calls `on_event` on the calling thread with the present state of every task, then with each
-  /// change and progress report, until all have ended; then returns their results in the order of
-  /// `ids`. The last event of a task is always its terminal state, exactly once; progress may be
-  /// thinned out. At once when all have ended already. Default timeout: none. An exception thrown
-  /// by `on_event` ends the call and reaches the caller.
+  /// The present state of every task, then each change and progress report, until all have ended;
+  /// then returns their results in the order of `ids`. The last event of a task is always its
+  /// terminal state, exactly once; progress may be thinned out. At once when all have ended.
+  /// Default timeout: none. An exception of `on_event` ends the call and reaches the caller.
   [[nodiscard]] CallResult<std::vector<TaskResult>> monitor(std::span<const TaskId> ids,
                                                             const MonitorCallback& on_event,
                                                             const CallOptions& options = {});
@@ -336,12 +329,19 @@ class Client {
   /// Gets each message, on the client's thread of callbacks.
   using EventCallback = std::function<void(const EventBatch&)>;
   /// The raw stream: "task.<tool>.", "progress.<tool>.", "workflow.<id>.", "worker.", "heartbeat.",
-  /// "id.<hex>.". Topics match by prefix, end in "." and have at most limits::kMaxTopicBytes. The
-  /// stream is lossy; `gap` tells. INVALID for a bad topic. Default timeout: request_timeout, for
-  /// the connection; the subscription itself lasts.
+  /// "id.<hex>.". Topics match by prefix, end in "." and have at most limits::kMaxTopicBytes. It is
+  /// lossy; `gap` tells. INVALID for a bad topic. Default timeout: request_timeout, to connect.
   [[nodiscard]] CallResult<Subscription> subscribe(std::span<const std::string> topics,
                                                    EventCallback on_events,
                                                    const CallOptions& options = {});
+
+  /// Gets what has changed, on the calling thread; false ends the call.
+  using FollowCallback = std::function<bool(const StreamChanges&)>;
+  /// Every change of a stream, each once and in order, as taskpipe/events.hpp promises. Returns the
+  /// number to go on from. INVALID: there is no such stream. Default timeout: none.
+  [[nodiscard]] CallResult<std::uint64_t> follow(const FollowRequest& request,
+                                                 const FollowCallback& on_changes,
+                                                 const CallOptions& options = {});
 
   // --- Asking and cancelling. Default timeout: request_timeout. ---------------------------------
   /// The task as it is now. UNKNOWN_TASK when there is none.
@@ -380,11 +380,10 @@ class Client {
   // --- Logs -------------------------------------------------------------------------------------
   /// Gets each piece, on the calling thread.
   using LogCallback = std::function<void(const LogChunk&)>;
-  /// Reads a task's output from `offset`, in order; `on_chunk` runs on the calling thread. Nothing
-  /// is lost or repeated; a first chunk that starts later means that the beginning is not kept any
-  /// more. Without `follow` up to what is written now (default timeout: request_timeout, for each
-  /// step); with it until the stream ends (default timeout: none). One reader per task and stream
-  /// at a time: a second one is refused with BUSY.
+  /// Reads a task's output from `offset`, in order. Nothing is lost or repeated; a first chunk that
+  /// starts later means that the beginning is not kept any more. Without `follow` up to what is
+  /// written now (default timeout: request_timeout, for each step); with it until the stream ends
+  /// (default timeout: none). One reader per task and stream: a second one is refused with BUSY.
   [[nodiscard]] CallResult<LogEnd> fetch_log(const TaskId& id, LogStream stream,
                                              std::uint64_t offset, bool follow,
                                              const LogCallback& on_chunk,
@@ -393,6 +392,7 @@ class Client {
  private:
   friend class TaskListing;
   friend class Subscription;
+  friend class client::StreamFollower;
   friend class client::TaskMonitor;
   class Impl;
   std::shared_ptr<Impl> impl_;

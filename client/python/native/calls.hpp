@@ -48,6 +48,14 @@ void forget(BoundClient& bound, std::uint64_t call);
                                      nanobind::callable on_event, TimeoutMs timeout,
                                      const Stop* stop);
 
+// on_changes(changes) runs on the calling thread; what it raises ends the call. The number to go on
+// from.
+[[nodiscard]] std::uint64_t follow(BoundClient& bound, const std::string& stream, const Texts& ids,
+                                   std::optional<std::uint64_t> since, bool everybody,
+                                   bool until_present, bool over_router,
+                                   nanobind::callable on_changes, TimeoutMs timeout,
+                                   const Stop* stop);
+
 // --- The stream of events. Ends when dropped or closed; in a forked child it is only forgotten.
 class BoundSubscription {
  public:

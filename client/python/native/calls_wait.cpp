@@ -167,6 +167,32 @@ nb::list monitor(BoundClient& bound, const Texts& ids, nb::callable on_event, Ti
   return to_list(*results);
 }
 
+std::uint64_t follow(BoundClient& bound, const std::string& stream, const Texts& ids,
+                     std::optional<std::uint64_t> since, bool everybody, bool until_present,
+                     bool over_router, nb::callable on_changes, TimeoutMs timeout,
+                     const Stop* stop) {
+  FollowRequest request;
+  request.stream = stream;
+  request.tasks = to_task_ids(ids);
+  request.after_seq = since;
+  request.everybody = everybody;
+  request.until_present = until_present;
+  request.over_router = over_router;
+  const auto client = bound.client();
+  const pid_t process = ::getpid();
+  const auto pass_on = [&](const StreamChanges& changes) {
+    const nb::gil_scoped_acquire acquired;
+    on_changes(to_dict(changes));
+    refuse_in_child(process);
+    return true;
+  };
+  Attention attention(timeout, stop);
+  const auto end =
+      attention.wait_for([&](const CallOptions& o) { return client->follow(request, pass_on, o); });
+  if (!end) raise(end.error());
+  return *end;
+}
+
 BoundSubscription::BoundSubscription(Subscription subscription)
     : process_(::getpid()),
       subscription_(std::make_unique<Subscription>(std::move(subscription))) {}

@@ -110,6 +110,12 @@ void bind_client(nb::module_& module) {
            nb::sig("def monitor(self, ids: collections.abc.Sequence[str], on_event: "
                    "collections.abc.Callable[[dict[str, typing.Any]], object], timeout_ms: int | "
                    "None = None, stop: Stop | None = None) -> list[dict[str, typing.Any]]"))
+      .def("follow", &Method<&follow>::call, "stream"_a, "ids"_a, "since"_a.none(), "everybody"_a,
+           "until_present"_a, "over_router"_a, "on_changes"_a, timeout, stop,
+           nb::sig("def follow(self, stream: str, ids: collections.abc.Sequence[str], since: int | "
+                   "None, everybody: bool, until_present: bool, over_router: bool, on_changes: "
+                   "collections.abc.Callable[[dict[str, typing.Any]], object], timeout_ms: int | "
+                   "None = None, stop: Stop | None = None) -> int"))
       .def("subscribe", &Method<&subscribe>::call, "topics"_a, "on_events"_a, timeout,
            nb::sig("def subscribe(self, topics: collections.abc.Sequence[str], on_events: "
                    "collections.abc.Callable[[dict[str, typing.Any]], object], timeout_ms: int | "

@@ -137,6 +137,26 @@ nb::dict to_dict(const TaskEvent& event) {
   dict["message"] = text(event.message);
   dict["metrics"] = numbers(event.metrics);
   dict["at"] = seconds_of(event.at);
+  dict["seq"] = event.seq == 0 ? nb::object(nb::none()) : nb::cast(event.seq);
+  return dict;
+}
+
+nb::dict to_dict(const WorkflowEvent& event) {
+  nb::dict dict;
+  dict["workflow_id"] = event.id.to_string();
+  dict["total"] = event.total;
+  dict["ended"] = event.ended;
+  dict["succeeded"] = event.succeeded;
+  return dict;
+}
+
+nb::dict to_dict(const StreamChanges& changes) {
+  nb::dict dict;
+  dict["seq"] = changes.seq;
+  dict["tasks"] = to_list(changes.tasks);
+  dict["workflows"] = to_list(changes.workflows);
+  dict["resynchronised"] = changes.resynchronised;
+  dict["first_page"] = changes.first_page;
   return dict;
 }
 
@@ -145,16 +165,7 @@ nb::dict to_dict(const EventBatch& batch) {
   dict["topic"] = text(batch.topic);
   dict["gap"] = batch.gap;
   dict["tasks"] = to_list(batch.events.tasks);
-  nb::list workflows;
-  for (const auto& event : batch.events.workflows) {
-    nb::dict item;
-    item["workflow_id"] = event.id.to_string();
-    item["total"] = event.total;
-    item["ended"] = event.ended;
-    item["succeeded"] = event.succeeded;
-    workflows.append(item);
-  }
-  dict["workflows"] = workflows;
+  dict["workflows"] = to_list(batch.events.workflows);
   nb::list workers;
   for (const auto& event : batch.events.workers) {
     nb::dict item;

@@ -12,6 +12,8 @@ namespace taskpipe::python {
 [[nodiscard]] nanobind::dict to_dict(const TaskResult& result);
 [[nodiscard]] nanobind::dict to_dict(const TaskRow& row);
 [[nodiscard]] nanobind::dict to_dict(const TaskEvent& event);
+[[nodiscard]] nanobind::dict to_dict(const WorkflowEvent& event);
+[[nodiscard]] nanobind::dict to_dict(const StreamChanges& changes);
 [[nodiscard]] nanobind::dict to_dict(const EventBatch& batch);
 [[nodiscard]] nanobind::dict to_dict(const ToolRow& row);
 [[nodiscard]] nanobind::dict to_dict(const WorkerRow& row);

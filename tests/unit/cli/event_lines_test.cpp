@@ -48,6 +48,38 @@ TEST(EventItems, ATaskAndItsProgress) {
   EXPECT_EQ(field(items[1], "type"), "\"progress\"");
 }
 
+TEST(EventItems, AChangeNamesItsOwnNumber) {
+  StreamChanges changes;
+  changes.seq = 99;
+  TaskEvent event;
+  event.id = TaskId(1, 2);
+  event.tool = "lammps";
+  event.state = TaskState::success;
+  event.percent = 100.0;
+  event.seq = 42;
+  changes.tasks = {event};
+  const auto items = change_items("task.", changes, {}, WallTime{1});
+  ASSERT_EQ(items.size(), 1U);
+  EXPECT_EQ(field(items[0], "type"), "\"task\"");
+  EXPECT_EQ(field(items[0], "seq"), "42");
+  EXPECT_EQ(field(items[0], "topic"), "\"task.\"");
+  EXPECT_EQ(field(items[0], "epoch"), "absent");
+}
+
+TEST(EventItems, PresentStatesAreSaidToBeSuch) {
+  StreamChanges changes;
+  changes.seq = 99;
+  changes.resynchronised = changes.first_page = true;
+  changes.tasks.emplace_back();
+  const auto items = change_items("task.lammps.", changes, {}, WallTime{1});
+  ASSERT_EQ(items.size(), 2U);
+  EXPECT_EQ(field(items[0], "type"), "\"resynchronised\"");
+  EXPECT_FALSE(items[0].counts);
+  EXPECT_EQ(field(items[1], "type"), "\"state\"");
+  changes.first_page = false;
+  EXPECT_EQ(change_items("task.lammps.", changes, {}, WallTime{1}).size(), 1U);
+}
+
 TEST(EventItems, AGapIsSaidFirstAndDoesNotCount) {
   EventBatch batch = batch_of("worker.");
   batch.gap = true;

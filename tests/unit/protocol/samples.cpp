@@ -69,7 +69,7 @@ RunReport report() {
 
 std::vector<Sample> all() {
   std::vector<Sample> samples;
-  for (auto group : {session(), client(), status(), worker(), events()}) {
+  for (auto group : {session(), client(), status(), watching(), worker(), events()}) {
     std::move(group.begin(), group.end(), std::back_inserter(samples));
   }
   return samples;

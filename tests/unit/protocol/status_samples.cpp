@@ -86,6 +86,7 @@ TaskEvent full_task_event() {
   event.message = "step 425 of 1000";
   event.metrics = {{"temp", 1.44}};
   event.at = WallTime{1'732'000'009'250};
+  event.seq = 42;
   return event;
 }
 
@@ -129,6 +130,20 @@ std::vector<Sample> status() {
           {"HEALTH_REPLY minimal", HealthReply{}}};
 }
 
+std::vector<Sample> watching() {
+  const Watch watch{{"task.lammps.", {}, true}, Epoch(7), 41, 32};
+  const Snap snap{
+      Epoch(7), 1000, 12, {full_task_event(), TaskEvent{}}, {{workflow_id(), 303, 300, 299}}, 256};
+  return {{"WATCH full", watch},
+          {"WATCH minimal", Watch{}},
+          {"WATCH_CREDIT full", WatchCredit{64, true}},
+          {"WATCH_CREDIT minimal", WatchCredit{}},
+          {"SNAPSHOT full", Snapshot{{"", {task_id(0), task_id(1)}, true}, 256}},
+          {"SNAPSHOT minimal", Snapshot{}},
+          {"SNAP full", snap},
+          {"SNAP minimal", Snap{}}};
+}
+
 std::vector<Sample> events() {
   Events full;
   full.epoch = Epoch(7);
@@ -138,6 +153,7 @@ std::vector<Sample> events() {
   full.workflows = {{workflow_id(), 303, 300, 299}};
   full.workers = {{PeerUuid(1, 2), "node-17", WorkerState::lost}, WorkerEvent{}};
   full.positions = {{"task.lammps.", 42}, {"worker.", 3}};
+  full.offset = 256;
   return {{"EVENTS full", full}, {"EVENTS minimal", Events{}}};
 }
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 from taskpipe import _arguments, _feed, _records
 from taskpipe._client import Client
-from taskpipe._errors import invalid, not_ended
+from taskpipe._errors import ClientClosed, invalid, not_ended
+from taskpipe._following import MOST_AHEAD
 from taskpipe._loop_calls import (
     Ended,
     in_executor,
@@ -21,6 +23,7 @@ from taskpipe._loop_calls import (
 )
 from taskpipe._types import (
     Health,
+    StreamChanges,
     Task,
     TaskEvent,
     TaskInfo,
@@ -182,6 +185,43 @@ class AsyncClient:
                     raise item
                 yield item
         finally:
+            await in_executor(feed.close)
+
+    async def follow(self, stream: str = "", **options: Any) -> AsyncIterator[StreamChanges]:
+        """As ``Client.follow``, for ``async for``."""
+        loop = asyncio.get_running_loop()
+        arrived: asyncio.Queue[StreamChanges | BaseException | None] = asyncio.Queue()
+        wake = waker(loop, arrived.put_nowait)
+        # What waits here is bounded: the rest waits at the broker.
+        room = threading.Semaphore(MOST_AHEAD)
+        closed = threading.Event()
+        call = self._client._follow_call(stream, **options)
+
+        def pass_on(changes: StreamChanges) -> None:
+            room.acquire()
+            if closed.is_set():
+                room.release()
+                raise ClientClosed("the iterator was closed")
+            wake(changes)
+
+        def run(_: Callable[[StreamChanges], None], stop: Any) -> None:
+            end: BaseException | None = None
+            try:
+                call(pass_on, stop)
+            except BaseException as error:
+                end = error
+            wake(end)
+
+        feed: _feed.Feed[StreamChanges] = _feed.Feed(run)
+        try:
+            while (item := await arrived.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                room.release()
+                yield item
+        finally:
+            closed.set()
+            room.release()
             await in_executor(feed.close)
 
     async def status(self, task_id: str, *, timeout: float | None = None) -> TaskInfo:

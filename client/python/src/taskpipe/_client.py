@@ -9,13 +9,13 @@ from typing import Any
 
 from taskpipe import _arguments, _feed, _native, _records
 from taskpipe._errors import BatchRefused, invalid, not_ended, simplest
-from taskpipe._questions import Questions
+from taskpipe._following import Following
 from taskpipe._types import EventBatch, Task, TaskEvent, TaskResult, WorkflowEnd, WorkflowReceipt
 
 _ON_FAILURE = ("run_dependents", "cancel_dependents")
 
 
-class Client(Questions):
+class Client(Following):
     """Submits tasks to a broker, waits for them, watches them, reads what they wrote.
 
     Making one connects to nothing and starts no thread; the first call connects. Every method may
@@ -299,7 +299,7 @@ class Client(Questions):
         *,
         timeout: float | None = None,
     ) -> _native.Subscription:
-        """Follows the raw stream of events, which is lossy.
+        """Follows the raw stream of events, which is lossy; ``follow`` is not.
 
         Args:
             topics: Prefixes that end in a dot: ``"task.<tool>."``, ``"progress.<tool>."``,

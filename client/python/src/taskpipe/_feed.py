@@ -1,7 +1,7 @@
 """Turns a blocking native call with a callback into an iterator: the call runs on a thread.
 
 The thread never polls: the call waits for what is pushed. The consumer sets the pace, since the
-callback blocks while ``MOST_WAITING`` items wait to be taken.
+callback blocks while so many items (``MOST_WAITING``) wait to be taken.
 """
 
 from __future__ import annotations
@@ -33,9 +33,13 @@ class Feed(Generic[Item]):
     dropped. One consumer.
     """
 
-    def __init__(self, run: Callable[[Callable[[Item], None], _native.Stop], object]) -> None:
+    def __init__(
+        self,
+        run: Callable[[Callable[[Item], None], _native.Stop], object],
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
         """Starts the thread; ``run(put, stop)`` is the call."""
-        state = _State[Item]()
+        state = _State[Item](most_waiting)
         self._state = state
         self._stop = _native.Stop()
         # The thread refers to the state, never to the feed: a feed that is dropped ends its call.
@@ -90,7 +94,8 @@ class Feed(Generic[Item]):
 class _State(Generic[Item]):
     """What the thread and the consumer share."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_waiting: int) -> None:
+        self._most_waiting = most_waiting
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
         self._ended = False
@@ -117,7 +122,7 @@ class _State(Generic[Item]):
 
     def _put(self, item: Item) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or len(self._items) < MOST_WAITING)
+            self._changed.wait_for(lambda: self._closed or len(self._items) < self._most_waiting)
             if not self._closed:
                 self._items.append(item)
                 self._changed.notify_all()

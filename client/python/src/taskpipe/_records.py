@@ -9,6 +9,7 @@ from taskpipe._types import (
     EventBatch,
     Health,
     Resources,
+    StreamChanges,
     TaskEvent,
     TaskResult,
     Tool,
@@ -44,6 +45,17 @@ def event_batch(record: Record) -> EventBatch:
         tasks=tuple(TaskEvent(**event) for event in record["tasks"]),
         workflows=tuple(WorkflowEvent(**event) for event in record["workflows"]),
         workers=tuple(WorkerEvent(**event) for event in record["workers"]),
+    )
+
+
+def stream_changes(record: Record) -> StreamChanges:
+    """A StreamChanges."""
+    return StreamChanges(
+        seq=record["seq"],
+        tasks=tuple(TaskEvent(**event) for event in record["tasks"]),
+        workflows=tuple(WorkflowEvent(**event) for event in record["workflows"]),
+        resynchronised=record["resynchronised"],
+        first_page=record["first_page"],
     )
 
 

@@ -205,6 +205,7 @@ class TaskEvent:
     message: str  #: the last progress message, or the reason it ended
     metrics: dict[str, float]  #: numbers read from its output, by name
     at: float | None  #: seconds since 1970, or None
+    seq: int | None = None  #: number of the change; None of progress and of a present state
 
     @property
     def ready(self) -> bool:
@@ -220,6 +221,28 @@ class WorkflowEvent:
     total: int  #: number of its tasks
     ended: int  #: number of those that have ended
     succeeded: int  #: number of those in state SUCCESS
+
+
+@dataclass(frozen=True)
+class StreamChanges:
+    """What has changed in a followed stream since the last ones.
+
+    Attributes:
+        seq: Everything up to this number has been told: ``since`` of a later call. It moves on
+            also where nothing has happened; ``tasks`` is empty then.
+        tasks: In the order in which they became true; each names its own ``seq``, which the tasks
+            that one record changed share. No task occurs twice under one number.
+        workflows: Of a workflow's stream: its counts after ``tasks``.
+        resynchronised: What was missed is not kept any more: ``tasks`` are the present states of
+            the live tasks. Several of these may follow each other; a task in none has ended.
+        first_page: Of a resynchronisation: forget what was known before.
+    """
+
+    seq: int
+    tasks: tuple[TaskEvent, ...]
+    workflows: tuple[WorkflowEvent, ...]
+    resynchronised: bool
+    first_page: bool
 
 
 @dataclass(frozen=True)
