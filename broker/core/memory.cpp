@@ -80,13 +80,15 @@ std::optional<Error> why_memory_full(const State& state, bool begun) {
                limits::kBusyRetryMs};
 }
 
+// At the bound it goes up and down with each task: that there is room is told when there is some.
 void watch_memory(Turn& turn) {
   State& state = turn.state;
-  const bool full = memory_is_full(state);
-  if (std::exchange(state.memory_full, full) == full) return;
-  if (full) {
+  const std::uint64_t limit = state.config.memory_limit_bytes;
+  if (!state.memory_full && memory_is_full(state)) {
+    state.memory_full = true;
     turn.note(NoteLevel::warning, why_memory_full(state)->text + "; submits are answered BUSY");
-  } else {
+  } else if (state.memory_full && state.memory.bytes() < limit - limit / 4) {
+    state.memory_full = false;
     turn.note(NoteLevel::info, "there is memory for submits again");
   }
 }

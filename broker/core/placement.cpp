@@ -128,9 +128,10 @@ void search_tool(State& state, WorkerSlot slot, OfferedTool& offered, std::size_
     }
     --looks;
     ++state.placement_looks;
-    const HeadKey key = *at++;
+    const HeadKey key = *at;
     Signature& signature = state.signatures[key.signature];
-    relist(state, key.signature);  // its head may have been cancelled
+    relist(state, key.signature);  // its head may have been cancelled: then it moves
+    at = heads.upper_bound(key);
     if (!signature.listed) continue;
     if (key < *signature.listed) continue;  // it stands further behind now, and is met there
     if (!serves(offered, signature)) continue;

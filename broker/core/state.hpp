@@ -172,7 +172,7 @@ struct State {
   std::deque<WorkflowSlot> ended_workflows;
   Lsn history_watermark;  // what ended at or below it has left memory
   MemoryLedger memory;
-  bool memory_full = false;      // as of the last turn
+  bool memory_full = false;      // and the operator was told
   std::uint64_t live_bytes = 0;  // about what the tasks in memory take in the journal
   std::uint64_t running = 0;
   std::uint64_t finished = 0;  // since the start

@@ -14,10 +14,11 @@
 namespace taskpipe::broker {
 
 struct JournalUsage {
-  std::uint64_t bytes = 0;      // in segments that still hold retained records
-  std::uint64_t segments = 0;   // of these
-  Lsn oldest_segment_last;      // last LSN of the oldest sealed segment; 0 = only one segment
-  bool accepts_submits = true;  // false while only the reserve is left
+  std::uint64_t bytes = 0;          // in segments that still hold retained records
+  std::uint64_t segments = 0;       // of these
+  Lsn oldest_segment_last;          // last LSN of the oldest sealed segment; 0 = only one segment
+  bool accepts_submits = true;      // false while only the reserve is left
+  std::uint64_t backlog_bytes = 0;  // in memory: appended, not written yet
 };
 
 class Journal {

@@ -110,6 +110,7 @@ JournalUsage SegmentJournal::usage() const {
   usage.accepts_submits = !failed_.load(std::memory_order_relaxed) &&
                           backlog <= max_backlog_bytes_ &&
                           headroom_bytes_ > reserve_bytes_ + backlog;
+  usage.backlog_bytes = backlog;
   return usage;
 }
 

@@ -158,8 +158,9 @@ void BrokerLoop::tend_journal() {
 }
 
 void BrokerLoop::count_queues() {
-  const std::uint64_t queued = parts_.client_port.queued_bytes() +
-                               parts_.worker_port.queued_bytes() + parts_.event_port.queued_bytes();
+  const std::uint64_t queued =
+      parts_.client_port.queued_bytes() + parts_.worker_port.queued_bytes() +
+      parts_.event_port.queued_bytes() + parts_.journal.usage().backlog_bytes;
   if (std::exchange(queued_bytes_, queued) == queued) return;
   commands_.emplace_back(command::HeldOutside{queued});
 }

@@ -70,7 +70,7 @@ class BrokerLoop {
   void release_durable();
   void deliver(DurabilityGate::Outbound what);
   void tend_journal();
-  // Tells the core what waits in the sockets.
+  // Tells the core what waits for peers and for the disk.
   void count_queues();
   void write_notes();
 

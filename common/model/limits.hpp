@@ -76,8 +76,8 @@ inline constexpr std::uint32_t kPrefetchBelowMeanUs = 10'000;  // mean run time 
 inline constexpr std::uint32_t kBusyRetryMs = 1000;
 inline constexpr std::uint64_t kHistoryLagMaxTasks = 2'000'000;  // finished, not yet in history
 inline constexpr std::size_t kMaxSessions = 20'000;
-inline constexpr std::uint32_t kMemoryShare =
-    2;  // 1 / this of the host's, unless the operator says
+// Of the host's memory, one part of so many, unless the operator says.
+inline constexpr std::uint32_t kMemoryShare = 2;
 inline constexpr std::uint64_t kMinMemoryLimitBytes = 16ULL << 20U;
 inline constexpr std::uint64_t kMaxPeerQueueBytes = 64ULL << 20U;  // sent, not on the network yet
 inline constexpr std::size_t kUnmeteredBytes = 512;  // frames below are bounded by their number

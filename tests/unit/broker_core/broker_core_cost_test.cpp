@@ -89,6 +89,19 @@ TEST_F(BrokerCoreCostTest, WhatFitsNowhereBoundsTheSearchAndHidesNothing) {
   EXPECT_NE(cluster_.core().next_deadline(), MonotonicTime{}) << "the search has an end";
 }
 
+TEST_F(BrokerCoreCostTest, ACancelledHeadHidesNothingBehindIt) {
+  client_ = cluster_.connect_client(kClient.routing, "ann");
+  connect_large(1, 100'000);
+  submit(spec_of("tool"), {id(0), id(1), id(2)});
+  const auto first = given();
+  ASSERT_EQ(first.size(), 1U);
+  cluster_.say(kClient, client_, Cancel{{id(1)}, {}, 0});
+  finish(first[0]);
+  const auto next = given();
+  ASSERT_EQ(next.size(), 1U);
+  EXPECT_EQ(next[0].task, id(2));
+}
+
 TEST_F(BrokerCoreCostTest, SignaturesAreReleasedOnceNothingOfThemIsQueued) {
   client_ = cluster_.connect_client(kClient.routing, "ann");
   constexpr std::uint32_t kCount = 2000;
