@@ -6,6 +6,7 @@
 // which is then due at once. A watch without credit only moves its cursor past what does not
 // concern it. One that the log overtakes is told GAP_TOO_OLD and dropped.
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -120,8 +121,8 @@ class Filling {
   std::uint32_t ahead_;
   Lsn ahead_of_;  // the record that `ahead_` counts in
   std::size_t bytes_ = 0;
-  std::optional<std::pair<std::uint64_t, std::uint32_t>>
-      label_;  // the last one that was asked about
+  // Chunk and number of the label that was asked about last; at first of none.
+  std::pair<std::uint64_t, std::uint32_t> label_{std::numeric_limits<std::uint64_t>::max(), 0};
   bool label_concerns_ = false;
   bool at_end_ = false;
 };
