@@ -131,9 +131,8 @@ struct SessionCore::Receive {
   template <class Reply>
   void operator()(Reply&& reply) const {
     if (!current()) return;
-    if (core.requests_.on_reply(header.correlation, Message(std::forward<Reply>(reply)), out)) {
-      return;
-    }
+    Message answer(std::forward<Reply>(reply));
+    if (core.requests_.on_reply(header.correlation, std::move(answer), now, out)) return;
     core.on_malformed(
         header, Error{ErrorCode::malformed, "the answer is not of the kind asked for", "type"}, now,
         out);
