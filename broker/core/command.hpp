@@ -93,7 +93,8 @@ struct StorageState {
   std::uint64_t journal_bytes = 0;
 };
 
-// What the shell holds on its way to peers and to the disk, in bytes: it counts as the core's own memory does.
+// What the shell holds on its way to peers and to the disk, in bytes: it counts as the core's own
+// memory does.
 struct HeldOutside {
   std::uint64_t bytes = 0;
 };

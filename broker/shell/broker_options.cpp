@@ -49,10 +49,11 @@ void declare_options(process::OptionTable& table, BrokerOptions& options) {
       "memory-limit", options.memory_limit_bytes, {},
       "Let clients wait with submits while tasks, results and unsent messages take this much "
       "(16 MiB at least); 0 = half of what the host, or the cgroup, allows.");
-  table.size("event-retention-bytes", options.event_retention_bytes,
-             {limits::kMinEventRetentionBytes, limits::kMaxEventRetentionBytes},
-             "Memory for the recent changes of state, about 60 bytes each: how far back whoever was "
-             "away can be told what it missed.");
+  table.size(
+      "event-retention-bytes", options.event_retention_bytes,
+      {limits::kMinEventRetentionBytes, limits::kMaxEventRetentionBytes},
+      "Memory for the recent changes of state, about 60 bytes each: how far back whoever was "
+      "away can be told what it missed.");
   table.group("Tools (one of them instead of serving)");
   table.command_line_only(true);
   table.flag("check", options.check,

@@ -26,7 +26,7 @@ struct BrokerOptions {
   std::uint64_t journal_segment_bytes = 0;  // 0 = the journal's default
   std::uint64_t memory_limit_bytes = 0;     // 0 = a share of what the host allows
   std::uint64_t event_retention_bytes = limits::kEventRetentionBytes;
-  Millis heartbeat{0};                      // set to the defaults of limits.hpp
+  Millis heartbeat{0};  // set to the defaults of limits.hpp
   Millis lease{0};
   std::string log_level = "info";
   std::string log_format = "text";

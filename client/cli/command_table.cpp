@@ -54,6 +54,16 @@ const std::vector<Command>& all_commands() {
        &run_events},
       {kWatch, "cancel", "ID...", "Cancel tasks; running ones are stopped.",
        "  taskpipe cancel --grace 10s 019a3f0c\n", &run_cancel},
+      {kWatch, "dead list", "", "List the tasks that have failed for good, newest first.",
+       "  taskpipe dead list --tool lammps --state timeout\n", &run_dead_list},
+      {kWatch, "dead show", "ID", "Show a task with every attempt at it.",
+       "  taskpipe dead show 019a3f0c\n"
+       "  taskpipe dead show 019a3f0c --json | jq '.attempts[].reason'\n",
+       &run_dead_show},
+      {kWatch, "dead resubmit", "[ID...]", "Submit such tasks again, as new ones.",
+       "  taskpipe dead resubmit 019a3f0c --follow\n"
+       "  taskpipe dead resubmit --all --tool lammps\n",
+       &run_dead_resubmit},
       {kCluster, "top", "", "Show queue, workers and tasks on the whole screen, live.",
        "  taskpipe top --broker sim.example.org\n", &run_top},
       {kCluster, "tools", "", "List the tools that workers offer.", "", &run_tools},

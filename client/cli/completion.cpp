@@ -6,6 +6,7 @@
 
 #include "client/cli/command_table.hpp"
 #include "client/cli/documents.hpp"
+#include "client/cli/retry_policy.hpp"
 
 namespace taskpipe::cli {
 namespace {
@@ -65,11 +66,24 @@ void offer_options(Completion& completion, const CommandForm& form) {
   }
 }
 
+// One more of a list with commas: those that are not in it yet.
+void offer_classes(Completion& completion) {
+  const auto comma = completion.typed.rfind(',');
+  const std::string before =
+      comma == std::string::npos ? "" : completion.typed.substr(0, comma + 1);
+  for (const std::string& name : retryable_names()) {
+    if (("," + before).find("," + name + ",") == std::string::npos) {
+      offer(completion, before + name, "");
+    }
+  }
+}
+
 // What the name of a value says: "FILE", "auto|always|never", "TOOL", …
 void offer_value(Completion& completion, const std::string& value_name) {
   if (value_name == "FILE") completion.files = true;
   if (value_name == "TOOL") completion.broker = BrokerNames::tools;
   if (value_name == "ID" || value_name == "WORKFLOW") completion.broker = BrokerNames::workflows;
+  if (value_name == "CLASSES") offer_classes(completion);
   if (value_name == "STATE") {
     for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(kLastTaskState); ++i) {
       offer(completion, std::string(status_word(static_cast<TaskState>(i))), "");
@@ -103,7 +117,7 @@ void offer_argument(Completion& completion, const Command& command,
   std::string name = names[std::min(before.size(), names.size() - 1)];
   if (repeats) name.erase(name.find("..."));
   if (name == "ID") {
-    completion.broker = BrokerNames::tasks;
+    completion.broker = command.name.starts_with("dead ") ? BrokerNames::dead : BrokerNames::tasks;
   } else if (name == "SCRIPT") {
     completion.broker = BrokerNames::scripts;
     completion.tool = before.front();

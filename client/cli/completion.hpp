@@ -22,7 +22,7 @@ struct Candidate {
 };
 
 // What only the broker knows.
-enum class BrokerNames : std::uint8_t { none, tools, scripts, tasks, workflows };
+enum class BrokerNames : std::uint8_t { none, tools, scripts, tasks, dead, workflows };
 
 struct Completion {
   std::vector<Candidate> candidates;  // that begin with what is typed

@@ -91,6 +91,7 @@ Value row_document(const TaskRow& row) {
   map["task_id"] = row.id.to_string();
   add_readiness(map, row.state);
   map["workflow_id"] = row.workflow ? Value(row.workflow->to_string()) : Value();
+  map["original"] = row.original ? Value(row.original->to_string()) : Value();
   map["owner"] = row.owner;
   map["tool"] = row.tool;
   map["script"] = row.script;

@@ -66,6 +66,7 @@ void declare_task(process::OptionTable& table, SubmitOptions& options) {
   table.duration("grace", options.grace, {Millis{0}, Millis{limits::kMaxGraceMs}},
                  "Between SIGTERM and SIGKILL when it is stopped; 0 = the usual 5s.");
   table.list("label", options.labels, "KEY=VALUE", "A label of the task.");
+  declare_retries(table, options.retry);
   table.group("Resources");
   table.integer<std::uint32_t>("cpus,c", options.cpus, {1, 1U << 20U}, "Processor cores.");
   table.integer<std::uint32_t>("gpus", options.gpus, {0, 1U << 20U}, "Graphics processors.");
@@ -90,6 +91,8 @@ tl::expected<TaskRequest, Error> make_request(const std::string& tool, const std
     return tl::unexpected(Error{ErrorCode::invalid,
                                 "--params and --script cannot both read standard input", "params"});
   }
+  auto policy = make_policy(options.retry);
+  if (!policy) return tl::unexpected(std::move(policy.error()));
   if (!options.params_file.empty()) {
     auto params = read_params_file(options.params_file);
     if (!params) return tl::unexpected(std::move(params.error()));
@@ -111,7 +114,10 @@ tl::expected<TaskRequest, Error> make_request(const std::string& tool, const std
   request.resources = {options.cpus, options.gpus, options.memory_bytes, std::move(*named)};
   request.priority = options.priority;
   request.limits = {static_cast<std::uint64_t>(options.run_time.count()),
-                    static_cast<std::uint32_t>(options.grace.count())};
+                    static_cast<std::uint32_t>(options.grace.count()),
+                    static_cast<std::uint64_t>(options.retry.queue_time.count()),
+                    static_cast<std::uint64_t>(options.retry.no_progress.count())};
+  request.retry = *policy;
   request.wait_for_capacity = options.wait_for_capacity;
   return request;
 }

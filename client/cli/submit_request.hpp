@@ -7,6 +7,7 @@
 
 #include <tl/expected.hpp>
 
+#include "client/cli/retry_options.hpp"
 #include "common/process/options.hpp"
 #include "taskpipe/client.hpp"
 
@@ -25,6 +26,7 @@ struct SubmitOptions {
   Millis grace{0};
   std::vector<std::string> labels;  // "key=value"
   bool wait_for_capacity = false;
+  RetryOptions retry;
 };
 
 void declare(process::OptionTable& table, SubmitOptions& options);

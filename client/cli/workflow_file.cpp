@@ -2,165 +2,16 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <utility>
 
 #include "client/cli/json_reader.hpp"
 #include "client/cli/toml_reader.hpp"
-#include "common/process/suggestion.hpp"
-#include "common/process/units.hpp"
+#include "client/cli/workflow_fields.hpp"
+#include "client/cli/workflow_task.hpp"
 
 namespace taskpipe::cli {
 namespace {
-
-using Checked = tl::expected<void, Error>;
-
-tl::unexpected<Error> refused(const std::string& field, const std::string& why) {
-  return tl::unexpected(Error{ErrorCode::invalid, field + " " + why, field});
-}
-
-// Names the first key that is not one of `known`, and the nearest that is.
-Checked check_keys(const ValueMap& map, const std::string& path,
-                   const std::vector<std::string>& known) {
-  for (const auto& [key, value] : map) {
-    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    const std::string near = process::nearest_name(key, known);
-    return refused(path.empty() ? key : path + "." + key,
-                   near.empty() ? "is no field of a workflow; docs/cli.md lists them"
-                                : "is no field; did you mean '" + near + "'?");
-  }
-  return {};
-}
-
-// --- Single fields: absent ones leave `target` alone --------------------------------------------
-
-struct Fields {
-  const ValueMap& map;
-  std::string path;  // "tasks[2]"
-
-  [[nodiscard]] std::string place(std::string_view key) const {
-    return path.empty() ? std::string(key) : path + "." + std::string(key);
-  }
-  [[nodiscard]] const Value* find(std::string_view key) const {
-    const auto it = map.find(key);
-    return it == map.end() || it->second.is_null() ? nullptr : &it->second;
-  }
-
-  template <class T>
-  Checked read(std::string_view key, T& target, std::string_view expected) const {
-    const Value* value = find(key);
-    if (value == nullptr) return {};
-    const T* typed = value->as<T>();
-    if (typed == nullptr) return refused(place(key), "must be " + std::string(expected));
-    target = *typed;
-    return {};
-  }
-
-  template <class Int>
-  Checked read_integer(std::string_view key, Int& target, std::int64_t least) const {
-    const Value* value = find(key);
-    if (value == nullptr) return {};
-    const auto* number = value->as<std::int64_t>();
-    constexpr auto kMost = static_cast<std::int64_t>(std::numeric_limits<Int>::max());
-    if (number == nullptr || *number < least || *number > kMost) {
-      return refused(place(key), "must be a whole number from " + std::to_string(least) + " to " +
-                                     std::to_string(kMost));
-    }
-    target = static_cast<Int>(*number);
-    return {};
-  }
-
-  // Milliseconds from "30s".
-  Checked read_duration(std::string_view key, Millis& target) const {
-    const Value* value = find(key);
-    if (value == nullptr) return {};
-    const auto* text = value->as<std::string>();
-    if (text == nullptr) return refused(place(key), "must be a duration, such as \"30s\"");
-    const auto parsed = process::parse_duration(*text);
-    if (!parsed) return refused(place(key), "is wrong: " + parsed.error().text);
-    target = *parsed;
-    return {};
-  }
-
-  // Bytes, as a number or as "2G".
-  Checked read_size(std::string_view key, std::uint64_t& target) const {
-    const Value* value = find(key);
-    if (value == nullptr) return {};
-    if (const auto* text = value->as<std::string>()) {
-      const auto parsed = process::parse_size(*text);
-      if (!parsed) return refused(place(key), "is wrong: " + parsed.error().text);
-      target = *parsed;
-      return {};
-    }
-    const auto* number = value->as<std::int64_t>();
-    if (number == nullptr || *number < 0) {
-      return refused(place(key), "must be a size, such as \"2G\" or a number of bytes");
-    }
-    target = static_cast<std::uint64_t>(*number);
-    return {};
-  }
-};
-
-Checked read_labels(const Fields& fields, std::vector<Label>& labels) {
-  ValueMap map;
-  if (auto done = fields.read("labels", map, "a map of strings"); !done) return done;
-  for (const auto& [key, value] : map) {
-    const auto* text = value.as<std::string>();
-    if (text == nullptr) return refused(fields.place("labels." + key), "must be a string");
-    labels.push_back({key, *text});
-  }
-  return {};
-}
-
-Checked read_resources(const Fields& fields, Resources& resources) {
-  if (auto done = fields.read_integer("cpus", resources.cpus, 1); !done) return done;
-  if (auto done = fields.read_integer("gpus", resources.gpus, 0); !done) return done;
-  if (auto done = fields.read_size("memory", resources.memory_bytes); !done) return done;
-  ValueMap map;
-  if (auto done = fields.read("resources", map, "a map of amounts"); !done) return done;
-  const Fields named{map, fields.place("resources")};
-  for (const auto& entry : map) {
-    std::uint64_t amount = 0;
-    if (auto done = named.read_size(entry.first, amount); !done) return done;
-    resources.named.push_back({entry.first, amount});
-  }
-  return {};
-}
-
-Checked read_task(const Fields& fields, std::string& name, TaskRequest& task) {
-  static const std::vector<std::string> known = {
-      "name",         "tool",   "script",    "params",  "after", "priority", "cpus",
-      "gpus",         "memory", "resources", "timeout", "grace", "labels",   "wait_for_capacity",
-      "inline_script"};
-  if (auto done = check_keys(fields.map, fields.path, known); !done) return done;
-  if (fields.find("tool") == nullptr) {
-    return refused(fields.place("tool"), "is missing: it names the tool that runs the task");
-  }
-  Millis run_time{0};
-  Millis grace{0};
-  const std::vector<Checked> steps = {
-      fields.read("name", name, "a string"),
-      fields.read("tool", task.tool, "a string"),
-      fields.read("script", task.script, "a string"),
-      fields.read("params", task.params, "a map"),
-      fields.read("inline_script", task.inline_script, "a string: the script itself"),
-      fields.read("wait_for_capacity", task.wait_for_capacity, "true or false"),
-      fields.read_integer("priority", task.priority, std::numeric_limits<std::int32_t>::min()),
-      fields.read_duration("timeout", run_time),
-      fields.read_duration("grace", grace),
-      read_labels(fields, task.labels),
-      read_resources(fields, task.resources)};
-  for (const Checked& step : steps) {
-    if (!step) return step;
-  }
-  if (grace.count() > limits::kMaxGraceMs) return refused(fields.place("grace"), "exceeds 1h");
-  task.limits = {static_cast<std::uint64_t>(run_time.count()),
-                 static_cast<std::uint32_t>(grace.count())};
-  return {};
-}
-
-// --- Dependencies -------------------------------------------------------------------------------
 
 using NameIndex = std::map<std::string, std::uint32_t, std::less<>>;
 
@@ -170,8 +21,8 @@ tl::expected<NameIndex, Error> index_names(const std::vector<std::string>& names
   for (std::uint32_t i = 0; i < names.size(); ++i) {
     if (names[i].empty()) continue;
     if (!index.emplace(names[i], i).second) {
-      return refused(path + "[" + std::to_string(i) + "].name",
-                     "stands twice: '" + names[i] + "' names an earlier task");
+      return refused_field(path + "[" + std::to_string(i) + "].name",
+                           "stands twice: '" + names[i] + "' names an earlier task");
     }
   }
   return index;
@@ -185,13 +36,13 @@ Checked read_after(const Fields& fields, const NameIndex& index, std::size_t tot
     const std::string place = fields.place("after[" + std::to_string(i) + "]");
     if (const auto* name = list[i].as<std::string>()) {
       const auto found = index.find(*name);
-      if (found == index.end()) return refused(place, "names no task: '" + *name + "'");
+      if (found == index.end()) return refused_field(place, "names no task: '" + *name + "'");
       after.push_back(found->second);
       continue;
     }
     const auto* number = list[i].as<std::int64_t>();
     if (number == nullptr || *number < 0 || *number >= static_cast<std::int64_t>(total)) {
-      return refused(
+      return refused_field(
           place, "must be the name of a task or its index, from 0 to " + std::to_string(total - 1));
     }
     after.push_back(static_cast<std::uint32_t>(*number));
@@ -200,7 +51,7 @@ Checked read_after(const Fields& fields, const NameIndex& index, std::size_t tot
 }
 
 tl::expected<WorkflowFile, Error> read_tasks(const ValueList& tasks, const std::string& path) {
-  if (tasks.empty()) return refused(path, "is empty: a workflow needs a task");
+  if (tasks.empty()) return refused_field(path, "is empty: a workflow needs a task");
   WorkflowFile file;
   file.request.tasks.resize(tasks.size());
   file.names.resize(tasks.size());
@@ -208,7 +59,7 @@ tl::expected<WorkflowFile, Error> read_tasks(const ValueList& tasks, const std::
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     const std::string place = path + "[" + std::to_string(i) + "]";
     const auto* map = tasks[i].as<ValueMap>();
-    if (map == nullptr) return refused(place, "must be a map with tool, script and params");
+    if (map == nullptr) return refused_field(place, "must be a map with tool, script and params");
     all.push_back({*map, place});
     if (auto done = read_task(all[i], file.names[i], file.request.tasks[i].task); !done) {
       return tl::unexpected(std::move(done.error()));
@@ -229,7 +80,7 @@ tl::expected<WorkflowFile, Error> read_document(const Value& value) {
   if (const auto* list = value.as<ValueList>()) return read_tasks(*list, "tasks");
   const auto* map = value.as<ValueMap>();
   if (map == nullptr)
-    return refused("the workflow", "must be a list of tasks, or a map with tasks");
+    return refused_field("the workflow", "must be a list of tasks, or a map with tasks");
   if (auto done = check_keys(*map, "", {"name", "on_failure", "tasks"}); !done) {
     return tl::unexpected(std::move(done.error()));
   }
@@ -244,7 +95,7 @@ tl::expected<WorkflowFile, Error> read_document(const Value& value) {
     if (!step) return tl::unexpected(step.error());
   }
   if (on_failure != "run_dependents" && on_failure != "cancel_dependents") {
-    return refused("on_failure", "must be run_dependents or cancel_dependents");
+    return refused_field("on_failure", "must be run_dependents or cancel_dependents");
   }
   auto file = read_tasks(tasks, "tasks");
   if (!file) return file;

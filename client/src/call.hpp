@@ -62,8 +62,8 @@ struct AwaitTasks {
 struct AwaitWorkflow {
   WorkflowId id;
 };
-// A request with one reply, which may come in several messages: Query, Cancel, ToolsRequest,
-// WorkersRequest, HealthRequest.
+// A request with one reply, which may come in several messages: Query, Cancel, Resubmit,
+// ToolsRequest, WorkersRequest, HealthRequest.
 struct Ask {
   Message request;
 };

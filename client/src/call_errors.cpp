@@ -57,6 +57,17 @@ ClientError refused(ErrorCode code, std::string_view what) {
   return ClientError{CallFailure::refused, std::move(error), {}};
 }
 
+bool is_passing(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::busy:
+    case ErrorCode::flow:
+    case ErrorCode::shutting_down:
+    case ErrorCode::not_registered:
+    case ErrorCode::stale_epoch: return true;
+    default: return false;
+  }
+}
+
 ClientError timed_out(std::string_view what, Millis after) {
   return failure(CallFailure::timed_out,
                  std::string(what) + " did not finish within " + in_ms(after));
@@ -71,6 +82,13 @@ ClientError held_back(ClientError why, const Error& refusal) {
 ClientError unacknowledged(ClientError why, const TaskId& id) {
   why.error.text += "; task " + id.to_string() +
                     " may have been accepted: ask for its status, or submit again with this id";
+  why.maybe_accepted = id;
+  return why;
+}
+
+ClientError unacknowledged_again(ClientError why, const TaskId& id) {
+  why.error.text += "; it may have been submitted again as task " + id.to_string() +
+                    ": ask for the status of that one before another try";
   why.maybe_accepted = id;
   return why;
 }

@@ -15,12 +15,17 @@ namespace taskpipe::client {
 // A code without any text: `what` names the thing it is about ("task 0123…").
 [[nodiscard]] ClientError refused(ErrorCode code, std::string_view what);
 
+// Refusals that say "not now" rather than "no".
+[[nodiscard]] bool is_passing(ErrorCode code);
+
 // `refusal`: what the broker said meanwhile instead of taking it.
 [[nodiscard]] ClientError held_back(ClientError why, const Error& refusal);
 // `what` is the sentence's subject: "the submit", "the wait".
 [[nodiscard]] ClientError timed_out(std::string_view what, Millis after);
 // `why`, for a submit that was sent and never answered.
 [[nodiscard]] ClientError unacknowledged(ClientError why, const TaskId& id);
+// The same of a task that was to be submitted again as `id`.
+[[nodiscard]] ClientError unacknowledged_again(ClientError why, const TaskId& id);
 [[nodiscard]] ClientError unreachable(std::string_view broker, Millis after);
 [[nodiscard]] ClientError stopped();
 [[nodiscard]] ClientError closed(std::string_view why);

@@ -106,6 +106,19 @@ CallResult<TaskStatuses> Client::status(std::span<const TaskId> ids, const CallO
   return result;
 }
 
+CallResult<TaskRow> Client::inspect(const TaskId& id, const CallOptions& options) {
+  Query query;
+  query.filter.tasks.push_back(id);
+  query.limit = 1;
+  query.with_attempts = true;
+  auto rows = impl_->ask<Rows>(std::move(query), options);
+  if (!rows) return tl::unexpected(std::move(rows.error()));
+  if (rows->rows.empty()) {
+    return tl::unexpected(client::refused(ErrorCode::unknown_task, "task " + id.to_string()));
+  }
+  return std::move(rows->rows.front());
+}
+
 CallResult<ValueMap> Client::params(const TaskId& id, const CallOptions& options) {
   auto params = this->params(std::span(&id, 1), options);
   if (!params) return tl::unexpected(std::move(params.error()));
@@ -199,6 +212,11 @@ TaskListing Client::list(QueryFilter filter, const CallOptions& options) {
   state->query.limit = limits::kListPageRows;
   state->options = options;
   return TaskListing(std::move(state));
+}
+
+TaskListing Client::dead_letters(QueryFilter filter, const CallOptions& options) {
+  filter.dead = true;
+  return list(std::move(filter), options);
 }
 
 // --- Cancelling

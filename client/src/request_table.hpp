@@ -23,7 +23,7 @@ class RequestTable {
   void on_welcome();
   // False when no open request has this correlation, or when `reply` is not of the kind that it
   // expects: then nothing happened.
-  bool on_reply(Correlation correlation, Message&& reply, Effects& out);
+  bool on_reply(Correlation correlation, Message&& reply, MonotonicTime now, Effects& out);
   void on_error(Correlation correlation, const Error& error, MonotonicTime now, Effects& out);
 
   void flush(MonotonicTime now, SessionId session, Effects& out);
@@ -36,8 +36,14 @@ class RequestTable {
     Message message;
     bool sent = false;  // in this session
     MonotonicTime not_before;
-    CancelAck gathered;  // of acknowledgements that announced another one
+    CancelAck gathered;       // of acknowledgements that announced another one
+    ResubmitAck resubmitted;  // what is settled of it; `message` holds the rest
   };
+
+  [[nodiscard]] static bool gather(CancelAck& ack, Request& request);
+  [[nodiscard]] static bool gather(ResubmitAck& ack, Request& request);
+  void ask_later(Correlation correlation, Request& request, const std::optional<Error>& why,
+                 MonotonicTime now);
 
   CorrelationSource& correlations_;
   std::unordered_map<Correlation, Request> requests_;

@@ -146,9 +146,8 @@ struct SessionCore::Receive {
   template <class Reply>
   void operator()(Reply&& reply) const {
     if (!current()) return;
-    if (core.requests_.on_reply(header.correlation, Message(std::forward<Reply>(reply)), out)) {
-      return;
-    }
+    Message answer(std::forward<Reply>(reply));
+    if (core.requests_.on_reply(header.correlation, std::move(answer), now, out)) return;
     unexpected();
   }
   void unexpected() const {

@@ -12,18 +12,6 @@ namespace {
 
 std::size_t payload_bytes(const PreparedTask& task) { return task.params.size(); }
 
-// Refusals that say "not now" rather than "no".
-bool is_passing(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::busy:
-    case ErrorCode::flow:
-    case ErrorCode::shutting_down:
-    case ErrorCode::not_registered:
-    case ErrorCode::stale_epoch: return true;
-    default: return false;
-  }
-}
-
 }  // namespace
 
 void SubmitQueue::add(CallId call, std::vector<PreparedTask> tasks) {

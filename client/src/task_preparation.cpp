@@ -25,6 +25,14 @@ std::size_t content_hash(const TaskSpec& spec) {
   mix(spec.resources.gpus);
   mix(spec.resources.memory_bytes);
   mix(spec.limits.run_time_ms);
+  mix(spec.limits.queue_time_ms);
+  mix(spec.limits.no_progress_ms);
+  mix(spec.retry.max_attempts);
+  mix(spec.retry.failures);
+  mix(spec.retry.backoff_ms);
+  mix(spec.retry.max_backoff_ms);
+  // Apart from "none", whatever the number.
+  mix(spec.retry.max_worker_losses ? std::size_t{*spec.retry.max_worker_losses} + 1 : 0);
   for (const auto& label : spec.labels) mix(std::hash<std::string>{}(label.value));
   return hash;
 }
@@ -36,6 +44,7 @@ tl::expected<PreparedSpecPtr, Error> TaskPreparation::spec_of(const TaskRequest&
     const TaskSpec& last = *last_->spec;
     const bool same = last.tool == request.tool && last.script == request.script &&
                       last.priority == request.priority && last.limits == request.limits &&
+                      last.retry == request.retry &&
                       last.wait_for_capacity == request.wait_for_capacity &&
                       last.inline_script.text() == request.inline_script &&
                       last_labels_ == request.labels && last_resources_ == request.resources;
@@ -53,6 +62,7 @@ tl::expected<PreparedSpecPtr, Error> TaskPreparation::spec_of(const TaskRequest&
   spec->resources = request.resources;
   normalize(spec->resources);
   spec->limits = request.limits;
+  spec->retry = request.retry;
   spec->labels = request.labels;
   std::sort(spec->labels.begin(), spec->labels.end());
   const auto twice =

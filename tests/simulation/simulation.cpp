@@ -17,9 +17,9 @@ using namespace std::chrono_literals;
 // Shorter than in production, so that an hour of virtual time holds many leases.
 constexpr std::uint32_t kHeartbeatMs = 500;
 constexpr std::uint32_t kLeaseMs = 8000;
-constexpr std::uint64_t kRecallWaitUs = 2000;         // batches are small here
+constexpr std::uint64_t kRecallWaitUs = 2000;        // batches are small here
 constexpr std::uint64_t kTightMemoryBytes = 64'000;  // some hundred tasks: clients have to wait
-constexpr Nanos kPeace = 12h;                  // in which everything must come to its end
+constexpr Nanos kPeace = 12h;                        // in which everything must come to its end
 constexpr Nanos kAuditLimit = 2min;
 constexpr Millis kLatency = 5min;  // several partitions and pauses in a row
 constexpr Nanos kMostBetweenActs = 20s;

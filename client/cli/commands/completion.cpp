@@ -56,12 +56,13 @@ void offer_tools(Completion& completion, Client& client) {
 }
 
 void offer_ids(Completion& completion, Client& client) {
-  TaskListing listing = client.list();
+  const bool dead = completion.broker == BrokerNames::dead;
+  TaskListing listing = dead ? client.dead_letters() : client.list();
   std::set<std::string> workflows;
   for (std::size_t i = 0; i < kMostIds; ++i) {
     const TaskRow* row = listing.next();
     if (row == nullptr) return;
-    if (completion.broker == BrokerNames::tasks) {
+    if (dead || completion.broker == BrokerNames::tasks) {
       offer(completion, row->id.to_string(),
             label_of(row->tool, row->script) + " " + std::string(name_of(row->state)));
     } else if (row->workflow && workflows.insert(row->workflow->to_string()).second) {

@@ -4,39 +4,30 @@
 #include <utility>
 #include <vector>
 
+#include "client/cli/attempts_view.hpp"
 #include "client/cli/commands/commands.hpp"
 #include "client/cli/documents.hpp"
+#include "client/cli/listing.hpp"
 #include "client/cli/task_ids.hpp"
 #include "client/cli/task_rows.hpp"
-#include "common/process/suggestion.hpp"
 
 namespace taskpipe::cli {
 namespace {
 
-constexpr std::uint32_t kDefaultListed = 50;
-constexpr std::uint32_t kMostListed = 1'000'000;
-
-// "running" as well as RUNNING.
-std::optional<TaskState> parse_state(const std::string& text) {
-  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(kLastTaskState); ++i) {
-    const auto state = static_cast<TaskState>(i);
-    if (text == name_of(state) || text == status_word(state)) return state;
-  }
-  return std::nullopt;
+// A single task is asked for with its attempts.
+CallResult<TaskStatuses> statuses_of(Invocation& call, const std::vector<TaskId>& ids) {
+  if (ids.size() != 1) return call.client().status(ids, call.asking());
+  auto row = call.client().inspect(ids.front(), call.asking());
+  if (row) return TaskStatuses{{std::move(*row)}, {}};
+  if (row.error().is(ErrorCode::unknown_task)) return TaskStatuses{{}, ids};
+  return tl::unexpected(std::move(row.error()));
 }
 
-std::vector<std::string> state_names() {
-  std::vector<std::string> names;
-  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(kLastTaskState); ++i) {
-    names.emplace_back(status_word(static_cast<TaskState>(i)));
-  }
-  return names;
-}
-
-std::string state_words() {
-  std::string words;
-  for (const std::string& name : state_names()) words += (words.empty() ? "" : ", ") + name;
-  return words;
+ValueList with_attempts(const TaskRow& row) {
+  const Value plain = row_document(row);
+  ValueMap document = *plain.as<ValueMap>();
+  document["attempts"] = attempt_documents(attempts_of(row, nullptr));
+  return {std::move(document)};
 }
 
 }  // namespace
@@ -47,14 +38,18 @@ ExitCode run_status(Invocation& call) {
   if (const auto end = call.parse({0, kAnyNumber})) return *end;
   const auto ids = find_tasks(call, call.arguments(), workflow);
   if (!ids) return ids.error();
-  const auto statuses = call.client().status(*ids, call.asking());
+  const auto statuses = statuses_of(call, *ids);
   if (!statuses) return call.fail(statuses.error());
+  const auto& rows = statuses->rows;
+  const bool alone = ids->size() == 1 && rows.size() == 1;
   if (call.json()) {
     ValueList unknown;
     for (const TaskId& id : statuses->unknown) unknown.emplace_back(id.to_string());
-    call.print(ValueMap{{"tasks", row_documents(statuses->rows)}, {"unknown", std::move(unknown)}});
+    call.print(ValueMap{{"tasks", alone ? with_attempts(rows.front()) : row_documents(rows)},
+                        {"unknown", std::move(unknown)}});
   } else {
-    print_rows(call, statuses->rows);
+    print_rows(call, rows);
+    if (alone) call.out() << past_attempts_text(rows.front(), call.console().style());
   }
   if (statuses->unknown.empty()) return ExitCode::success;
   return call.fail(ClientError{CallFailure::refused, no_such_tasks(statuses->unknown), {}});
@@ -66,40 +61,19 @@ ExitCode run_list(Invocation& call) {
   QueryFilter filter;
   std::uint32_t limit = kDefaultListed;
   call.options().text("state,s", state, "STATE",
-                      "Only tasks in this state: " + state_words() + ".");
+                      "Only tasks in this state: " + state_words(every_state()) + ".");
   call.options().text("tool", filter.tool, "TOOL", "Only tasks of this tool.");
   declare_workflow_option(call.options(), workflow);
-  call.options().integer<std::uint32_t>("limit,n", limit, {1, kMostListed},
-                                        "The most to list, newest first.");
+  declare_limit(call.options(), limit);
   if (const auto end = call.parse({0, 0})) return *end;
-  if (!state.empty()) {
-    filter.state = parse_state(state);
-    if (!filter.state) {
-      const std::string near = process::nearest_name(state, state_names());
-      return call.usage_error(Error{ErrorCode::invalid,
-                                    "--state: '" + state + "' is not one of " + state_words() +
-                                        (near.empty() ? "" : "; did you mean '" + near + "'?"),
-                                    "state"});
-    }
-  }
+  const auto wanted = read_state(state, every_state());
+  if (!wanted) return call.usage_error(wanted.error());
+  filter.state = *wanted;
   if (!workflow.empty()) {
     filter.workflow = WorkflowId::parse(workflow);
     if (!filter.workflow) return call.usage_error(no_workflow_id(workflow));
   }
-  TaskListing listing = call.client().list(filter, call.asking());
-  std::vector<TaskRow> rows;
-  const TaskRow* row = listing.next();
-  for (; row != nullptr && rows.size() < limit; row = listing.next()) rows.push_back(*row);
-  if (listing.error()) return call.fail(*listing.error());
-  const bool more = row != nullptr;
-  if (call.json()) {
-    call.print(ValueMap{{"tasks", row_documents(rows)}, {"more", more}});
-    return ExitCode::success;
-  }
-  print_rows(call, rows);
-  if (rows.empty()) call.console().hint("no tasks");
-  if (more) call.console().hint("there are more; --limit shows them");
-  return ExitCode::success;
+  return print_listing(call, call.client().list(filter, call.asking()), limit, "no tasks");
 }
 
 }  // namespace taskpipe::cli

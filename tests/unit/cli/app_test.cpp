@@ -144,7 +144,14 @@ TEST_F(App, MistakesNameTheOptionAndTheRemedy) {
   EXPECT_THAT(said({"submit", "lammps", "--params", "no/such"}),
               HasSubstr("--params: cannot read 'no/such'"));
   EXPECT_THAT(said({"list", "--state", "succes"}), HasSubstr("did you mean 'success'?"));
+  EXPECT_THAT(said({"dead", "list", "--state", "running"}),
+              HasSubstr("not one of failed, timeout, error"));
+  EXPECT_THAT(said({"submit", "lammps", "--retries", "2", "--retry-on", "exti"}),
+              HasSubstr("did you mean 'exit'?"));
   const std::string id(32, '0');
+  EXPECT_THAT(said({"dead", "resubmit", id, "--all"}), HasSubstr("not both"));
+  EXPECT_THAT(said({"dead", "resubmit", id, "--tool", "t"}), HasSubstr("go with --all"));
+  EXPECT_THAT(said({"dead"}), HasSubstr("taskpipe dead resubmit"));
   EXPECT_THAT(said({"wait", id, "--workflow", id}), HasSubstr("not both"));
   EXPECT_THAT(said({"wait", "--workflow", id.substr(8)}), HasSubstr("32 hex digits are needed"));
   EXPECT_THAT(said({"events", "--topic", "tasks.lammps"}), HasSubstr("did you mean 'task'?"));
@@ -178,8 +185,17 @@ TEST_F(App, BadValuesAreFoundBeforeAnyConnection) {
                                              {"submit", "lammps", "-p", "dt=1e999"},
                                              {"submit", "lammps", "--params", "no/such/file"},
                                              {"submit", "lammps", "--label", "x"},
+                                             {"submit", "lammps", "--retries", "100"},
+                                             {"submit", "lammps", "--retry-on", "exit"},
+                                             {"sweep", "lammps", "-p", "a=1", "--backoff", "2d"},
+                                             {"submit", "lammps", "--worker-losses", "-2"},
+                                             {"submit", "lammps", "--queue-time", "400d"},
                                              {"list", "--state", "asleep"},
                                              {"list", "--workflow", "xyz"},
+                                             {"dead", "list", "--state", "success"},
+                                             {"dead", "show", "xyz"},
+                                             {"dead", "resubmit"},
+                                             {"dead", "resubmit", "xyz"},
                                              {"status", "xyz"},
                                              {"wait", "0123"},
                                              {"cancel", "--workflow", "xyz"},

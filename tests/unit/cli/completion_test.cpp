@@ -55,9 +55,17 @@ TEST(Complete, ValuesOfOptions) {
   EXPECT_THAT(texts({"list", "--color", "a"}), ElementsAre("auto", "always"));
   EXPECT_THAT(texts({"list", "--state", "ru"}), ElementsAre("running"));
   EXPECT_THAT(texts({"completion", ""}), ElementsAre("bash", "zsh", "fish"));
+  EXPECT_THAT(texts({"dead", "list", "--state", ""}), ElementsAre("failed", "timeout", "error"));
   EXPECT_TRUE(of({"submit", "lammps", "--params", ""}).files);
   EXPECT_TRUE(of({"workflow", "run", ""}).files);
   EXPECT_FALSE(of({"workflow", "run", "a.toml", ""}).files);
+}
+
+TEST(Complete, OneMoreOfAList) {
+  EXPECT_THAT(texts({"submit", "lammps", "--retry-on", "e"}), ElementsAre("exit"));
+  EXPECT_THAT(
+      texts({"submit", "lammps", "--retry-on", "exit,oom,"}),
+      ElementsAre("exit,oom,signal", "exit,oom,timeout", "exit,oom,spawn", "exit,oom,rejected"));
 }
 
 TEST(Complete, OneWordOrThree) {
@@ -73,6 +81,8 @@ TEST(Complete, WhatTheBrokerKnows) {
   EXPECT_EQ(of({"submit", "lammps", ""}).tool, "lammps");
   EXPECT_EQ(of({"list", "--tool", ""}).broker, BrokerNames::tools);
   EXPECT_EQ(of({"wait", "01", ""}).broker, BrokerNames::tasks);
+  EXPECT_EQ(of({"dead", "show", ""}).broker, BrokerNames::dead);
+  EXPECT_EQ(of({"dead", "resubmit", "01", ""}).broker, BrokerNames::dead);
   EXPECT_EQ(of({"wait", "--workflow", ""}).broker, BrokerNames::workflows);
   EXPECT_EQ(of({"health", ""}).broker, BrokerNames::none);
 }

@@ -139,6 +139,7 @@ TEST(RowDocument, ReadinessIsNullUntilTheEnd) {
   row.state = TaskState::running;
   row.progress_percent = 37.5;
   row.workflow = WorkflowId(1, 2);
+  row.original = TaskId(3, 4);
   json document = parsed(row_document(row));
   EXPECT_EQ(document["state"], "RUNNING");
   EXPECT_EQ(document["ready"], false);
@@ -147,6 +148,7 @@ TEST(RowDocument, ReadinessIsNullUntilTheEnd) {
   EXPECT_TRUE(document["exit_code"].is_null());
   EXPECT_EQ(document["progress"], 37.5);
   EXPECT_EQ(document["workflow_id"], WorkflowId(1, 2).to_string());
+  EXPECT_EQ(document["original"], TaskId(3, 4).to_string());
   row.state = TaskState::success;
   row.progress_percent = -1;
   document = parsed(row_document(row));

@@ -45,6 +45,13 @@ TEST_F(SubmitRequest, TakesEveryOptionOver) {
   options.grace = Millis(100);
   options.labels = {"a=b"};
   options.wait_for_capacity = true;
+  options.retry.retries = 2;
+  options.retry.retry_on = "exit, oom";
+  options.retry.backoff = Millis(50);
+  options.retry.max_backoff = Millis(5000);
+  options.retry.worker_losses = 0;
+  options.retry.queue_time = Millis(600'000);
+  options.retry.no_progress = Millis(9000);
   const auto request = make_request("lammps", "in.melt", options);
   ASSERT_TRUE(request.has_value()) << request.error().text;
   EXPECT_EQ(request->tool, "lammps");
@@ -52,9 +59,45 @@ TEST_F(SubmitRequest, TakesEveryOptionOver) {
   EXPECT_EQ(to_json_text(Value(request->params)), R"({"cell":[1,2],"steps":10})");
   EXPECT_EQ(request->priority, -2);
   EXPECT_EQ(request->resources, (Resources{3, 1, 1024, {{"license", 2}}}));
-  EXPECT_EQ(request->limits, (TaskLimits{30'000, 100}));
+  EXPECT_EQ(request->limits, (TaskLimits{30'000, 100, 600'000, 9000}));
   EXPECT_THAT(request->labels, ElementsAre(Label{"a", "b"}));
   EXPECT_TRUE(request->wait_for_capacity);
+  RetryPolicy policy;
+  policy.max_attempts = 3;
+  policy.failures = failure_bit(FailureClass::exit) | failure_bit(FailureClass::oom);
+  policy.backoff_ms = 50;
+  policy.max_backoff_ms = 5000;
+  policy.max_worker_losses = 0;
+  EXPECT_EQ(request->retry, policy);
+}
+
+TEST_F(SubmitRequest, WithoutRetriesTheFirstFailureIsFinal) {
+  const auto request = make_request("lammps", "in.melt", options);
+  ASSERT_TRUE(request.has_value());
+  EXPECT_EQ(request->retry, RetryPolicy{});
+  EXPECT_EQ(request->limits, TaskLimits{});
+}
+
+TEST_F(SubmitRequest, AFirstWaitBeyondTheUsualLongestOneRaisesIt) {
+  options.retry.retries = 1;
+  options.retry.backoff = Millis(300'000);
+  const auto request = make_request("lammps", "in.melt", options);
+  ASSERT_TRUE(request.has_value());
+  EXPECT_EQ(request->retry.max_backoff_ms, 300'000U);
+  options.retry.max_backoff = Millis(60'000);
+  EXPECT_EQ(refusal().field, "backoff");
+}
+
+TEST_F(SubmitRequest, MistakesInThePolicyNameTheirOption) {
+  options.retry.retry_on = "exit";
+  EXPECT_EQ(refusal().field, "retry-on");
+  EXPECT_THAT(refusal().text, HasSubstr("--retries N"));
+  options.retry.retries = 1;
+  options.retry.retry_on = "exit,worker_lost";
+  EXPECT_EQ(refusal().field, "retry-on");
+  EXPECT_THAT(refusal().text, HasSubstr("'worker_lost' is no class"));
+  options.retry.retry_on = "exit,";
+  EXPECT_EQ(refusal().field, "retry-on");
 }
 
 TEST_F(SubmitRequest, AScriptFileTravelsUnderItsName) {

@@ -47,7 +47,9 @@ TEST(ReadWorkflow, EveryFieldOfATask) {
   const auto file = read_workflow(R"([{"tool": "t", "inline_script": "x", "priority": -3,
     "cpus": 2, "gpus": 1, "memory": "2G", "resources": {"license": 1, "scratch": "1K"},
     "timeout": "30s", "grace": "2s", "labels": {"a": "b"}, "wait_for_capacity": true,
-    "script": null}])");
+    "script": null, "queue_time": "10m", "no_progress": "90s",
+    "retry": {"max_attempts": 3, "on": ["exit", "oom"], "backoff": "2s", "max_backoff": "5m",
+              "worker_losses": 2}}])");
   ASSERT_TRUE(file.has_value()) << file.error().text;
   const TaskRequest& task = file->request.tasks[0].task;
   EXPECT_EQ(task.inline_script, "x");
@@ -61,6 +63,30 @@ TEST(ReadWorkflow, EveryFieldOfATask) {
   EXPECT_EQ(task.limits.grace_ms, 2000U);
   EXPECT_THAT(task.labels, ElementsAre(Label{"a", "b"}));
   EXPECT_TRUE(task.wait_for_capacity);
+  EXPECT_EQ(task.limits.queue_time_ms, 600'000U);
+  EXPECT_EQ(task.limits.no_progress_ms, 90'000U);
+  RetryPolicy policy;
+  policy.max_attempts = 3;
+  policy.failures = failure_bit(FailureClass::exit) | failure_bit(FailureClass::oom);
+  policy.backoff_ms = 2000;
+  policy.max_backoff_ms = 300'000;
+  policy.max_worker_losses = 2;
+  EXPECT_EQ(task.retry, policy);
+}
+
+TEST(ReadWorkflow, APolicyMayBeLeftToItsDefaults) {
+  const auto policy_of = [](const std::string& retry) {
+    const auto file = read_workflow(R"([{"tool": "t", "retry": )" + retry + "}]");
+    EXPECT_TRUE(file.has_value()) << file.error().text;
+    return file ? file->request.tasks[0].task.retry : RetryPolicy{};
+  };
+  EXPECT_EQ(policy_of("{}"), RetryPolicy{});
+  EXPECT_EQ(policy_of("null"), RetryPolicy{});
+  EXPECT_EQ(policy_of(R"({"max_attempts": 5})").failures, kUsuallyRetriedFailures);
+  EXPECT_EQ(policy_of(R"({"on": []})").failures, 0U);
+  // A first wait that is longer than the usual longest one raises it.
+  EXPECT_EQ(policy_of(R"({"backoff": "5m"})").max_backoff_ms, 300'000U);
+  EXPECT_EQ(policy_of(R"({"worker_losses": 0})").max_worker_losses, 0U);
 }
 
 struct Mistake {
@@ -90,6 +116,19 @@ TEST(ReadWorkflow, MistakesNameTheirField) {
       {R"([{"tool": "t", "timeout": 30}])", "tasks[0].timeout"},
       {R"([{"tool": "t", "timeout": "soon"}])", "tasks[0].timeout"},
       {R"([{"tool": "t", "grace": "2h"}])", "tasks[0].grace"},
+      {R"([{"tool": "t", "queue_time": 5}])", "tasks[0].queue_time"},
+      {R"([{"tool": "t", "no_progress": "x"}])", "tasks[0].no_progress"},
+      {R"([{"tool": "t", "retry": 3}])", "tasks[0].retry"},
+      {R"([{"tool": "t", "retry": {"max": 3}}])", "tasks[0].retry.max"},
+      {R"([{"tool": "t", "retry": {"max_attempts": 0}}])", "tasks[0].retry.max_attempts"},
+      {R"([{"tool": "t", "retry": {"on": "exit"}}])", "tasks[0].retry.on"},
+      {R"([{"tool": "t", "retry": {"on": [1]}}])", "tasks[0].retry.on"},
+      {R"([{"tool": "t", "retry": {"on": ["cancelled"]}}])", "tasks[0].retry.on"},
+      {R"([{"tool": "t", "retry": {"backoff": "2d"}}])", "tasks[0].retry.backoff"},
+      {R"([{"tool": "t", "retry": {"max_backoff": "2d"}}])", "tasks[0].retry.max_backoff"},
+      {R"([{"tool": "t", "retry": {"backoff": "2s", "max_backoff": "1s"}}])",
+       "tasks[0].retry.backoff"},
+      {R"([{"tool": "t", "retry": {"worker_losses": -1}}])", "tasks[0].retry.worker_losses"},
       {R"([{"tool": "t", "labels": {"a": 1}}])", "tasks[0].labels.a"},
       {R"([{"tool": "t", "after": "x"}])", "tasks[0].after"},
       {R"([{"tool": "t", "after": ["x"]}])", "tasks[0].after[0]"},
@@ -105,6 +144,10 @@ TEST(ReadWorkflow, MistakesNameTheirField) {
 
 TEST(ReadWorkflow, SuggestsTheNearestField) {
   EXPECT_THAT(error_of(R"([{"tool": "t", "parms": {}}])").text, HasSubstr("'params'"));
+  EXPECT_THAT(error_of(R"([{"tool": "t", "retry": {"max_atempts": 2}}])").text,
+              HasSubstr("'max_attempts'"));
+  EXPECT_THAT(error_of(R"([{"tool": "t", "retry": {"on": ["exti"]}}])").text,
+              HasSubstr("did you mean 'exit'?"));
 }
 
 TEST(ReadWorkflow, NoJsonNamesThePlace) {

@@ -279,6 +279,58 @@ TEST_F(SessionTest, AcknowledgementsThatAnnounceAnotherOneAreOneAnswer) {
   EXPECT_EQ(items[1].id, task_id(2));
 }
 
+Resubmit resubmit_of(std::uint64_t first, std::uint64_t last) {
+  Resubmit request;
+  for (std::uint64_t n = first; n <= last; ++n) {
+    request.items.push_back({task_id(n), task_id(n + 100)});
+  }
+  return request;
+}
+
+// What was settled is not asked again, and the rest keeps its ids.
+TEST_F(SessionTest, OnlyTheBusyItemsOfAResubmitAreAskedAgain) {
+  connect();
+  begin(command::Ask{resubmit_of(1, 3)});
+  const auto first = sent<Resubmit>(turn());
+  ASSERT_EQ(first.size(), 1U);
+  receive(ResubmitAck{{{task_id(101), ErrorCode::ok},
+                       {task_id(102), ErrorCode::busy},
+                       {task_id(103), ErrorCode::unknown_task}},
+                      Error{ErrorCode::busy, "the history lags", {}, 500}},
+          first[0].correlation);
+  EXPECT_TRUE(sent<Resubmit>(run_for(Millis(499))).empty());
+  const auto second = sent<Resubmit>(run_for(Millis(2)));
+  ASSERT_EQ(second.size(), 1U);
+  EXPECT_EQ(std::get<Resubmit>(second[0].message), resubmit_of(2, 2));
+  receive(ResubmitAck{{{task_id(102), ErrorCode::invalid}},
+                      Error{ErrorCode::invalid, "task 2 has not ended", "original"}},
+          second[0].correlation);
+  const auto answers = delivered<delivery::Answered>(turn());
+  ASSERT_EQ(answers.size(), 1U);
+  const auto& ack = std::get<ResubmitAck>(answers[0].second.reply);
+  EXPECT_EQ(ack.items, (std::vector<TaskCode>{{task_id(101), ErrorCode::ok},
+                                              {task_id(103), ErrorCode::unknown_task},
+                                              {task_id(102), ErrorCode::invalid}}));
+  // It would be read as the text of task 3.
+  EXPECT_FALSE(ack.error);
+}
+
+TEST_F(SessionTest, AResubmitIsAskedAgainInTheNextSessionUnderTheSameIds) {
+  connect();
+  begin(command::Ask{resubmit_of(1, 2)});
+  const Correlation asked = sent<Resubmit>(turn()).at(0).correlation;
+  receive(ResubmitAck{{{task_id(101), ErrorCode::ok}, {task_id(102), ErrorCode::shutting_down}},
+                      Error{ErrorCode::shutting_down, "later", {}}},
+          asked);
+  const auto again = sent<Resubmit>(establish());
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(std::get<Resubmit>(again[0].message), resubmit_of(2, 2));
+  receive(ResubmitAck{{{task_id(102), ErrorCode::ok}}, std::nullopt}, again[0].correlation);
+  const auto answers = delivered<delivery::Answered>(turn());
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(std::get<ResubmitAck>(answers[0].second.reply).items.size(), 2U);
+}
+
 TEST_F(SessionTest, TooMuchGarbageEndsTheConnection) {
   connect();
   for (std::size_t i = 0; i < limits::kMaxMalformedPerSession; ++i) {
