@@ -52,6 +52,12 @@ std::pair<nb::list, Texts> statuses(BoundClient& bound, const Texts& ids, Timeou
   return {to_list(found.rows), to_texts(found.unknown)};
 }
 
+nb::dict inspect(BoundClient& bound, const std::string& id, TimeoutMs timeout) {
+  const auto task = to_task_id(id);
+  const auto client = bound.client();
+  return to_dict(ask(timeout, [&](const CallOptions& o) { return client->inspect(task, o); }));
+}
+
 nb::list params(BoundClient& bound, const Texts& ids, TimeoutMs timeout) {
   const auto tasks = to_task_ids(ids);
   const auto client = bound.client();

@@ -34,6 +34,9 @@ using Requests = std::vector<const TaskRequest*>;
     BoundClient& bound, const std::string& name, bool cancel_dependents, const Requests& requests,
     const std::vector<std::vector<std::uint32_t>>& after, TimeoutMs timeout);
 
+// The new ids.
+[[nodiscard]] Texts resubmit(BoundClient& bound, const Texts& ids, TimeoutMs timeout);
+
 // --- Waiting and watching
 [[nodiscard]] nanobind::list wait_all(BoundClient& bound, const Texts& ids, TimeoutMs timeout);
 [[nodiscard]] nanobind::dict wait_any(BoundClient& bound, const Texts& ids, TimeoutMs timeout);
@@ -79,6 +82,8 @@ class BoundSubscription {
 // Rows in the order of `ids`, and the ids that do not exist.
 [[nodiscard]] std::pair<nanobind::list, Texts> statuses(BoundClient& bound, const Texts& ids,
                                                         TimeoutMs timeout);
+// The row with its attempts.
+[[nodiscard]] nanobind::dict inspect(BoundClient& bound, const std::string& id, TimeoutMs timeout);
 // What the tasks were submitted with.
 [[nodiscard]] nanobind::list params(BoundClient& bound, const Texts& ids, TimeoutMs timeout);
 // (task id, code, had not ended) each.

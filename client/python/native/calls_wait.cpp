@@ -61,6 +61,16 @@ Texts submit_batch(BoundClient& bound, const Requests& requests, TimeoutMs timeo
   return to_texts(*ids);
 }
 
+Texts resubmit(BoundClient& bound, const Texts& ids, TimeoutMs timeout) {
+  const auto tasks = to_task_ids(ids);
+  const auto client = bound.client();
+  Attention attention(timeout);
+  const auto fresh = attention.wait_for(
+      [&](const CallOptions& o) { return client->resubmit(std::span(tasks), o); });
+  if (!fresh) raise(fresh.error());
+  return to_texts(*fresh);
+}
+
 std::string submit_async(BoundClient& bound, const TaskRequest& request, nb::callable done,
                          TimeoutMs timeout, const Stop* stop) {
   const auto client = bound.client();

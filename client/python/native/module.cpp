@@ -53,7 +53,7 @@ void close_client(ClientHandle& self) {
 
 std::unique_ptr<BoundListing> list_tasks(ClientHandle& self, const std::string& workflow_id,
                                          const std::string& state, const std::string& tool,
-                                         TimeoutMs timeout) {
+                                         bool dead, TimeoutMs timeout) {
   QueryFilter filter;
   if (!workflow_id.empty()) filter.workflow = to_workflow_id(workflow_id);
   if (!state.empty()) {
@@ -61,6 +61,7 @@ std::unique_ptr<BoundListing> list_tasks(ClientHandle& self, const std::string& 
     if (!filter.state) raise_invalid("state", "state '" + state + "' is none of TaskStatus");
   }
   filter.tool = tool;
+  filter.dead = dead;
   return std::make_unique<BoundListing>(*self.bound, std::move(filter), timeout);
 }
 
@@ -86,6 +87,7 @@ void bind_client(nb::module_& module) {
            nb::sig("def connect(self, timeout_ms: int | None = None) -> dict[str, typing.Any]"))
       .def("submit", &Method<&submit>::call, "request"_a, timeout)
       .def("submit_batch", &Method<&submit_batch>::call, "requests"_a, timeout)
+      .def("resubmit", &Method<&resubmit>::call, "ids"_a, timeout)
       .def("submit_async", &Method<&submit_async>::call, "request"_a, "done"_a, timeout, stop,
            nb::sig("def submit_async(self, request: Request, done: collections.abc.Callable["
                    "[BaseException | None], object], timeout_ms: int | None = None, stop: Stop | "
@@ -126,7 +128,10 @@ void bind_client(nb::module_& module) {
       .def("params", &Method<&params>::call, "ids"_a, timeout,
            nb::sig("def params(self, ids: collections.abc.Sequence[str], timeout_ms: int | None = "
                    "None) -> list[dict[str, typing.Any]]"))
-      .def("list_tasks", &list_tasks, "workflow_id"_a, "state"_a, "tool"_a, timeout)
+      .def("inspect", &Method<&inspect>::call, "id"_a, timeout,
+           nb::sig("def inspect(self, id: str, timeout_ms: int | None = None) -> dict[str, "
+                   "typing.Any]"))
+      .def("list_tasks", &list_tasks, "workflow_id"_a, "state"_a, "tool"_a, "dead"_a, timeout)
       .def("cancel", &Method<&cancel>::call, "ids"_a, "grace_ms"_a, timeout,
            nb::sig("def cancel(self, ids: collections.abc.Sequence[str], grace_ms: int, "
                    "timeout_ms: int | None = None) -> list[tuple[str, str, bool]]"))
@@ -169,6 +174,11 @@ NB_MODULE(_native, module) {
   module.attr("VERSION") = TASKPIPE_VERSION;
   module.attr("MAX_SWEEP_TASKS") = limits::kMaxSweepTasks;
   module.attr("MAX_CALL_TIMEOUT_MS") = limits::kMaxCallTimeoutMs;
+  module.attr("MAX_TASK_ATTEMPTS") = limits::kMaxTaskAttempts;
+  module.attr("MAX_TASK_WORKER_LOSSES") = limits::kMaxTaskWorkerLosses;
+  module.attr("MAX_BACKOFF_MS") = limits::kMaxBackoffMs;
+  module.attr("MAX_WAIT_MS") = limits::kMaxQueueTimeMs;
+  static_assert(limits::kMaxNoProgressMs == limits::kMaxQueueTimeMs);
   module.def("await_calls", &await_calls, nb::arg("limit_ms"));
   nb::class_<Stop>(module, "Stop")
       .def(nb::init<>())

@@ -61,12 +61,33 @@ nb::dict to_dict(const Resources& resources) {
   return dict;
 }
 
-nb::dict usage_of(const TaskResult& result) {
+nb::dict usage_of(const Usage& usage, double wall_s) {
   nb::dict dict;
-  dict["wall_s"] = std::chrono::duration<double>(run_time_of(result)).count();
-  dict["user_s"] = seconds(result.outcome.usage.user_us);
-  dict["system_s"] = seconds(result.outcome.usage.system_us);
-  dict["max_rss_bytes"] = result.outcome.usage.max_rss_bytes;
+  dict["wall_s"] = wall_s;
+  dict["user_s"] = seconds(usage.user_us);
+  dict["system_s"] = seconds(usage.system_us);
+  dict["max_rss_bytes"] = usage.max_rss_bytes;
+  return dict;
+}
+
+nb::object returncode_in(const Outcome& outcome) {
+  const auto returncode = returncode_of(outcome);
+  return returncode ? nb::object(nb::int_(*returncode)) : nb::object(nb::none());
+}
+
+nb::dict to_dict(const PastAttempt& past) {
+  nb::dict dict;
+  dict["attempt"] = past.attempt.value();
+  dict["epoch"] = past.epoch.value();
+  dict["became"] = to_python(name_of(past.kind));
+  dict["worker"] = or_none(past.worker);
+  dict["state"] = to_python(name_of(past.outcome.state));
+  dict["failure"] = class_of(past.outcome.failure);
+  dict["returncode"] = returncode_in(past.outcome);
+  dict["reason"] = text(past.outcome.reason);
+  dict["usage"] = usage_of(past.outcome.usage, seconds(past.outcome.usage.wall_us));
+  dict["started"] = seconds_of(past.started);
+  dict["ended"] = seconds_of(past.ended);
   return dict;
 }
 
@@ -91,13 +112,13 @@ nb::dict to_dict(const TaskResult& result) {
   dict["task_id"] = result.id.to_string();
   dict["state"] = to_python(name_of(result.outcome.state));
   dict["failure"] = class_of(result.outcome.failure);
-  const auto returncode = returncode_of(result.outcome);
-  dict["returncode"] = returncode ? nb::object(nb::int_(*returncode)) : nb::object(nb::none());
+  dict["returncode"] = returncode_in(result.outcome);
   dict["reason"] = text(reason_of(result));
   dict["attempt"] = result.attempt.value();
   dict["worker"] = or_none(result.worker);
   add_report(dict, result.report);
-  dict["usage"] = usage_of(result);
+  dict["usage"] =
+      usage_of(result.outcome.usage, std::chrono::duration<double>(run_time_of(result)).count());
   dict["submitted"] = seconds_of(result.submitted);
   dict["started"] = seconds_of(result.started);
   dict["finished"] = seconds_of(result.finished);
@@ -121,6 +142,10 @@ nb::dict to_dict(const TaskRow& row) {
   dict["submitted"] = seconds_of(row.submitted);
   dict["started"] = seconds_of(row.started);
   dict["finished"] = seconds_of(row.finished);
+  dict["original"] = row.original ? nb::cast(row.original->to_string()) : nb::object(nb::none());
+  nb::list attempts;
+  for (const PastAttempt& past : row.attempts) attempts.append(to_dict(past));
+  dict["attempts"] = attempts;
   return dict;
 }
 

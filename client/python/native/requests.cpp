@@ -27,6 +27,18 @@ void set_labels(TaskRequest& request, nb::handle value) {
   }
 }
 
+// The Python side has checked the names.
+void set_retried_failures(TaskRequest& request, nb::handle value) {
+  request.retry.failures = 0;
+  for (const auto& name : nb::cast<nb::list>(value)) {
+    const auto wanted = nb::cast<std::string>(name);
+    for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(kLastFailureClass); ++i) {
+      const auto failure = static_cast<FailureClass>(i);
+      if (name_of(failure) == wanted) request.retry.failures |= failure_bit(failure);
+    }
+  }
+}
+
 const std::map<std::string, Setter, std::less<>>& setters() {
   static const std::map<std::string, Setter, std::less<>> table{
       {"priority", [](TaskRequest& r, nb::handle v) { r.priority = nb::cast<std::int32_t>(v); }},
@@ -39,6 +51,21 @@ const std::map<std::string, Setter, std::less<>>& setters() {
        [](TaskRequest& r, nb::handle v) { r.limits.run_time_ms = nb::cast<std::uint64_t>(v); }},
       {"grace_ms",
        [](TaskRequest& r, nb::handle v) { r.limits.grace_ms = nb::cast<std::uint32_t>(v); }},
+      {"queue_time_ms",
+       [](TaskRequest& r, nb::handle v) { r.limits.queue_time_ms = nb::cast<std::uint64_t>(v); }},
+      {"no_progress_ms",
+       [](TaskRequest& r, nb::handle v) { r.limits.no_progress_ms = nb::cast<std::uint64_t>(v); }},
+      {"max_attempts",
+       [](TaskRequest& r, nb::handle v) { r.retry.max_attempts = nb::cast<std::uint32_t>(v); }},
+      {"retry_on", set_retried_failures},
+      {"backoff_ms",
+       [](TaskRequest& r, nb::handle v) { r.retry.backoff_ms = nb::cast<std::uint32_t>(v); }},
+      {"max_backoff_ms",
+       [](TaskRequest& r, nb::handle v) { r.retry.max_backoff_ms = nb::cast<std::uint32_t>(v); }},
+      {"max_worker_losses",
+       [](TaskRequest& r, nb::handle v) {
+         r.retry.max_worker_losses = nb::cast<std::uint32_t>(v);
+       }},
       {"labels", set_labels},
       {"inline_script",
        [](TaskRequest& r, nb::handle v) { r.inline_script = nb::cast<std::string>(v); }},

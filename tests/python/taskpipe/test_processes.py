@@ -141,7 +141,7 @@ def test_ids_of_children_differ(client):
 
 def test_iterators_stay_with_the_parent(client, gate):
     client.wait(client.submit("echo"), timeout=LIMIT_S)
-    listed = client._native.list_tasks("", "", "")
+    listed = client._native.list_tasks("", "", "", False)
     assert listed.next_page()
     events = client.events(client.submit(**gate.task()))
     next(events)

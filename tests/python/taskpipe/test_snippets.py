@@ -93,7 +93,8 @@ def test_every_example_is_tested():
 
 
 GUIDE = REPOSITORY / "docs" / "task_pipeline.md"
-DOCUMENTS = (GUIDE, REPOSITORY / "README.md", REPOSITORY / "client" / "python" / "README.md")
+DOCUMENTS = (GUIDE, REPOSITORY / "docs" / "retries.md", REPOSITORY / "README.md",
+             REPOSITORY / "client" / "python" / "README.md")
 
 
 def documented_snippets():

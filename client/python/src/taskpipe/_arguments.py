@@ -9,7 +9,7 @@ from typing import Any
 
 from taskpipe import _native
 from taskpipe._errors import invalid
-from taskpipe._types import Task
+from taskpipe._types import RETRYABLE_FAILURES, Retry, Task
 
 _MAX_INT32 = 2**31 - 1
 _MAX_UINT32 = 2**32 - 1
@@ -103,15 +103,55 @@ def _mapping(field: str, value: object) -> Mapping[Any, Any]:
 
 def _limits(task: Task, prefix: str) -> dict[str, object]:
     options: dict[str, object] = {}
-    if task.run_time_s is not None:
-        field = prefix + "run_time_s"
-        options["run_time_ms"] = math.ceil(seconds(field, task.run_time_s) * 1000)
-        if options["run_time_ms"] == 0:
-            raise invalid(field, "is 0; leave it out for the tool's own limit")
+    for name, instead in (
+        ("run_time", "the tool's own limit"),
+        ("queue_time", "a task that waits as long as it takes"),
+        ("no_progress", "a task that may be silent"),
+    ):
+        value = getattr(task, f"{name}_s")
+        if value is None:
+            continue
+        field = f"{prefix}{name}_s"
+        limit_ms = math.ceil(seconds(field, value) * 1000)
+        if limit_ms == 0:
+            raise invalid(field, f"is 0; leave it out for {instead}")
+        if name != "run_time" and limit_ms > _native.MAX_WAIT_MS:
+            raise invalid(field, f"is {value}; it must be at most a year")
+        options[f"{name}_ms"] = limit_ms
     if task.grace_s is not None:
         field = prefix + "grace_s"
         options["grace_ms"] = math.ceil(seconds(field, task.grace_s) * 1000)
         count(field, options["grace_ms"], _MAX_UINT32)
+    return options
+
+
+def _retry(retry: object, prefix: str) -> dict[str, object]:
+    if not isinstance(retry, Retry):
+        raise invalid(prefix + "retry", f"must be a Retry, not {type(retry).__name__}")
+    place = prefix + "retry."
+    failures = texts(place + "on", retry.on)
+    for index, name in enumerate(failures):
+        if name not in RETRYABLE_FAILURES:
+            choices = ", ".join(RETRYABLE_FAILURES)
+            raise invalid(f"{place}on[{index}]", f"is {name!r}; it must be one of {choices}")
+    options: dict[str, object] = {
+        "max_attempts": count(
+            place + "max_attempts", retry.max_attempts, _native.MAX_TASK_ATTEMPTS, 1
+        ),
+        "retry_on": failures,
+    }
+    for name in ("backoff", "max_backoff"):
+        field = f"{place}{name}_s"
+        wait_ms = math.ceil(seconds(field, getattr(retry, f"{name}_s")) * 1000)
+        if wait_ms > _native.MAX_BACKOFF_MS:
+            raise invalid(field, f"is {getattr(retry, f'{name}_s')}; it must be at most a day")
+        options[f"{name}_ms"] = wait_ms
+    if retry.backoff_s > retry.max_backoff_s:
+        raise invalid(place + "backoff_s", "is more than max_backoff_s, the longest wait")
+    if retry.max_worker_losses is not None:
+        options["max_worker_losses"] = count(
+            place + "max_worker_losses", retry.max_worker_losses, _native.MAX_TASK_WORKER_LOSSES
+        )
     return options
 
 
@@ -126,6 +166,8 @@ def request(task: Task, prefix: str = "") -> _native.Request:
         InvalidArgument: A field has an unacceptable value.
     """
     options = _limits(task, prefix)
+    if task.retry is not None:
+        options.update(_retry(task.retry, prefix))
     if task.priority:
         options["priority"] = count(prefix + "priority", task.priority, _MAX_INT32, -_MAX_INT32 - 1)
     for name, largest in (("cpus", _MAX_UINT32), ("gpus", _MAX_UINT32)):

@@ -111,6 +111,14 @@ class AsyncClient:
         call = functools.partial(self._client.submit_workflow, list(tasks), **options)
         return await submit_in_executor(call)
 
+    async def resubmit(
+        self, task_ids: str | Iterable[str], *, timeout: float | None = None
+    ) -> list[str]:
+        """As ``Client.resubmit``."""
+        ids = _arguments.one_or_more_ids(task_ids)
+        call = functools.partial(self._client.resubmit, ids, timeout=timeout)
+        return await submit_in_executor(call)
+
     async def wait(self, task_id: str, *, timeout: float | None = None) -> TaskResult:
         """As ``Client.wait``."""
         ids = [_arguments.id_text(task_id)]
@@ -234,6 +242,10 @@ class AsyncClient:
         """As ``Client.statuses``."""
         return await in_executor(self._client.statuses, list(task_ids), timeout=timeout)
 
+    async def inspect(self, task_id: str, *, timeout: float | None = None) -> TaskInfo:
+        """As ``Client.inspect``."""
+        return await in_executor(self._client.inspect, task_id, timeout=timeout)
+
     async def params(self, task_id: str, *, timeout: float | None = None) -> dict[str, Any]:
         """As ``Client.params``."""
         return await in_executor(self._client.params, task_id, timeout=timeout)
@@ -285,5 +297,11 @@ class AsyncClient:
     async def list(self, **conditions: Any) -> AsyncIterator[TaskInfo]:
         """As ``Client.list``, for ``async for``."""
         rows = self._client.list(**conditions)
+        while (row := await in_executor(next, rows, None)) is not None:
+            yield row
+
+    async def dead_letters(self, **conditions: Any) -> AsyncIterator[TaskInfo]:
+        """As ``Client.dead_letters``, for ``async for``."""
+        rows = self._client.dead_letters(**conditions)
         while (row := await in_executor(next, rows, None)) is not None:
             yield row

@@ -54,7 +54,8 @@ class Client(Following):
             params: Reach the tool as ``SIM_<KEY>``.
             timeout: In seconds; None: ``request_timeout``.
             **options: Further fields of ``Task``: priority, cpus, gpus, memory_bytes, resources,
-                run_time_s, grace_s, labels, inline_script, wait_for_capacity, task_id.
+                run_time_s, grace_s, labels, inline_script, wait_for_capacity, retry, queue_time_s,
+                no_progress_s, task_id.
 
         Returns:
             The task's id, 32 hex digits.
@@ -130,6 +131,28 @@ class Client(Following):
                 _arguments.timeout_ms(timeout),
             )
         )
+
+    def resubmit(self, task_ids: str | Iterable[str], *, timeout: float | None = None) -> list[str]:
+        """Submits ended tasks again, each as a new task with the same specification and params.
+
+        Args:
+            task_ids: One id or several, of tasks that have ended without success.
+            timeout: In seconds, for every 256 of them; None: ``request_timeout``.
+
+        Returns:
+            The ids of the new tasks, in the order of ``task_ids``.
+
+        Raises:
+            InvalidArgument: A task has not ended, or has succeeded.
+            UnknownTask: One does not exist.
+            BatchRefused: As by ``submit_batch``; its ids are those of the new tasks.
+        """
+        ids = _arguments.one_or_more_ids(task_ids)
+        try:
+            return self._native.resubmit(ids, _arguments.timeout_ms(timeout))
+        except BatchRefused as refused:
+            error = simplest(refused)
+        raise error
 
     # --- Waiting
 

@@ -8,6 +8,14 @@ MAX_SWEEP_TASKS: int = 1000000
 
 MAX_CALL_TIMEOUT_MS: int = 315360000000
 
+MAX_TASK_ATTEMPTS: int = 100
+
+MAX_TASK_WORKER_LOSSES: int = 100
+
+MAX_BACKOFF_MS: int = 86400000
+
+MAX_WAIT_MS: int = 31536000000
+
 def await_calls(limit_ms: int) -> None: ...
 
 class Stop:
@@ -37,6 +45,8 @@ class Client:
 
     def submit_batch(self, requests: Sequence[Request], timeout_ms: int | None = None) -> list[str]: ...
 
+    def resubmit(self, ids: Sequence[str], timeout_ms: int | None = None) -> list[str]: ...
+
     def submit_async(self, request: Request, done: Callable[[BaseException | None], object], timeout_ms: int | None = None, stop: Stop | None = None) -> str: ...
 
     def submit_workflow(self, name: str, cancel_dependents: bool, requests: Sequence[Request], after: Sequence[Sequence[int]], timeout_ms: int | None = None) -> tuple[str, list[str]]: ...
@@ -61,7 +71,9 @@ class Client:
 
     def params(self, ids: Sequence[str], timeout_ms: int | None = None) -> list[dict[str, Any]]: ...
 
-    def list_tasks(self, workflow_id: str, state: str, tool: str, timeout_ms: int | None = None) -> Listing: ...
+    def inspect(self, id: str, timeout_ms: int | None = None) -> dict[str, Any]: ...
+
+    def list_tasks(self, workflow_id: str, state: str, tool: str, dead: bool, timeout_ms: int | None = None) -> Listing: ...
 
     def cancel(self, ids: Sequence[str], grace_ms: int, timeout_ms: int | None = None) -> list[tuple[str, str, bool]]: ...
 

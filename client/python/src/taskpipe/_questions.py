@@ -8,7 +8,9 @@ from typing import Any
 from taskpipe import _arguments, _feed, _native, _records
 from taskpipe._connection import Connected, milliseconds
 from taskpipe._errors import TaskpipeError, UnknownTask, invalid
-from taskpipe._types import Health, LogChunk, TaskInfo, Tool, Worker
+from taskpipe._types import Health, LogChunk, TaskInfo, TaskStatus, Tool, Worker
+
+_DEAD_STATES = (TaskStatus.FAILURE, TaskStatus.TIMEOUT, TaskStatus.ERROR)
 
 
 class Questions(Connected):
@@ -44,7 +46,20 @@ class Questions(Connected):
             )
             error.code = "UNKNOWN_TASK"
             raise error
-        return [TaskInfo(**row) for row in rows]
+        return [_records.task_info(row) for row in rows]
+
+    def inspect(self, task_id: str, *, timeout: float | None = None) -> TaskInfo:
+        """What the broker knows of a task now, with the ``attempts`` that did not decide its end.
+
+        Args:
+            task_id: Its id.
+            timeout: In seconds; None: ``request_timeout``.
+
+        Raises:
+            UnknownTask: There is no such task.
+        """
+        row = self._native.inspect(_arguments.id_text(task_id), _arguments.timeout_ms(timeout))
+        return _records.task_info(row)
 
     def params(self, task_id: str, *, timeout: float | None = None) -> dict[str, Any]:
         """What a task was submitted with.
@@ -82,7 +97,30 @@ class Questions(Connected):
             _arguments.text("workflow_id", workflow_id),
             _arguments.text("state", state),
             _arguments.text("tool", tool),
+            False,
             _arguments.timeout_ms(timeout),
+        )
+        return _pages(listing)
+
+    def dead_letters(
+        self, *, state: str = "", tool: str = "", timeout: float | None = None
+    ) -> Iterator[TaskInfo]:
+        """Tasks that have failed for good, newest first, fetched as they are consumed.
+
+        They have ended in state FAILURE, "timeout" or "error", and were not submitted again.
+
+        Args:
+            state: One of these; empty: any.
+            tool: Empty: any.
+            timeout: In seconds, of each page of 500; None: ``request_timeout``.
+
+        Raises:
+            InvalidArgument: No dead letter has this state.
+        """
+        if state and state not in _DEAD_STATES:
+            raise invalid("state", f"is {state!r}; it must be one of {', '.join(_DEAD_STATES)}")
+        listing = self._native.list_tasks(
+            "", state, _arguments.text("tool", tool), True, _arguments.timeout_ms(timeout)
         )
         return _pages(listing)
 
@@ -231,7 +269,7 @@ class Questions(Connected):
 def _pages(listing: _native.Listing) -> Iterator[TaskInfo]:
     while page := listing.next_page():
         for row in page:
-            yield TaskInfo(**row)
+            yield _records.task_info(row)
 
 
 def _is_stderr(stream: str) -> bool:

@@ -8,9 +8,11 @@ from taskpipe._types import (
     Artifact,
     EventBatch,
     Health,
+    PastAttempt,
     Resources,
     StreamChanges,
     TaskEvent,
+    TaskInfo,
     TaskResult,
     Tool,
     Usage,
@@ -35,6 +37,17 @@ def ended_task(record: Record | None, error: BaseException | None) -> TaskResult
         assert error is not None
         raise error
     return task_result(record)
+
+
+def task_info(record: Record) -> TaskInfo:
+    """A TaskInfo. The record is used up."""
+    record["attempts"] = tuple(_past_attempt(attempt) for attempt in record["attempts"])
+    return TaskInfo(**record)
+
+
+def _past_attempt(record: Record) -> PastAttempt:
+    record["usage"] = Usage(**record["usage"])
+    return PastAttempt(**record)
 
 
 def event_batch(record: Record) -> EventBatch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,6 +19,33 @@ class TaskStatus:
     TIMEOUT: Final = "timeout"  #: ran longer than it may
     ERROR: Final = "error"  #: it could not start, or lost its workers too often
     CANCELLED: Final = "REVOKED"  #: on request
+
+
+RETRYABLE_FAILURES: Final = ("exit", "signal", "oom", "timeout", "spawn", "rejected")
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Whether and when a failed attempt is followed by another.
+
+    An attempt that was lost with its worker did not fail: it is repeated at once, and counted
+    apart. The wait after the n-th failed attempt is ``min(max_backoff_s, backoff_s * 2**(n-1))``,
+    of which the second half is scattered.
+
+    Attributes:
+        max_attempts: How many attempts may fail, 1 to 100; 1: the first failure is final.
+        on: Which failures are tried again: exit, signal, oom, timeout, spawn, rejected.
+        backoff_s: Seconds before the second attempt; doubles with each further one.
+        max_backoff_s: The longest wait in seconds, at most a day.
+        max_worker_losses: How often it may be lost with its worker, 0 to 100; one more loss ends
+            it in state "error". None: the broker's own bound.
+    """
+
+    max_attempts: int
+    on: Collection[str] = ("exit", "signal", "oom", "timeout", "spawn")
+    backoff_s: float = 1.0
+    max_backoff_s: float = 60.0
+    max_worker_losses: int | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +67,12 @@ class Task:
         labels: For people and listings.
         inline_script: The script's text, which travels with the task. Empty: the worker's file.
         wait_for_capacity: Wait, rather than be refused, while no worker could run it.
+        retry: Whether and when a failed attempt is followed by another. None: the first failure is
+            final.
+        queue_time_s: Longest wait for a worker, in seconds, once what it depends on has ended; then
+            it ends in state "timeout". None: as long as it takes.
+        no_progress_s: Longest silence, in seconds: an attempt that writes nothing and reports
+            nothing for longer is stopped, with failure "timeout". None: it may be silent.
         task_id: Only to repeat a submit. None: a new id.
         after: Of a workflow: indices of the tasks that must have ended before.
     """
@@ -57,6 +90,9 @@ class Task:
     labels: Mapping[str, str] = field(default_factory=dict)
     inline_script: str = ""
     wait_for_capacity: bool = False
+    retry: Retry | None = None
+    queue_time_s: float | None = None
+    no_progress_s: float | None = None
     task_id: str | None = None
     after: Sequence[int] = ()
 
@@ -161,11 +197,43 @@ class TaskResult:
 
 
 @dataclass(frozen=True)
+class PastAttempt:
+    """An attempt that is over and did not decide how its task ended.
+
+    Attributes:
+        attempt: Its number, from 1.
+        epoch: Which start of the broker gave it out.
+        became: ``"retried"``: it failed, and the policy allowed another; ``"lost"``: its worker was
+            silent past the lease; ``"late"``: its result came when it counted no more.
+        worker: Name of the worker, or None.
+        state: How it ended, as of ``TaskResult``.
+        failure: Why it did not succeed; None on success.
+        returncode: The exit code; -N when signal N ended it; None when no process has exited.
+        reason: A sentence for people; empty on success.
+        usage: Time and memory used.
+        started: Seconds since 1970; None when it never said so.
+        ended: Seconds since 1970.
+    """
+
+    attempt: int
+    epoch: int
+    became: str
+    worker: str | None
+    state: str
+    failure: str | None
+    returncode: int | None
+    reason: str
+    usage: Usage
+    started: float | None
+    ended: float | None
+
+
+@dataclass(frozen=True)
 class TaskInfo:
     """What the broker knows of a task at a moment. Times are seconds since 1970.
 
     ``progress`` is 0 to 100, or None when nothing was reported; ``message`` is the last progress
-    message, or the reason it ended.
+    message, or the reason it ended. Only ``Client.inspect`` asks for the ``attempts``.
     """
 
     task_id: str  #: its id
@@ -183,6 +251,8 @@ class TaskInfo:
     submitted: float | None  #: seconds since 1970, as the next two
     started: float | None  #: None when it has not run
     finished: float | None  #: None until it has ended
+    original: str | None = None  #: the dead letter that it repeats, or None
+    attempts: tuple[PastAttempt, ...] = ()  #: those that did not decide, oldest first
 
     @property
     def ready(self) -> bool:
