@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "broker/core/handlers.hpp"
+#include "broker/core/pasts.hpp"
 
 namespace taskpipe::broker {
 namespace {

@@ -23,13 +23,6 @@ void fold_dispatch(State& state, TaskSlot slot, WorkerSlot worker, Epoch epoch, 
 // Waits for something that failed, in a workflow that cancels dependents.
 [[nodiscard]] bool is_doomed(const State& state, TaskSlot slot);
 
-// Remembers, and forgets, that a task repeats a dead letter.
-void link_original(State& state, TaskSlot slot, const TaskId& original);
-void unlink_original(State& state, TaskSlot slot);
-
-// The task leaves memory.
-void forget_pasts(State& state, TaskSlot slot);
-
 // How often its worker may be lost; once more, and it ends.
 [[nodiscard]] std::uint32_t most_losses(const State& state, const Task& task);
 

@@ -71,10 +71,6 @@ void flush_done(Turn& turn);
 // Attempts that are over (live tasks, each once): those that failed and may be tried again are, the
 // others end their tasks.
 void conclude(Turn& turn, std::vector<record::FinishedItem> items);
-// A result that has been acted upon before, by another attempt.
-[[nodiscard]] bool was_retried(const State& state, TaskSlot slot, const AttemptKey& key);
-// Why a pending task that has failed before runs again, and when; empty for the others.
-[[nodiscard]] std::string retry_message(const State& state, TaskSlot slot);
 // Sets the alarms of tasks that have begun to wait for a time.
 void arm_tasks(Turn& turn);
 void fire_alarms(Turn& turn);

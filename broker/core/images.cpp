@@ -5,6 +5,7 @@
 
 #include "broker/core/fold.hpp"
 #include "broker/core/handlers.hpp"
+#include "broker/core/pasts.hpp"
 
 namespace taskpipe::broker {
 namespace {

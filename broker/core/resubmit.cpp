@@ -2,8 +2,7 @@
 #include <algorithm>
 #include <unordered_map>
 #include <utility>
-
-#include <tl/expected.hpp>
+#include <variant>
 
 #include "broker/core/handlers.hpp"
 #include "broker/core/memory.hpp"
@@ -43,27 +42,26 @@ class Known {
     return row->second->original.value_or(TaskId{});
   }
 
-  [[nodiscard]] tl::expected<Template, Error> dead_letter(const TaskId& id) const {
+  [[nodiscard]] std::variant<Template, Error> dead_letter(const TaskId& id) const {
     const TaskSlot slot = state_.tasks.find(id);
     const auto row = rows_.find(id);
     if (slot.value() != kNoSlot) {
       const Task& task = state_.tasks[slot];
       if (task.owner != session_.owner) return unknown(id);
-      if (auto error = why_not(id, task.state())) return tl::unexpected(std::move(*error));
+      if (auto error = why_not(id, task.state())) return std::move(*error);
       return Template{task.spec, task.params, task.params_hash};
     }
     if (row == rows_.end() || row->second->owner != state_.owners.name(session_.owner)) {
       return unknown(id);
     }
     const FinishedTask& task = *row->second;
-    if (auto error = why_not(id, task.outcome.state)) return tl::unexpected(std::move(*error));
+    if (auto error = why_not(id, task.outcome.state)) return std::move(*error);
     return Template{task.spec, task.params, task.params_hash};
   }
 
  private:
-  static tl::unexpected<Error> unknown(const TaskId& id) {
-    return tl::unexpected(
-        Error{ErrorCode::unknown_task, "there is no task " + id.to_string(), "original"});
+  static Error unknown(const TaskId& id) {
+    return Error{ErrorCode::unknown_task, "there is no task " + id.to_string(), "original"};
   }
   static std::optional<Error> why_not(const TaskId& id, TaskState state) {
     if (!is_terminal(state)) {
@@ -130,15 +128,16 @@ void resume_resubmit(Turn& turn, lookup::Resubmitting& waiting,
       continue;
     }
     auto dead = known.dead_letter(item.original);
-    if (!dead) {
-      refuse_item(ack, item.id, std::move(dead.error()));
+    if (auto* error = std::get_if<Error>(&dead)) {
+      refuse_item(ack, item.id, std::move(*error));
       continue;
     }
+    auto& copy = std::get<Template>(dead);
     ack.items.push_back({item.id, ErrorCode::ok});
     accepted.tasks.items.push_back({item.id,
                                     static_cast<std::uint32_t>(accepted.tasks.specs.size()),
-                                    std::move(dead->params), dead->params_hash});
-    accepted.tasks.specs.push_back(std::move(dead->spec));
+                                    std::move(copy.params), copy.params_hash});
+    accepted.tasks.specs.push_back(std::move(copy.spec));
     accepted.originals.push_back(item.original);
   }
   if (!accepted.originals.empty()) turn.commit(std::move(accepted));

@@ -78,30 +78,6 @@ void conclude(Turn& turn, std::vector<record::FinishedItem> items) {
   if (!items.empty()) finish(turn, std::move(items));
 }
 
-bool was_retried(const State& state, TaskSlot slot, const AttemptKey& key) {
-  if (state.tasks[slot].failures == 0) return false;
-  const auto pasts = state.pasts.find(slot);
-  if (pasts == state.pasts.end()) return false;
-  return std::any_of(pasts->second.begin(), pasts->second.end(), [&](const PastAttempt& past) {
-    return past.kind == PastKind::retried && past.epoch == key.epoch && past.attempt == key.attempt;
-  });
-}
-
-std::string retry_message(const State& state, TaskSlot slot) {
-  const Task& task = state.tasks[slot];
-  const auto pasts = state.pasts.find(slot);
-  if (pasts == state.pasts.end()) return {};
-  const auto last =
-      std::find_if(pasts->second.rbegin(), pasts->second.rend(),
-                   [](const PastAttempt& past) { return past.kind == PastKind::retried; });
-  if (last == pasts->second.rend()) return {};
-  std::string text = "try " + std::to_string(task.failures + 1) + " of " +
-                     std::to_string(task.spec->retry.max_attempts) +
-                     " comes next; the last: " + last->outcome.reason;
-  text.resize(std::min(text.size(), limits::kMaxTextBytes));
-  return text;
-}
-
 void arm_tasks(Turn& turn) {
   std::vector<TaskSlot>& unarmed = turn.state.unarmed;
   for (const TaskSlot slot : unarmed) arm(turn, slot);

@@ -6,6 +6,7 @@
 #include "broker/core/fold.hpp"
 #include "broker/core/handlers.hpp"
 #include "broker/core/memory.hpp"
+#include "broker/core/pasts.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -149,6 +150,9 @@ void on_result(Turn& turn, Session& session, Correlation correlation, Result& re
     }
     if (elsewhere || !task.fence_is(item.attempt.epoch, item.attempt.attempt)) {
       ack.items.push_back({item.attempt, ErrorCode::stale_attempt});
+      if (item.outcome.failure == FailureClass::cancelled) {
+        item.outcome.reason = "stopped, as it counted no more";
+      }
       stale.items.push_back(std::move(item));
       continue;
     }

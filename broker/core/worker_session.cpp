@@ -5,6 +5,7 @@
 
 #include "broker/core/fold.hpp"
 #include "broker/core/handlers.hpp"
+#include "broker/core/pasts.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -103,6 +104,16 @@ bool adopt(Turn& turn, WorkerSlot worker, const AttemptKey& key) {
   return true;
 }
 
+// The result of this attempt has had its effect. The others are sent again, and kept with their
+// tasks as late ones.
+bool has_counted(const State& state, const AttemptKey& key) {
+  const TaskSlot slot = state.tasks.find(key.task);
+  if (slot.value() == kNoSlot) return false;  // perhaps: only the history knows
+  const Task& task = state.tasks[slot];
+  if (task.ended() && task.fence_is(key.epoch, key.attempt)) return true;
+  return was_retried(state, slot, key);
+}
+
 }  // namespace
 
 void attach_worker(Turn& turn, Session& session, const Hello& hello) {
@@ -180,7 +191,8 @@ void reconcile(Turn& turn, const Session& session, const WorkerOffer& offer, boo
     if (!is_placed_here(key)) answer.kill.push_back(key);
   }
   for (const AttemptKey& key : offer.unacknowledged) {
-    if (!is_placed_here(key)) answer.drop.push_back(key);
+    if (!is_placed_here(key))
+      (has_counted(state, key) ? answer.drop : answer.resend).push_back(key);
   }
   if (!started.items.empty()) turn.commit(std::move(started));
   requeue(turn, unstarted, record::RequeueCause::returned);

@@ -1,77 +1,9 @@
 // Failed attempts that are followed by others, tasks that wait for a time, and what is remembered
 // of attempts that did not decide.
-#include "tests/unit/broker_core/broker_core_fixture.hpp"
+#include "tests/unit/broker_core/retry_fixture.hpp"
 
 namespace taskpipe::broker::testing {
 namespace {
-
-constexpr std::uint32_t kBackoffMs = 1000;
-
-TaskSpecPtr retried(std::uint32_t max_attempts, std::uint32_t failures = kUsuallyRetriedFailures) {
-  TaskSpec spec = *spec_of("tool");
-  spec.retry.max_attempts = max_attempts;
-  spec.retry.failures = failures;
-  spec.retry.backoff_ms = kBackoffMs;
-  spec.retry.max_backoff_ms = 4 * kBackoffMs;
-  return std::make_shared<const TaskSpec>(std::move(spec));
-}
-
-TaskSpecPtr impatient(std::uint64_t queue_time_ms) {
-  TaskSpec spec = *spec_of("tool");
-  spec.limits.queue_time_ms = queue_time_ms;
-  return std::make_shared<const TaskSpec>(std::move(spec));
-}
-
-Outcome failed(std::int32_t exit_code = 3) {
-  Outcome outcome;
-  outcome.state = TaskState::failure;
-  outcome.failure = FailureClass::exit;
-  outcome.exit_code = exit_code;
-  outcome.reason = "exit code " + std::to_string(exit_code);
-  outcome.report = Payload("a long report");
-  return outcome;
-}
-
-class RetryTest : public BrokerCoreTest {
- protected:
-  // One tick before it is due nothing is given; once it is, exactly one.
-  AttemptKey next_attempt(std::uint32_t longest_ms) {
-    EXPECT_TRUE(given().empty());
-    cluster_.advance(Millis(longest_ms / 2 - 1));
-    EXPECT_TRUE(given().empty()) << "before half of the backoff is over";
-    cluster_.advance(Millis(longest_ms - longest_ms / 2 + 1));
-    const auto keys = given();
-    EXPECT_EQ(keys.size(), 1U);
-    return keys.empty() ? AttemptKey{} : keys[0];
-  }
-  TaskRow row(const TaskId& task) {
-    Query query;
-    query.filter.tasks = {task};
-    query.with_attempts = true;
-    cluster_.say(kClient, client_, query);
-    const auto rows = cluster_.take_all<Rows>(kClient);
-    return rows.empty() || rows[0].rows.empty() ? TaskRow{} : rows[0].rows[0];
-  }
-  std::vector<TaskId> dead_letters() {
-    Query query;
-    query.filter.dead = true;
-    cluster_.say(kClient, client_, query);
-    std::vector<TaskId> ids;
-    for (const auto& rows : cluster_.take_all<Rows>(kClient)) {
-      for (const auto& row : rows.rows) ids.push_back(row.id);
-    }
-    return ids;
-  }
-  ResubmitAck resubmit(const TaskId& original, const TaskId& again) {
-    cluster_.say(kClient, client_, Resubmit{{{original, again}}});
-    const auto acks = cluster_.take_all<ResubmitAck>(kClient);
-    return acks.size() == 1 ? acks[0] : ResubmitAck{};
-  }
-  void reconnect_worker(WorkerOffer offer = offer_of("tool", 2)) {
-    worker_ = cluster_.connect_worker(kWorker.routing, kWorkerUuid, "node", std::move(offer));
-    cluster_.say(kWorker, worker_, Credit{100, 1'000'000});
-  }
-};
 
 TEST_F(RetryTest, WithoutAPolicyTheFirstFailureIsFinal) {
   connect();
@@ -310,6 +242,19 @@ TEST_F(LateResultTest, SurvivesARestartBeforeTheHistoryHasIt) {
   EXPECT_EQ(row(id(0)).attempts.size(), 2U);
 }
 
+// Its run had ended before it could say so: the result comes with HELLO.
+TEST_F(LateResultTest, IsAskedForWhenAWorkerComesBackWithIt) {
+  const AttemptKey late = lose(true);
+  WorkerOffer offer = offer_of("tool", 2);
+  offer.unacknowledged = {late};
+  reconnect_worker(offer);
+  const auto reconciles = cluster_.take_all<Reconcile>(kWorker);
+  ASSERT_FALSE(reconciles.empty());
+  EXPECT_EQ(reconciles.back().resend, std::vector{late});
+  finish(late, failed(9));
+  EXPECT_EQ(row(id(0)).attempts.back().kind, PastKind::late);
+}
+
 // --- Queue time ---------------------------------------------------------------------------------
 
 TEST_F(RetryTest, ATaskThatNobodyTakesInTimeEnds) {
@@ -368,55 +313,6 @@ TEST_F(RetryTest, MoreThanATurnsWorthOfOverdueTasksAllEnd) {
   EXPECT_LE(cluster_.core().next_deadline(), cluster_.now().monotonic);
   cluster_.end_turn();
   EXPECT_EQ(cluster_.history().size(), count);
-}
-
-// --- Dead letters -------------------------------------------------------------------------------
-
-TEST_F(RetryTest, WhatFailedForGoodIsADeadLetterUntilItIsSubmittedAgain) {
-  connect();
-  submit(spec_of("tool"), {id(0), id(1), id(2)});
-  const auto keys = given();
-  finish(keys.at(0), failed());
-  finish(keys.at(1));
-  cluster_.say(kClient, client_, Cancel{{id(2)}, {}, 0});
-  EXPECT_EQ(dead_letters(), std::vector{id(0)});
-  EXPECT_EQ(resubmit(id(0), id(10)).items.at(0).code, ErrorCode::ok);
-  EXPECT_TRUE(dead_letters().empty());
-  EXPECT_EQ(row(id(10)).original, id(0));
-  for (const auto& key : given()) {
-    if (key.task == id(10)) finish(key, failed(4));
-  }
-  EXPECT_EQ(dead_letters(), std::vector{id(10)});
-  EXPECT_EQ(cluster_.history().at(id(10)).original, id(0));
-}
-
-TEST_F(RetryTest, AResubmitThatComesTwiceCountsOnce) {
-  connect();
-  submit(spec_of("tool"), {id(0)});
-  finish(given().at(0), failed());
-  EXPECT_EQ(resubmit(id(0), id(10)).items.at(0).code, ErrorCode::ok);
-  EXPECT_EQ(resubmit(id(0), id(10)).items.at(0).code, ErrorCode::ok);
-  EXPECT_EQ(given().size(), 1U);
-  cluster_.restart();
-  client_ = cluster_.connect_client(kClient.routing, "ann");
-  EXPECT_EQ(resubmit(id(0), id(10)).items.at(0).code, ErrorCode::ok);
-  EXPECT_EQ(cluster_.core().tasks_held(), 1U);
-}
-
-TEST_F(RetryTest, AResubmitSaysWhatItCannotRepeat) {
-  connect(1);
-  submit(spec_of("tool"), {id(0), id(1)});
-  finish(given().at(0));
-  const auto succeeded = resubmit(id(0), id(10));
-  EXPECT_EQ(succeeded.items.at(0).code, ErrorCode::invalid);
-  EXPECT_NE(succeeded.error->text.find("has succeeded"), std::string::npos);
-  EXPECT_EQ(resubmit(id(1), id(11)).items.at(0).code, ErrorCode::invalid) << "it runs";
-  EXPECT_EQ(resubmit(id(5), id(12)).items.at(0).code, ErrorCode::unknown_task);
-  EXPECT_EQ(resubmit(id(0), id(1)).items.at(0).code, ErrorCode::id_conflict);
-  client_ = cluster_.connect_client(2, "bob");
-  cluster_.say({Port::client, 2}, client_, Resubmit{{{id(0), id(13)}}});
-  const auto acks = cluster_.take_all<ResubmitAck>({Port::client, 2});
-  EXPECT_EQ(acks.at(0).items.at(0).code, ErrorCode::unknown_task) << "another owner's";
 }
 
 }  // namespace

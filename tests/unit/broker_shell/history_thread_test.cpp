@@ -140,6 +140,7 @@ class LargeHistory final : public History {
   [[nodiscard]] Arrival last_arrival() const override { return {}; }
   void store(std::span<const FinishedTask> /*tasks*/,
              std::span<const FinishedWorkflow> /*workflows*/, Lsn /*watermark*/) override {}
+  void add_late(std::span<const LateAttempt> /*attempts*/) override {}
   [[nodiscard]] std::vector<FinishedTask> find_tasks(std::span<const TaskId> /*ids*/) override {
     if (++asked_ == 3) third_.set_value();
     FinishedTask found = task(1);
