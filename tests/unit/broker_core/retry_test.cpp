@@ -247,6 +247,7 @@ TEST_F(LateResultTest, IsAskedForWhenAWorkerComesBackWithIt) {
   const AttemptKey late = lose(true);
   WorkerOffer offer = offer_of("tool", 2);
   offer.unacknowledged = {late};
+  cluster_.take(kWorker);
   reconnect_worker(offer);
   const auto reconciles = cluster_.take_all<Reconcile>(kWorker);
   ASSERT_FALSE(reconciles.empty());

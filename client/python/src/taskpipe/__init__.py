@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskpipe import _native
 from taskpipe._client import Client
+from taskpipe._cluster import Connection, Health, Resources, Tool, Worker
 from taskpipe._connection import DEFAULT_BROKER
 from taskpipe._errors import (
     BatchRefused,
@@ -33,12 +34,9 @@ from taskpipe._errors import (
 from taskpipe._pipeline import TaskPipeline
 from taskpipe._types import (
     Artifact,
-    Connection,
     EventBatch,
-    Health,
     LogChunk,
     PastAttempt,
-    Resources,
     Retry,
     StreamChanges,
     Task,
@@ -46,9 +44,7 @@ from taskpipe._types import (
     TaskInfo,
     TaskResult,
     TaskStatus,
-    Tool,
     Usage,
-    Worker,
     WorkerEvent,
     WorkflowEnd,
     WorkflowEvent,

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from taskpipe import _arguments, _feed, _records
 from taskpipe._client import Client
+from taskpipe._cluster import Health, Tool, Worker
 from taskpipe._errors import ClientClosed, invalid, not_ended
 from taskpipe._following import MOST_AHEAD
 from taskpipe._loop_calls import (
@@ -21,17 +22,7 @@ from taskpipe._loop_calls import (
     submit_in_executor,
     waker,
 )
-from taskpipe._types import (
-    Health,
-    StreamChanges,
-    Task,
-    TaskEvent,
-    TaskInfo,
-    TaskResult,
-    Tool,
-    Worker,
-    WorkflowReceipt,
-)
+from taskpipe._types import StreamChanges, Task, TaskEvent, TaskInfo, TaskResult, WorkflowReceipt
 
 
 class AsyncClient:

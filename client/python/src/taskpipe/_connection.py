@@ -8,7 +8,7 @@ import weakref
 from typing import NoReturn, TypeVar
 
 from taskpipe import _arguments, _feed, _native
-from taskpipe._types import Connection
+from taskpipe._cluster import Connection
 
 DEFAULT_BROKER = "tcp://127.0.0.1:7610"  #: where a broker of this host listens
 _EXIT_LIMIT_MS = 5000

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from taskpipe import _arguments, _feed, _native, _records
+from taskpipe._cluster import Health, Tool, Worker
 from taskpipe._connection import Connected, milliseconds
 from taskpipe._errors import TaskpipeError, UnknownTask, invalid
-from taskpipe._types import Health, LogChunk, TaskInfo, TaskStatus, Tool, Worker
+from taskpipe._types import LogChunk, TaskInfo, TaskStatus
 
 _DEAD_STATES = (TaskStatus.FAILURE, TaskStatus.TIMEOUT, TaskStatus.ERROR)
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from taskpipe._cluster import Health, Resources, Tool, Worker
 from taskpipe._types import (
     Artifact,
     EventBatch,
-    Health,
     PastAttempt,
-    Resources,
     StreamChanges,
     TaskEvent,
     TaskInfo,
     TaskResult,
-    Tool,
     Usage,
-    Worker,
     WorkerEvent,
     WorkflowEvent,
 )
