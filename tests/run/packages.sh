@@ -8,7 +8,7 @@ BUILD_PACKAGES=(
   nlohmann-json3-dev libncurses-dev
 )
 TEST_PACKAGES=(
-  iproute2 iptables strace
+  iproute2 iptables
   mold libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
   clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 shellcheck
   python3 python3-zmq python3-msgpack python3-venv python3-dev groff-base zsh fish
