@@ -142,8 +142,8 @@ struct Folder {
         past.outcome = lost_outcome();
         remember_past(state, slot, std::move(past));
         ++state.tasks[slot].worker_losses;
-        state.tasks[slot].ready_at = r.at;
       }
+      state.tasks[slot].ready_at = r.at;
       leave_phase(state, slot);
       end_run(state, slot);
       state.tasks[slot].phase = phase::Waiting{};

@@ -42,12 +42,19 @@ bool sent_ahead(const State& state, const Signature& signature) {
   return signature.care == Care::none && state.tools[signature.tool].prefetch();
 }
 
+// For a task of another signature. Whoever is first in the queue of the one that waits may have the
+// place: another may have come before it since.
+bool is_kept_for_another(const State& state, WorkerSlot slot, const Signature& signature) {
+  if (!state.reserved || state.reserved->worker != slot) return false;
+  const auto* ready = std::get_if<phase::Ready>(&state.tasks[state.reserved->task].phase);
+  return ready != nullptr && &state.signatures[ready->signature] != &signature;
+}
+
 bool has_room(const State& state, WorkerSlot slot, const Signature& signature) {
   const Worker& worker = state.workers[slot];
   if (signature.care == Care::alone) {
-    const bool for_another = state.reserved && state.reserved->worker == slot &&
-                             state.reserved->task != signature.queue.front();
-    return worker.placed_count == 0 && !for_another && fits(signature.need, worker.free);
+    return worker.placed_count == 0 && !is_kept_for_another(state, slot, signature) &&
+           fits(signature.need, worker.free);
   }
   if (is_taken(state, slot)) return false;
   if (sent_ahead(state, signature)) return fits(signature.need, worker.total);
@@ -66,7 +73,8 @@ std::size_t give(Turn& turn, WorkerSlot slot, SignatureIndex index, std::size_t 
     if (head.value() == kNoSlot) break;
     const Task& task = state.tasks[head];
     if (!has_credit(worker, task.params.size()) || !has_room(state, slot, signature)) break;
-    if (state.reserved && state.reserved->task == head) state.reserved.reset();
+    const bool was_kept = state.reserved && state.reserved->worker == slot;
+    if (was_kept || (state.reserved && state.reserved->task == head)) state.reserved.reset();
     signature.queue.pop();
     fold_dispatch(state, head, slot, state.epoch, task.attempt.next());
     if (!ahead) charge(state, head);

@@ -18,7 +18,7 @@ void SubmitQueue::add(CallId call, std::vector<PreparedTask> tasks) {
   assert(!tasks.empty());
   unsettled_[call] = tasks.size();
   std::uint32_t index = 0;
-  for (auto& task : tasks) queue_.push_back(Entry{std::move(task), call, index++, false});
+  for (auto& task : tasks) queue_.push_back(Entry{std::move(task), call, index++, false, false});
 }
 
 void SubmitQueue::fail(const std::unordered_map<CallId, ClientError>& calls, Effects& out) {
@@ -116,6 +116,7 @@ void SubmitQueue::settle(Entry& entry, ErrorCode code, const std::optional<Error
   if (code == ErrorCode::ok) {
     accepted(entry, out);
   } else if (is_passing(code)) {
+    entry.held_back = true;
     again.push_back(std::move(entry));
   } else if (error && error->code == code) {
     refused_item(entry, refused(*error), out);

@@ -67,8 +67,9 @@ class SubmitQueue {
     CallId call;
     std::uint32_t index = 0;  // within the call
     bool doubtful = false;    // an earlier sending was never answered: it may have been accepted
+    bool held_back = false;   // refused for now; whoever knows the id may have been quicker since
 
-    [[nodiscard]] bool may_be_known() const { return doubtful || task.id_given; }
+    [[nodiscard]] bool may_be_known() const { return doubtful || held_back || task.id_given; }
   };
   struct Batch {
     std::vector<Entry> entries;  // unanswered ones, in the order of sending

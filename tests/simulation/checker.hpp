@@ -41,6 +41,8 @@ struct CheckLimits {
   bool calm = false;
   // Nothing is wrong but that some tasks kill the workers that run them.
   bool poison = false;
+  // The wall clock is stepped: a wait that goes on over a restart of the broker may end early.
+  bool clock_steps = false;
 };
 
 // What is wrong, one sentence each, at most a handful; empty when all is well. The ledger must end

@@ -34,7 +34,7 @@ class Cluster {
   explicit Cluster(const Options& options)
       : options_(options),
         world_(options.seed),
-        weather_(options.weather ? *options.weather : draw_weather()),
+        weather_(options.weather.value_or(draw_weather(options.seed))),
         broker_(world_, broker_config(options.seed)) {
     world_.verbose = options.verbose;
     world_.poison = weather_ == Weather::poison;
@@ -74,8 +74,9 @@ class Cluster {
   }
 
  private:
-  Weather draw_weather() {
-    return static_cast<Weather>(world_.random.below(static_cast<std::uint64_t>(kLastWeather) + 1));
+  // Not from the world's own numbers: the same life is repeated by naming its weather.
+  static Weather draw_weather(std::uint64_t seed) {
+    return static_cast<Weather>(Random(seed).below(static_cast<std::uint64_t>(kLastWeather) + 1));
   }
   static broker::BrokerConfig broker_config(std::uint64_t seed) {
     broker::BrokerConfig config;
@@ -124,7 +125,7 @@ class Cluster {
   }
   [[nodiscard]] CheckLimits limits() const {
     return {kLatency, limits::kMaxWorkerLosses, weather_ == Weather::calm,
-            weather_ == Weather::poison};
+            weather_ == Weather::poison, weather_ == Weather::pauses || weather_ == Weather::storm};
   }
 
   Report report(MonotonicTime begin) const {

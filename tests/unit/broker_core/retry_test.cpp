@@ -179,6 +179,33 @@ TEST_F(RetryTest, LossesHaveABudgetOfTheirOwn) {
   EXPECT_EQ(ended.pasts[1].kind, PastKind::retried);
 }
 
+// One waits for a worker of its own, and another that has become as careful comes before it.
+TEST_F(RetryTest, TwoThatMustRunAloneDoNotKeepEachOtherOut) {
+  const auto careful = [](std::int32_t priority) {
+    TaskSpec spec = *spec_of("tool", priority);
+    spec.retry.max_worker_losses = 1;
+    return std::make_shared<const TaskSpec>(std::move(spec));
+  };
+  connect();
+  submit(careful(0), {id(0)});
+  EXPECT_EQ(given().size(), 1U);
+  cluster_.advance(Millis(limits::kLeaseMs));
+  client_ = cluster_.connect_client(kClient.routing, "ann");
+  submit(careful(5), {id(1)});
+  reconnect_worker();
+  const auto first = given();
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_EQ(first[0].task, id(1)) << "the other waits for an empty worker";
+  cluster_.advance(Millis(limits::kLeaseMs));
+  reconnect_worker();
+  for (const std::uint32_t expected : {1U, 0U}) {
+    const auto next = given();
+    ASSERT_EQ(next.size(), 1U) << "nobody gets the worker";
+    EXPECT_EQ(next[0].task, id(expected));
+    finish(next[0]);
+  }
+}
+
 TEST_F(RetryTest, ALossThatWasNoneIsNotRemembered) {
   connect();
   submit(spec_of("tool"), {id(0)});
