@@ -248,9 +248,10 @@ TEST_F(SubmitTest, BusyItemsAreSentAgainAfterRetryMsAndNotBefore) {
   EXPECT_TRUE(sent<Submit>(run_for(Millis(1499))).empty());
   const auto again = sent<Submit>(run_for(Millis(2)));
   ASSERT_EQ(again.size(), 1U);
-  EXPECT_EQ(items_of(again[0]), 3U);
+  EXPECT_EQ(items_of(again[0]), 2U) << "one message asks, and the new ones wait for its answer";
   EXPECT_EQ(id_of(again[0], 0), task_id(1));
-  EXPECT_FALSE(again[0].resend);  // it was refused for certain
+  // It was refused, but somebody may have submitted the same id since.
+  EXPECT_TRUE(again[0].resend);
 }
 
 TEST_F(SubmitTest, BusyAsAWholeMessageIsTheSame) {
