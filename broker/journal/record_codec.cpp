@@ -41,6 +41,8 @@ struct SpecExtra {
     c(s.retry.max_worker_losses);
   }
 };
+template <class Spec>
+SpecExtra(Spec&) -> SpecExtra<Spec>;
 void fields(auto& c, Is<TaskSpec> auto& s) {
   c(s.tool);
   c(s.script);
@@ -210,6 +212,8 @@ struct ImageExtra {
     c(r.original);
   }
 };
+template <class Image>
+ImageExtra(Image&) -> ImageExtra<Image>;
 void fields(auto& c, Is<record::TaskImage> auto& r) {
   c(r.id);
   c(r.owner);

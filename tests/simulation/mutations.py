@@ -98,7 +98,7 @@ MUTATIONS = {
         "(placed.started ? lost : unstarted).push_back(slot);"),
     "gives company to a task with one chance left": (
         "broker/core/capacity.cpp",
-        "return task.worker_losses < state.config.max_worker_losses ? Care::own_slot : Care::alone;",
+        "return task.worker_losses < most_losses(state, task) ? Care::own_slot : Care::alone;",
         "return Care::own_slot;"),
     "does not give up a silent worker": (
         "broker/core/worker_session.cpp",
@@ -123,7 +123,7 @@ MUTATIONS = {
         "      if (open == 0) make_ready(state, member.slot, false);",
         "      make_ready(state, member.slot, false);"),
     "runs dependents after a failure": (
-        "broker/core/fold.cpp",
+        "broker/core/fold_steps.cpp",
         "ended_as != TaskState::success && workflow.on_failure == OnFailure::cancel_dependents;",
         "false;"),
     "forgets tasks before the history has them": (
