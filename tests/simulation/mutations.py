@@ -52,10 +52,6 @@ MUTATIONS = {
         "broker/core/retry.cpp",
         "turn.now.wall.unix_ms + std::int64_t{delay_ms}",
         "turn.now.wall.unix_ms + std::int64_t{delay_ms} * 0"),
-    "lets an attempt that has failed be adopted": (
-        "broker/core/fold.cpp",
-        "task.epoch = Epoch{};  // decided",
-        "// decided"),
     "ends what waits before its time": (
         "broker/core/retry.cpp",
         "wait = left_of(task.spec->limits.queue_time_ms, since_ready_ms);",
