@@ -100,7 +100,7 @@ struct TasksStarted {
 
 enum class RequeueCause : std::uint8_t {
   returned = 0,     // given back unstarted; costs nothing
-  worker_lost = 1,  // counts against limits::kMaxWorkerLosses
+  worker_lost = 1,  // counts against the task's own bound, or limits::kMaxWorkerLosses
 };
 inline constexpr RequeueCause kLastRequeueCause = RequeueCause::worker_lost;
 
