@@ -111,6 +111,16 @@ inline constexpr std::uint64_t kMaxEventRetentionBytes = 64ULL << 30U;
 inline constexpr std::size_t kMaxLogFollowers = 10'000;    // FETCHes that follow
 inline constexpr std::size_t kMaxForwardedFetches = 4096;  // FETCHes asked of workers
 
+// --- Security -----------------------------------------------------------------------------------
+inline constexpr std::size_t kMaxKeyFileBytes = 16U << 10U;  // certificates and join files
+inline constexpr std::size_t kMaxPeerKeys = 50'000;          // in one cluster folder
+inline constexpr std::size_t kMaxSessionsPerUser = 4096;     // of one user's keys together
+inline constexpr std::uint32_t kMaxAuditedPerMinute = 600;   // handshakes of each verdict
+inline constexpr std::size_t kMaxUnwrittenAudits = 65'536;   // lines that wait for the disk
+inline constexpr std::uint32_t kKeyReloadDelayMs = 100;  // so that a batch of files is one reload
+inline constexpr std::uint32_t kMaxVagueHandshakes = 3;  // failures without a reason, in a row
+inline constexpr std::size_t kMaxWatchProgress = 4096;   // tasks with unsent news, per watch
+
 // --- Journal ------------------------------------------------------------------------------------
 inline constexpr std::uint64_t kSegmentBytes = 64ULL << 20U;
 inline constexpr std::uint64_t kMinSegmentBytes = 16ULL << 10U;

@@ -26,6 +26,23 @@ bool operator==(const Tasks& a, const Tasks& b) {
   return same_specs(a.specs, b.specs) && a.items == b.items;
 }
 
+std::string_view name_of(Role role) {
+  switch (role) {
+    case Role::client: return "client";
+    case Role::worker: return "worker";
+    case Role::observer: return "observer";
+    case Role::admin: return "admin";
+  }
+  return "?";
+}
+
+std::optional<Role> parse_role(std::string_view name) {
+  for (const Role role : {Role::client, Role::worker, Role::observer, Role::admin}) {
+    if (name == name_of(role)) return role;
+  }
+  return std::nullopt;
+}
+
 std::string_view name_of(WorkerState state) {
   switch (state) {
     case WorkerState::ready: return "ready";

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -30,8 +31,13 @@ inline constexpr std::uint32_t kProtocolVersionMax = 1;
 
 // --- Session ------------------------------------------------------------------------------------
 
-enum class Role : std::uint8_t { client = 0, worker = 1 };
-inline constexpr Role kLastRole = Role::worker;
+// What a peer is. A HELLO says client or worker; that a client is an observer or an admin, its key
+// says, and WELCOME tells it.
+enum class Role : std::uint8_t { client = 0, worker = 1, observer = 2, admin = 3 };
+inline constexpr Role kLastRole = Role::admin;
+// "client", "worker", "observer", "admin".
+[[nodiscard]] std::string_view name_of(Role role);
+[[nodiscard]] std::optional<Role> parse_role(std::string_view name);
 
 struct ScriptOffer {
   std::string name;
@@ -93,6 +99,9 @@ struct Welcome {
   std::uint64_t messages_total = 0;  // credit: items the client may submit, cumulative
   std::uint64_t bytes_total = 0;     // credit: payload bytes it may submit, cumulative
   std::string event_endpoint;        // where the XPUB socket listens; empty = the default port
+  // With keys: what the peer's key makes it. A plain client has no event port then.
+  std::optional<Role> role;
+  std::string user;  // with keys: whose tasks it submits, whatever HELLO said
   friend bool operator==(const Welcome&, const Welcome&) = default;
 };
 
@@ -551,6 +560,7 @@ struct Watch {
   std::optional<Epoch> epoch;              // in which `after_seq` was told
   std::optional<std::uint64_t> after_seq;  // absent = from now on
   std::uint64_t credit = 0;                // messages, cumulative, as in WatchCredit
+  bool progress = false;                   // also the progress of running tasks, without numbers
   friend bool operator==(const Watch&, const Watch&) = default;
 };
 // Of the watch with the same correlation.

@@ -110,6 +110,7 @@ struct Schema<Watch> : MapShape {
     f.optional(4, "epoch", s.epoch);
     f.optional(5, "after_seq", s.after_seq);
     f.required(6, "credit", s.credit);
+    f.optional(7, "progress", s.progress);
   }
   static std::optional<Defect> check(const Watch& s) { return check_filter(s.filter); }
 };

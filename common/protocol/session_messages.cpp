@@ -60,6 +60,11 @@ struct Schema<Hello> : MapShape {
     if (s.role == Role::client && s.worker) {
       return Defect{ErrorCode::invalid, "worker", "is there, but the role is client"};
     }
+    if (s.role != Role::client && s.role != Role::worker) {
+      return Defect{
+          ErrorCode::invalid, "role",
+          "is neither client nor worker; observers and admins are clients whose key says so"};
+    }
     return std::nullopt;
   }
 };
@@ -79,6 +84,8 @@ struct Schema<Welcome> : MapShape {
     f.required(9, "messages_total", s.messages_total);
     f.required(10, "bytes_total", s.bytes_total);
     f.optional(11, "event_endpoint", s.event_endpoint, kText);
+    f.optional(14, "role", s.role);
+    f.optional(15, "user", s.user, kName);
   }
 };
 

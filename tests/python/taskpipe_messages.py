@@ -42,6 +42,10 @@ WELCOME = Map(
     messages_total=U64,
     bytes_total=U64,
     event_endpoint=text(TEXT),
+    key_12=maybe(U64),  # not in use here
+    key_13=maybe(U64),
+    role=maybe(U32),
+    user=text(NAME),
 )
 SUBMIT_ACK = Map(
     items=batch(Tuple(task_id=ID, code=CODE)),
@@ -210,7 +214,8 @@ MESSAGES = {
     31: ("WORKERS_REPLY", Map(workers=List(WORKER_ROW, 20000), next=text(TEXT))),
     32: ("HEALTH", Map()),
     33: ("HEALTH_REPLY", HEALTH_REPLY),
-    34: ("WATCH", Map(**FILTER, epoch=maybe(U64), after_seq=maybe(U64), credit=U64)),
+    34: ("WATCH", Map(**FILTER, epoch=maybe(U64), after_seq=maybe(U64), credit=U64,
+                   progress=flag())),
     35: ("WATCH_CREDIT", Map(total=U64, end=flag())),
     36: ("SNAPSHOT", Map(**FILTER, cursor=number(U64))),
     37: ("SNAP", SNAP),

@@ -123,6 +123,8 @@ std::vector<Sample> session() {
   welcome.messages_total = 65'536;
   welcome.bytes_total = 64U << 20U;
   welcome.event_endpoint = "tcp://127.0.0.1:7612";
+  welcome.role = Role::observer;
+  welcome.user = "ann";
 
   const Error error{ErrorCode::busy, "the journal is behind", "items", 1000};
   return {{"WHO full", Who{Epoch(7)}},

@@ -131,7 +131,7 @@ std::vector<Sample> status() {
 }
 
 std::vector<Sample> watching() {
-  const Watch watch{{"task.lammps.", {}, true}, Epoch(7), 41, 32};
+  const Watch watch{{"task.lammps.", {}, true}, Epoch(7), 41, 32, true};
   const Snap snap{
       Epoch(7), 1000, 12, {full_task_event(), TaskEvent{}}, {{workflow_id(), 303, 300, 299}}, 256};
   return {{"WATCH full", watch},
