@@ -27,7 +27,7 @@ install(DIRECTORY worker/toolbox/ DESTINATION share/taskpipe/toolbox COMPONENT p
 set(process_objects "$<TARGET_OBJECTS:taskpipe_process>")
 add_library(taskpipe_archive STATIC
   $<TARGET_OBJECTS:taskpipe_client> $<TARGET_OBJECTS:taskpipe_client_core>
-  $<TARGET_OBJECTS:taskpipe_net> $<TARGET_OBJECTS:taskpipe_protocol>
+  $<TARGET_OBJECTS:taskpipe_net> $<TARGET_OBJECTS:taskpipe_security> $<TARGET_OBJECTS:taskpipe_protocol>
   $<TARGET_OBJECTS:taskpipe_model>
   "$<FILTER:${process_objects},INCLUDE,/(clock|identity|random)\\.cpp\\.o(bj)?$>")
 set_target_properties(taskpipe_archive PROPERTIES

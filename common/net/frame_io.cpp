@@ -122,6 +122,11 @@ void collect_frames(zmq::socket_t& socket, zmq::message_t& first, ReceivedMessag
   }
 }
 
+std::string_view user_id_of(const zmq::message_t& frame) {
+  const char* id = ::zmq_msg_gets(frame.handle(), "User-Id");
+  return id == nullptr ? std::string_view() : std::string_view(id);
+}
+
 std::string_view text_of(const zmq::message_t& frame) {
   return {static_cast<const char*>(frame.data()), frame.size()};
 }

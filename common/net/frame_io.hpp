@@ -52,6 +52,9 @@ void discard_rest(zmq::socket_t& socket, zmq::message_t& frame);
 // Receives all frames that are left of a message into `out`, given the first one.
 void collect_frames(zmq::socket_t& socket, zmq::message_t& first, ReceivedMessage& out);
 
+// What ZAP said of the frame's peer; empty without keys.
+[[nodiscard]] std::string_view user_id_of(const zmq::message_t& frame);
+
 [[nodiscard]] std::string_view text_of(const zmq::message_t& frame);
 
 }  // namespace taskpipe::net

@@ -22,7 +22,7 @@ std::span<const std::byte> bytes_of(std::string_view text) {
 XpubSocket::XpubSocket(Context& context, const SocketTuning& tuning)
     : socket_(std::make_unique<zmq::socket_t>(context.native(), zmq::socket_type::xpub)) {
   set_common_options(*socket_, tuning);
-  set_listener_options(*socket_);
+  set_listener_options(*socket_, tuning);
   // Else only the first subscriber of a topic would be told, and the second one would not get the
   // task's present state. No XPUB_NODROP: one slow subscriber would stall all.
   socket_->set(zmq::sockopt::xpub_verbose, 1);
@@ -31,6 +31,14 @@ XpubSocket::~XpubSocket() = default;
 
 tl::expected<void, Error> XpubSocket::bind(const std::string& endpoint) {
   return bind_socket(*socket_, endpoint);
+}
+
+void XpubSocket::unbind() {
+  try {
+    socket_->unbind(endpoint());
+  } catch (const zmq::error_t&) {
+    return;  // it was not bound
+  }
 }
 
 std::string XpubSocket::endpoint() const { return socket_->get(zmq::sockopt::last_endpoint); }

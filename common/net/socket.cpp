@@ -44,9 +44,10 @@ std::vector<protocol::FrameView> ReceivedMessage::frames() const {
 
 RouterSocket::RouterSocket(Context& context, const SocketTuning& tuning)
     : socket_(std::make_unique<zmq::socket_t>(context.native(), zmq::socket_type::router)),
+      has_keys_(tuning.curve_server.has_value()),
       most_queued_bytes_(tuning.most_queued_bytes) {
   set_common_options(*socket_, tuning);
-  set_listener_options(*socket_);
+  set_listener_options(*socket_, tuning);
   // Without it, a ROUTER drops silently what it cannot deliver.
   socket_->set(zmq::sockopt::router_mandatory, 1);
 }
@@ -77,6 +78,9 @@ bool RouterSocket::receive(ReceivedMessage& out) {
     if (frame.size() == kRoutingBytes && frame.data<char>()[0] == '\0' && frame.more()) {
       out.routing = pack_routing(text_of(frame));
       if (!receive_frame(*socket_, frame)) return false;
+      // The routing id's frame has none after a poll: it is read off the header's.
+      out.user_id.clear();
+      if (has_keys_) out.user_id = user_id_of(frame);
       collect_frames(*socket_, frame, out);
       return true;
     }
@@ -92,6 +96,7 @@ DealerSocket::DealerSocket(Context& context, const SocketTuning& tuning)
   // Otherwise messages of an old session would reach a restarted broker.
   socket_->set(zmq::sockopt::immediate, 1);
   socket_->set(zmq::sockopt::probe_router, 1);
+  handshakes_ = std::make_unique<HandshakeMonitor>(context, *socket_);
 }
 DealerSocket::~DealerSocket() = default;
 

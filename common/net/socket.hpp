@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,9 +16,11 @@
 
 #include "common/model/error.hpp"
 #include "common/model/limits.hpp"
+#include "common/net/handshake_monitor.hpp"
 #include "common/net/queue_meter.hpp"
 #include "common/protocol/codec.hpp"
 #include "common/protocol/envelope.hpp"
+#include "common/security/keys.hpp"
 
 namespace zmq {
 class context_t;
@@ -49,6 +52,8 @@ struct ReceivedMessage {
   // More frames (2 + limits::kMaxBlobs) or bytes (limits::kMaxMessageBytes) than the protocol
   // allows: what came after was discarded.
   bool oversized = false;
+  // ROUTER with keys: the peer's public key as ZAP admitted it, in hexadecimal; else empty.
+  std::string user_id;
 
   [[nodiscard]] bool is_probe() const { return frame_count == 1 && storage[0].empty(); }
   // Views into this object, valid until the next receive.
@@ -60,6 +65,18 @@ enum class SendStatus : std::uint8_t {
   unreachable,  // no such peer, or its queue is full: treat the session as dead
 };
 
+// CURVE of a socket that is bound: whoever connects must know the public key that belongs to it,
+// and is admitted by the ZapServer under `domain`, or not at all.
+struct CurveServer {
+  security::KeyPair keys;
+  std::string domain;
+};
+// CURVE of a socket that connects.
+struct CurveClient {
+  security::PublicKey server_key;
+  security::KeyPair keys;
+};
+
 struct SocketTuning {
   int send_high_water = 10'000;
   int receive_high_water = 1'000;
@@ -67,6 +84,8 @@ struct SocketTuning {
   int linger_ms = 0;
   int reconnect_first_ms = 1'000;  // DEALER and SUB: doubles up to the longest
   int reconnect_max_ms = 15'000;
+  std::optional<CurveServer> curve_server{};
+  std::optional<CurveClient> curve_client{};
 };
 
 // Bound by the broker. MANDATORY, never blocking, no ZMTP heartbeats.
@@ -94,6 +113,7 @@ class RouterSocket {
 
  private:
   std::unique_ptr<zmq::socket_t> socket_;
+  bool has_keys_;
   std::uint64_t most_queued_bytes_;
   PeerMeters meters_;
 };
@@ -115,9 +135,12 @@ class DealerSocket {
   [[nodiscard]] SendStatus send(protocol::EncodedMessage message);
   [[nodiscard]] bool receive(ReceivedMessage& out);
   [[nodiscard]] zmq::socket_t& native() { return *socket_; }
+  // What became of the handshakes; becomes readable with news.
+  [[nodiscard]] HandshakeMonitor& handshakes() { return *handshakes_; }
 
  private:
   std::unique_ptr<zmq::socket_t> socket_;
+  std::unique_ptr<HandshakeMonitor> handshakes_;
 };
 
 // The broker's PUB channel: XPUB with VERBOSE, lossy.
@@ -133,6 +156,8 @@ class XpubSocket {
     std::string topic;
   };
   [[nodiscard]] tl::expected<void, Error> bind(const std::string& endpoint);
+  // Takes no more connections there; those that exist stay.
+  void unbind();
   [[nodiscard]] std::string endpoint() const;
   // Lost to subscribers whose queue is full, and to everybody while limits::kMaxEventQueueBytes
   // wait for subscribers.

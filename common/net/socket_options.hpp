@@ -12,10 +12,11 @@ namespace taskpipe::net {
 // slow peer is cut off; liveness is the protocol's own PING.
 void set_common_options(zmq::socket_t& socket, const SocketTuning& tuning);
 
-// For what listens: backlog and the time that a stranger has for its greeting.
-void set_listener_options(zmq::socket_t& socket);
+// For what listens: backlog, and keys. With keys it fails closed: where nobody answers for the
+// domain, nobody is admitted.
+void set_listener_options(zmq::socket_t& socket, const SocketTuning& tuning);
 
-// For what connects: back-off of reconnects and the time that one attempt may take.
+// For what connects: back-off of reconnects, the time that one attempt may take, and keys.
 void set_connector_options(zmq::socket_t& socket, const SocketTuning& tuning);
 
 // Binds with the options that the endpoint itself asks for.

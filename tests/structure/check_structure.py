@@ -16,16 +16,18 @@ from pathlib import Path
 # stands on the left. A folder may always include itself; the longest matching folder counts.
 MODEL = "common/model"
 PROTOCOL = "common/protocol"
+SECURITY = "common/security"
 NET = "common/net"
 PROCESS = "common/process"
-COMMON = [MODEL, PROTOCOL, NET, PROCESS]
+COMMON = [MODEL, PROTOCOL, SECURITY, NET, PROCESS]
 EXECUTOR = "worker/exec/executor.hpp"  # the seam between the worker's core and execution
 PUBLIC = "taskpipe/"  # client/include/taskpipe, as users write it
 
 MAY_INCLUDE = {
     "common/model": [],
     "common/protocol": [MODEL],
-    "common/net": [MODEL, PROTOCOL],
+    "common/security": [MODEL],
+    "common/net": [MODEL, PROTOCOL, SECURITY],
     "common/process": [MODEL],
     "broker/core": [MODEL],
     "broker/journal": [MODEL, "broker/core"],
@@ -57,7 +59,7 @@ KNOWN_TO = {
     ),
     "sqlite3.h": (r"broker/history/sqlite\.cpp", "only broker/history/sqlite.cpp knows SQLite"),
     "zmq": (
-        r"common/net/[^/]+|(broker/shell|worker/shell|client/src)/[^/]+\.cpp",
+        r"common/net/[^/]+|common/security/keys\.cpp|(broker/shell|worker/shell|client/src)/[^/]+\.cpp",
         "libzmq is common/net's business",
     ),
 }
