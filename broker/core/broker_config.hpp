@@ -19,8 +19,9 @@ struct BrokerConfig {
   // From there on submits are answered BUSY; 0 = no bound. In bytes, as MemoryLedger counts them.
   std::uint64_t memory_limit_bytes = 0;
   std::uint64_t event_retention_bytes = limits::kEventRetentionBytes;  // of changes, in memory
-  std::string version;                                                 // shown by HEALTH
-  std::string event_endpoint;         // announced in WELCOME; empty = the default port
+  bool keys = false;           // peers have keys: each message comes from somebody, who has a role
+  std::string version;         // shown by HEALTH
+  std::string event_endpoint;  // announced in WELCOME; empty = the default port
   std::vector<std::string> warnings;  // shown by HEALTH ("insecure bind", …)
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "broker/core/authority.hpp"
 #include "broker/core/changes.hpp"
 #include "broker/core/fold.hpp"
 #include "broker/core/handlers.hpp"
@@ -13,7 +14,7 @@
 namespace taskpipe::broker {
 namespace {
 
-// A message of an admitted session. Peers may only say what their role allows; the rest is DENIED.
+// A message of an admitted session, which may send it.
 struct MessageHandler {
   Turn& turn;
   Session& session;
@@ -30,18 +31,12 @@ struct MessageHandler {
     turn.note(NoteLevel::warning, "'" + session.name + "' reports: " + m.error.text);
   }
 
-  void operator()(Submit& m) const {
-    client([&] { on_submit(turn, session, correlation, resend, std::move(m)); });
-  }
+  void operator()(Submit& m) const { on_submit(turn, session, correlation, resend, std::move(m)); }
   void operator()(SubmitWorkflow& m) const {
-    client([&] { on_submit_workflow(turn, session, correlation, resend, std::move(m)); });
+    on_submit_workflow(turn, session, correlation, resend, std::move(m));
   }
-  void operator()(Wait& m) const {
-    client([&] { on_wait(turn, session, correlation, m); });
-  }
-  void operator()(Query& m) const {
-    client([&] { on_query(turn, session, correlation, m); });
-  }
+  void operator()(Wait& m) const { on_wait(turn, session, correlation, m); }
+  void operator()(Query& m) const { on_query(turn, session, correlation, m); }
   void operator()(Resubmit& m) const {
     serving([&] { on_resubmit(turn, session, correlation, std::move(m)); });
   }
@@ -51,80 +46,33 @@ struct MessageHandler {
   void operator()(Fetch& m) const {
     serving([&] { on_fetch(turn, session, correlation, m); });
   }
-  void operator()(ToolsRequest& m) const {
-    client([&] { on_tools(turn, session, correlation, m); });
-  }
-  void operator()(WorkersRequest& m) const {
-    client([&] { on_workers(turn, session, correlation, m); });
-  }
-  void operator()(HealthRequest&) const {
-    client([&] { on_health(turn, session, correlation); });
-  }
-  void operator()(Watch& m) const {
-    client([&] { on_watch(turn, session, correlation, m); });
-  }
-  void operator()(WatchCredit& m) const {
-    client([&] { on_watch_credit(turn, session, correlation, m); });
-  }
-  void operator()(Snapshot& m) const {
-    client([&] { on_snapshot(turn, session, correlation, m); });
-  }
+  void operator()(ToolsRequest& m) const { on_tools(turn, session, correlation, m); }
+  void operator()(WorkersRequest& m) const { on_workers(turn, session, correlation, m); }
+  void operator()(HealthRequest&) const { on_health(turn, session, correlation); }
+  void operator()(Watch& m) const { on_watch(turn, session, correlation, m); }
+  void operator()(WatchCredit& m) const { on_watch_credit(turn, session, correlation, m); }
+  void operator()(Snapshot& m) const { on_snapshot(turn, session, correlation, m); }
 
-  void operator()(Credit& m) const {
-    worker([&] { on_credit(turn, session, m); });
-  }
-  void operator()(TasksAck& m) const {
-    worker([&] { on_tasks_ack(turn, session, m); });
-  }
-  void operator()(Returned& m) const {
-    worker([&] { on_returned(turn, session, m); });
-  }
-  void operator()(Started& m) const {
-    worker([&] { on_started(turn, session, m); });
-  }
-  void operator()(Progress& m) const {
-    worker([&] { on_progress(turn, session, m); });
-  }
-  void operator()(Log& m) const {
-    worker([&] { on_log(turn, session, m); });
-  }
-  void operator()(Result& m) const {
-    worker([&] { on_result(turn, session, correlation, m); });
-  }
-  void operator()(Drained& m) const {
-    worker([&] { on_drained(turn, session, m); });
-  }
-  void operator()(Chunk& m) const {
-    worker([&] { on_chunk(turn, session, correlation, std::move(m)); });
-  }
+  void operator()(Credit& m) const { on_credit(turn, session, m); }
+  void operator()(TasksAck& m) const { on_tasks_ack(turn, session, m); }
+  void operator()(Returned& m) const { on_returned(turn, session, m); }
+  void operator()(Started& m) const { on_started(turn, session, m); }
+  void operator()(Progress& m) const { on_progress(turn, session, m); }
+  void operator()(Log& m) const { on_log(turn, session, m); }
+  void operator()(Result& m) const { on_result(turn, session, correlation, m); }
+  void operator()(Drained& m) const { on_drained(turn, session, m); }
+  void operator()(Chunk& m) const { on_chunk(turn, session, correlation, std::move(m)); }
 
-  // Everything else is the broker's to say.
+  // Everything else is the broker's to say, and nobody may.
   template <class Other>
-  void operator()(Other&) const {
-    deny();
-  }
+  void operator()(Other&) const {}
 
  private:
-  template <class Body>
-  void client(Body body) const {
-    session.role == Role::client ? body() : deny();
-  }
   // What needs workers or makes records.
   template <class Body>
   void serving(Body body) const {
-    if (session.role == Role::client && !turn.state.read_only.empty()) {
-      turn.refuse(session, correlation, ErrorCode::storage, turn.state.read_only);
-    } else {
-      client(body);
-    }
-  }
-  template <class Body>
-  void worker(Body body) const {
-    session.role == Role::worker ? body() : deny();
-  }
-  void deny() const {
-    turn.refuse(session, correlation, ErrorCode::denied, "this peer may not send this message",
-                "type");
+    if (turn.state.read_only.empty()) return body();
+    turn.refuse(session, correlation, ErrorCode::storage, turn.state.read_only);
   }
 };
 
@@ -161,6 +109,11 @@ void on_topic(Turn& turn, const std::string& topic) {
   state.events.task_snapshot(task_event(state, slot, turn.now.wall), state.last_lsn);
 }
 
+std::string denial(const Session& session) {
+  if (!session.credential) return "this peer may not send this message";
+  return "a key of role " + std::string(name_of(session.role)) + " may not send this message";
+}
+
 void on_shutdown(Turn& turn) {
   turn.state.shutting_down = true;
   for (auto& [id, session] : turn.state.sessions.all()) {
@@ -174,17 +127,23 @@ struct CommandHandler {
   void operator()(command::PeerProbed& c) const { on_probe(turn, c.peer); }
   void operator()(command::MessageReceived& c) const {
     if (auto* hello = std::get_if<Hello>(&c.message)) {
-      on_hello(turn, c.peer, c.correlation, *hello);
+      on_hello(turn, c.peer, c.correlation, *hello, c.credential);
       return;
     }
     Session* session = admit(turn, c.peer, c.session);
     if (session == nullptr) return;
+    if (!may(session->role, deed_of(c.message))) {
+      turn.refuse(*session, c.correlation, ErrorCode::denied, denial(*session), "type");
+      return;
+    }
     std::visit(MessageHandler{turn, *session, c.correlation, c.resend}, c.message);
   }
   void operator()(command::MalformedReceived& c) const { on_malformed(turn, c); }
   void operator()(command::PeerUnreachable& c) const { on_unreachable(turn, c.peer); }
   void operator()(command::TopicSubscribed& c) const { on_topic(turn, c.topic); }
   void operator()(command::TopicUnsubscribed& c) const { turn.state.events.unsubscribe(c.topic); }
+  void operator()(command::TopicsForgotten&) const { turn.state.events.forget_subscribers(); }
+  void operator()(command::KeysRevoked& c) const { on_keys_revoked(turn, c.keys); }
   void operator()(command::LookupAnswered& c) const {
     auto found = turn.state.lookups.extract(c.ticket);
     if (found.empty()) return;

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "broker/core/authority.hpp"
 #include "broker/core/handlers.hpp"
 
 namespace taskpipe::broker {
@@ -18,20 +19,25 @@ struct CancelPlan {
   std::map<WorkerSlot, Kill> kills;
 };
 
-void plan_cancel(State& state, const Session& session, const TaskId& id, std::uint32_t grace_ms,
+void plan_cancel(Turn& turn, const Session& session, const TaskId& id, std::uint32_t grace_ms,
                  CancelPlan& plan) {
+  State& state = turn.state;
   const TaskSlot slot = state.tasks.find(id);
   if (slot.value() == kNoSlot) {
     plan.missing.push_back(id);
     return;
   }
   Task& task = state.tasks[slot];
-  if (task.owner != session.owner) {
+  if (!may_change(session, task.owner)) {
     plan.ack.items.push_back({id, ErrorCode::unknown_task, false});
     return;
   }
   plan.ack.items.push_back({id, ErrorCode::ok, !task.ended()});
   if (task.ended() || task.ending) return;
+  if (task.owner != session.owner) {
+    turn.audit(session, "cancelled_for_another",
+               id.to_string() + " of '" + state.owners.name(task.owner) + "'");
+  }
   const auto* placed = task.placed();
   if (placed == nullptr) {
     task.ending = true;
@@ -92,10 +98,9 @@ void finish_cancel(Turn& turn, const Session& session, lookup::Cancelling& waiti
 
 void add_ended_workflows(Turn& turn, const Session& session, lookup::Cancelling& waiting,
                          const std::vector<FinishedWorkflow>& found) {
-  const std::string& owner = turn.state.owners.name(session.owner);
   for (const WorkflowId& id : waiting.missing_workflows) {
     const auto row = std::find_if(found.begin(), found.end(), [&](const FinishedWorkflow& w) {
-      return w.id == id && w.owner == owner;
+      return w.id == id && may_change(turn.state, session, w.owner);
     });
     if (row == found.end()) {
       turn.refuse(session, waiting.correlation, ErrorCode::unknown_task,
@@ -114,10 +119,10 @@ void on_cancel(Turn& turn, Session& session, Correlation correlation, const Canc
   CancelPlan plan;
   plan.requested.at = turn.now.wall;
   plan.requested.grace_ms = cancel.grace_ms;
-  for (const TaskId& id : cancel.tasks) plan_cancel(state, session, id, cancel.grace_ms, plan);
+  for (const TaskId& id : cancel.tasks) plan_cancel(turn, session, id, cancel.grace_ms, plan);
   for (const WorkflowId& id : cancel.workflows) {
     const WorkflowSlot slot = state.workflows.find(id);
-    if (slot.value() == kNoSlot || state.workflows[slot].owner != session.owner) {
+    if (slot.value() == kNoSlot || !may_change(session, state.workflows[slot].owner)) {
       plan.missing_workflows.push_back(id);
       continue;
     }
@@ -125,7 +130,7 @@ void on_cancel(Turn& turn, Session& session, Correlation correlation, const Canc
       if (member.ended) {
         plan.ack.items.push_back({member.id, ErrorCode::ok, false});
       } else {
-        plan_cancel(state, session, member.id, cancel.grace_ms, plan);
+        plan_cancel(turn, session, member.id, cancel.grace_ms, plan);
       }
     }
   }
@@ -144,15 +149,15 @@ void on_cancel(Turn& turn, Session& session, Correlation correlation, const Canc
 void resume_cancel(Turn& turn, lookup::Cancelling& waiting, const command::LookupAnswered& answer) {
   Session* session = turn.state.sessions.find(waiting.session);
   if (session == nullptr) return;
-  const std::string& owner = turn.state.owners.name(session->owner);
   if (waiting.missing.empty()) {
     add_ended_workflows(turn, *session, waiting, answer.workflows);
     return;
   }
   for (const TaskId& id : std::exchange(waiting.missing, {})) {
     const bool known =
-        std::any_of(answer.tasks.begin(), answer.tasks.end(),
-                    [&](const FinishedTask& task) { return task.id == id && task.owner == owner; });
+        std::any_of(answer.tasks.begin(), answer.tasks.end(), [&](const FinishedTask& task) {
+          return task.id == id && may_change(turn.state, *session, task.owner);
+        });
     waiting.ack.items.push_back({id, known ? ErrorCode::ok : ErrorCode::unknown_task, false});
   }
   finish_cancel(turn, *session, waiting);

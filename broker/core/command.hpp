@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "broker/core/credential.hpp"
 #include "broker/core/finished.hpp"
 #include "common/model/error.hpp"
 #include "common/model/ids.hpp"
@@ -42,6 +43,7 @@ struct MessageReceived {
   Correlation correlation;
   bool resend = false;  // header flag RESEND
   Message message;
+  CredentialPtr credential{};  // with keys, and looked at in HELLO alone
 };
 
 // Frames that the codec refused; the core answers and counts them.
@@ -65,6 +67,14 @@ struct TopicSubscribed {
 };
 struct TopicUnsubscribed {
   std::string topic;
+};
+
+// Nobody has subscribed to anything any more: the PUB channel was opened anew.
+struct TopicsForgotten {};
+
+// Keys, in hexadecimal, that are not admitted any more as what they were.
+struct KeysRevoked {
+  std::vector<std::string> keys;
 };
 
 // The history's answer to the effect `HistoryLookup` with the same ticket.
@@ -117,8 +127,9 @@ struct ShutdownRequested {};
 using Command =
     std::variant<command::PeerProbed, command::MessageReceived, command::MalformedReceived,
                  command::PeerUnreachable, command::TopicSubscribed, command::TopicUnsubscribed,
-                 command::LookupAnswered, command::HistoryCommitted, command::CarryForward,
-                 command::StorageState, command::HeldOutside, command::LoopStalled,
-                 command::TurnEnded, command::ShutdownRequested>;
+                 command::TopicsForgotten, command::KeysRevoked, command::LookupAnswered,
+                 command::HistoryCommitted, command::CarryForward, command::StorageState,
+                 command::HeldOutside, command::LoopStalled, command::TurnEnded,
+                 command::ShutdownRequested>;
 
 }  // namespace taskpipe::broker

@@ -41,7 +41,7 @@ struct HistoryLookup {
     std::vector<WorkflowId> ids;
   };
   struct Listing {
-    std::string owner;
+    std::string owner;  // empty = everybody's
     QueryFilter filter;
     std::string cursor;
     std::uint32_t limit = 0;
@@ -57,6 +57,17 @@ struct Note {
   std::string text;
 };
 
+// What whoever is responsible for the cluster would want to look up later: who was there, and who
+// has acted on what was not theirs. Only with keys.
+struct Audit {
+  std::string event;  // "session_opened", …
+  std::string user;
+  Role role = Role::client;
+  std::string key;   // name of its certificate
+  std::string name;  // as the peer calls itself
+  std::string detail;
+};
+
 // Reused from turn to turn: `clear` keeps the capacity.
 struct Effects {
   Lsn first_lsn;  // of records[0]
@@ -68,6 +79,7 @@ struct Effects {
   std::vector<FinishedWorkflow> finished_workflows;
   std::vector<LateAttempt> late_attempts;  // likewise
   std::vector<Note> notes;
+  std::vector<Audit> audits;
 
   void clear() {
     records.clear();
@@ -78,6 +90,7 @@ struct Effects {
     finished_workflows.clear();
     late_attempts.clear();
     notes.clear();
+    audits.clear();
   }
 };
 

@@ -54,6 +54,12 @@ void EventStreams::unsubscribe(const std::string& topic) {
   }
 }
 
+void EventStreams::forget_subscribers() {
+  for (const TaskId& id : watched_tasks_) streams_.erase(task_topic(id));
+  watched_tasks_.clear();
+  for (const std::string& topic : std::exchange(subscriptions_, {})) forget_workflows(topic);
+}
+
 bool EventStreams::watches_task(const TaskId& id) const {
   return !watched_tasks_.empty() && watched_tasks_.contains(id);
 }

@@ -23,6 +23,7 @@ class EventStreams {
   // As libzmq reports them: a subscription covers every topic that it is a prefix of.
   void subscribe(const std::string& topic);
   void unsubscribe(const std::string& topic);
+  void forget_subscribers();
   [[nodiscard]] bool watches_task(const TaskId& id) const;
   // False spares the hot path from building events for nobody.
   [[nodiscard]] bool anyone() const { return !subscriptions_.empty() || !watched_tasks_.empty(); }

@@ -12,7 +12,10 @@ namespace taskpipe::broker {
 
 // --- session.cpp: who is connected --------------------------------------------------------------
 void on_probe(Turn& turn, const Peer& peer);
-void on_hello(Turn& turn, const Peer& peer, Correlation correlation, const Hello& hello);
+void on_hello(Turn& turn, const Peer& peer, Correlation correlation, const Hello& hello,
+              const CredentialPtr& credential);
+// Ends the sessions of these keys.
+void on_keys_revoked(Turn& turn, const std::vector<std::string>& keys);
 // The session that a message belongs to, or null (and WHO to the peer) when there is none.
 Session* admit(Turn& turn, const Peer& peer, SessionId claimed);
 void on_malformed(Turn& turn, const command::MalformedReceived& command);
@@ -113,6 +116,8 @@ void on_watch_credit(Turn& turn, Session& session, Correlation correlation,
 // Once a second: who heard nothing is told how far it is, so that it can go on from there.
 void tell_positions(State& state);
 void serve_watches(Turn& turn);
+// A running task has told how far it is: who watches its progress will hear it in this turn.
+void watch_progress(State& state, TaskSlot slot, const Metrics& metrics);
 
 // --- snapshot.cpp -------------------------------------------------------------------------------
 void on_snapshot(Turn& turn, Session& session, Correlation correlation, const Snapshot& snapshot);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/authority.hpp"
 #include "broker/core/handlers.hpp"
 #include "broker/core/memory.hpp"
 
@@ -139,7 +140,7 @@ void on_fetch(Turn& turn, Session& session, Correlation correlation, const Fetch
     return;
   }
   const Task& task = state.tasks[slot];
-  if (task.owner != session.owner) {
+  if (!may_see(session, task.owner)) {
     turn.refuse(session, correlation, ErrorCode::unknown_task, "no such task", "task_id");
     return;
   }
@@ -175,7 +176,7 @@ void resume_fetch(Turn& turn, lookup::Fetching& waiting, const std::vector<Finis
     on_fetch(turn, *session, waiting.correlation, waiting.fetch);
     return;
   }
-  if (found.empty() || found[0].owner != state.owners.name(session->owner)) {
+  if (found.empty() || !may_see(state, *session, found[0].owner)) {
     turn.refuse(*session, waiting.correlation, ErrorCode::unknown_task, "no such task", "task_id");
     return;
   }

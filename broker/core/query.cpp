@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "broker/core/authority.hpp"
 #include "broker/core/handlers.hpp"
 
 namespace taskpipe::broker {
@@ -87,7 +88,7 @@ TaskRow row_of(const FinishedTask& task, Extras extras) {
 
 bool matches(const State& state, const Task& task, const Session& session,
              const QueryFilter& filter) {
-  if (task.owner != session.owner) return false;
+  if (!may_see(session, task.owner)) return false;
   if (filter.state && task.state() != *filter.state) return false;
   if (filter.dead && (!is_dead(task.state()) || state.repeated.contains(task.id))) return false;
   if (!filter.tool.empty() && task.spec->tool != filter.tool) return false;
@@ -102,7 +103,7 @@ void query_by_id(Turn& turn, Session& session, Correlation correlation, const Qu
     const TaskSlot slot = state.tasks.find(id);
     if (slot.value() == kNoSlot) {
       waiting.missing.push_back(id);
-    } else if (state.tasks[slot].owner == session.owner) {
+    } else if (may_see(session, state.tasks[slot].owner)) {
       waiting.rows.rows.push_back(row_of(state, slot, extras_of(waiting.query)));
     } else {
       waiting.rows.unknown.push_back(id);
@@ -127,8 +128,8 @@ TaskSlot resume_at(const State& state, std::string_view cursor) {
 
 void ask_listing(Turn& turn, Session& session, Correlation correlation, lookup::Querying waiting,
                  std::string cursor, std::uint32_t limit) {
-  HistoryLookup::Listing listing{turn.state.owners.name(session.owner), waiting.query.filter,
-                                 std::move(cursor), limit};
+  HistoryLookup::Listing listing{sees_all(session) ? "" : turn.state.owners.name(session.owner),
+                                 waiting.query.filter, std::move(cursor), limit};
   ask_history(turn, session, correlation, std::move(waiting), std::move(listing));
 }
 
@@ -186,7 +187,6 @@ void resume_query(Turn& turn, lookup::Querying& waiting, const command::LookupAn
   State& state = turn.state;
   Session* session = state.sessions.find(waiting.session);
   if (session == nullptr) return;
-  const std::string& owner = state.owners.name(session->owner);
   if (waiting.missing.empty()) {
     for (const auto& task : answer.tasks) {
       // What was in memory when the listing left it behind was listed from there.
@@ -202,9 +202,9 @@ void resume_query(Turn& turn, lookup::Querying& waiting, const command::LookupAn
     const auto found = std::find_if(answer.tasks.begin(), answer.tasks.end(),
                                     [&](const FinishedTask& task) { return task.id == id; });
     const TaskSlot slot = state.tasks.find(id);
-    if (found != answer.tasks.end() && found->owner == owner) {
+    if (found != answer.tasks.end() && may_see(state, *session, found->owner)) {
       waiting.rows.rows.push_back(row_of(*found, extras_of(waiting.query)));
-    } else if (slot.value() != kNoSlot && state.tasks[slot].owner == session->owner) {
+    } else if (slot.value() != kNoSlot && may_see(*session, state.tasks[slot].owner)) {
       waiting.rows.rows.push_back(row_of(state, slot, extras_of(waiting.query)));
     } else {
       waiting.rows.unknown.push_back(id);

@@ -1,9 +1,12 @@
 // RESUBMIT: what has ended without success, once more, as new tasks.
-#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <variant>
 
+#include "broker/core/authority.hpp"
 #include "broker/core/handlers.hpp"
 #include "broker/core/memory.hpp"
 
@@ -20,6 +23,7 @@ struct Template {
   TaskSpecPtr spec;
   Payload params;
   ParamsHash params_hash;
+  std::string owner;
 };
 
 // What is known of a task, in memory or by the history's answer.
@@ -47,16 +51,16 @@ class Known {
     const auto row = rows_.find(id);
     if (slot.value() != kNoSlot) {
       const Task& task = state_.tasks[slot];
-      if (task.owner != session_.owner) return unknown(id);
+      if (!may_change(session_, task.owner)) return unknown(id);
       if (auto error = why_not(id, task.state())) return std::move(*error);
-      return Template{task.spec, task.params, task.params_hash};
+      return Template{task.spec, task.params, task.params_hash, state_.owners.name(task.owner)};
     }
-    if (row == rows_.end() || row->second->owner != state_.owners.name(session_.owner)) {
+    if (row == rows_.end() || !may_change(state_, session_, row->second->owner)) {
       return unknown(id);
     }
     const FinishedTask& task = *row->second;
     if (auto error = why_not(id, task.outcome.state)) return std::move(*error);
-    return Template{task.spec, task.params, task.params_hash};
+    return Template{task.spec, task.params, task.params_hash, task.owner};
   }
 
  private:
@@ -111,10 +115,9 @@ void resume_resubmit(Turn& turn, lookup::Resubmitting& waiting,
   if (session == nullptr) return;  // the client asks again in its next session
   const Known known(state, *session, found);
   ResubmitAck ack;
-  record::TasksResubmitted accepted;
-  accepted.tasks = {state.owners.name(session->owner), turn.now.wall, state.next_arrival, {}, {}};
+  std::map<std::string, record::TasksResubmitted> accepted;  // by owner: it stays the original's
+  std::set<TaskId> made;
   for (const auto& item : waiting.resubmit.items) {
-    const auto same_id = [&item](const SubmitItem& other) { return other.id == item.id; };
     if (const auto repeats = known.repeats(item.id)) {
       if (*repeats == item.original) {
         ack.items.push_back({item.id, ErrorCode::ok});
@@ -123,7 +126,7 @@ void resume_resubmit(Turn& turn, lookup::Resubmitting& waiting,
       }
       continue;
     }
-    if (std::any_of(accepted.tasks.items.begin(), accepted.tasks.items.end(), same_id)) {
+    if (made.contains(item.id)) {
       refuse_item(ack, item.id, conflict(item.id));
       continue;
     }
@@ -134,13 +137,23 @@ void resume_resubmit(Turn& turn, lookup::Resubmitting& waiting,
     }
     auto& copy = std::get<Template>(dead);
     ack.items.push_back({item.id, ErrorCode::ok});
-    accepted.tasks.items.push_back({item.id,
-                                    static_cast<std::uint32_t>(accepted.tasks.specs.size()),
-                                    std::move(copy.params), copy.params_hash});
-    accepted.tasks.specs.push_back(std::move(copy.spec));
-    accepted.originals.push_back(item.original);
+    made.insert(item.id);
+    if (copy.owner != state.owners.name(session->owner)) {
+      turn.audit(*session, "resubmitted_for_another",
+                 item.original.to_string() + " of '" + copy.owner + "'");
+    }
+    record::TasksResubmitted& again = accepted[copy.owner];
+    again.tasks.items.push_back({item.id, static_cast<std::uint32_t>(again.tasks.specs.size()),
+                                 std::move(copy.params), copy.params_hash});
+    again.tasks.specs.push_back(std::move(copy.spec));
+    again.originals.push_back(item.original);
   }
-  if (!accepted.originals.empty()) turn.commit(std::move(accepted));
+  for (auto& [owner, again] : accepted) {
+    again.tasks.owner = owner;
+    again.tasks.at = turn.now.wall;
+    again.tasks.first_arrival = state.next_arrival;
+    turn.commit(std::move(again));
+  }
   turn.send(*session, waiting.correlation, std::move(ack));
 }
 

@@ -1,5 +1,6 @@
 // Sessions: probe → WHO → HELLO → WELCOME, and what ends them.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "broker/core/fold.hpp"
@@ -29,6 +30,54 @@ std::optional<Error> check_hello(const Peer& peer, const Hello& hello) {
   return std::nullopt;
 }
 
+// What the key has to do with the HELLO. Its port has admitted it once; since then it may have been
+// revoked, or given another role.
+std::optional<Error> check_key(const State& state, const Peer& peer, const CredentialPtr& key) {
+  if (!state.config.keys) return std::nullopt;
+  if (!key) {
+    return Error{ErrorCode::denied,
+                 "the broker does not admit this key (any more); ask its administrator for another",
+                 "key"};
+  }
+  const bool worker_port = peer.port == Port::worker;
+  if ((key->role == Role::worker) == worker_port) return std::nullopt;
+  return Error{ErrorCode::denied,
+               "the key '" + key->name + "' is of role " + std::string(name_of(key->role)) +
+                   ", which has no business on this port",
+               "role"};
+}
+
+// A uuid belongs to the user whose key came with it first: nobody else can drive its owner out, or
+// take over what a worker was given.
+std::optional<Error> check_uuid(State& state, Role role, const Hello& hello,
+                                const CredentialPtr& key) {
+  if (!key) return std::nullopt;
+  const Session* former = state.sessions.find_uuid(role, hello.uuid);
+  bool foreign = former != nullptr && former->credential && former->credential->user != key->user;
+  if (role == Role::worker) {
+    const auto known = state.workers.find(hello.uuid);
+    const std::string owner = known ? state.workers[*known].user : "";
+    foreign = foreign || (!owner.empty() && owner != key->user);
+  }
+  if (!foreign) return std::nullopt;
+  return Error{ErrorCode::denied, "this uuid belongs to another user; draw one of your own",
+               "uuid"};
+}
+
+std::optional<Error> check_room(State& state, const CredentialPtr& key) {
+  if (state.sessions.size() >= limits::kMaxSessions) {
+    return Error{ErrorCode::busy, "too many sessions are open", {}, limits::kBusyRetryMs};
+  }
+  if (key &&
+      state.sessions.count_of(state.owners.intern(key->user)) >= limits::kMaxSessionsPerUser) {
+    return Error{ErrorCode::busy,
+                 "user '" + key->user + "' has too many sessions open; close some",
+                 {},
+                 limits::kBusyRetryMs};
+  }
+  return std::nullopt;
+}
+
 Welcome welcome_for(const State& state, const Session& session) {
   Welcome welcome;
   welcome.session = session.id;
@@ -42,7 +91,22 @@ Welcome welcome_for(const State& state, const Session& session) {
   welcome.messages_total = limits::kClientWindowItems;
   welcome.bytes_total = limits::kClientWindowBytes;
   welcome.event_endpoint = state.config.event_endpoint;
+  if (!session.credential) return welcome;
+  welcome.role = session.role;
+  welcome.user = session.credential->user;
+  if (session.role == Role::client) welcome.event_endpoint.clear();  // it is not for them
   return welcome;
+}
+
+void refuse_hello(Turn& turn, const Peer& peer, Correlation correlation, const Hello& hello,
+                  const CredentialPtr& key, Error error) {
+  turn.note(NoteLevel::warning, "refused HELLO of '" + hello.name + "': " + error.text);
+  if (turn.state.config.keys) {
+    turn.effects.audits.push_back({"hello_refused", key ? key->user : "",
+                                   key ? key->role : hello.role, key ? key->name : "", hello.name,
+                                   error.text});
+  }
+  turn.send_now(peer, correlation, ErrorReply{std::move(error)});
 }
 
 }  // namespace
@@ -51,20 +115,18 @@ void on_probe(Turn& turn, const Peer& peer) {
   turn.send_now(peer, Correlation{}, Who{turn.state.epoch});
 }
 
-void on_hello(Turn& turn, const Peer& peer, Correlation correlation, const Hello& hello) {
+void on_hello(Turn& turn, const Peer& peer, Correlation correlation, const Hello& hello,
+              const CredentialPtr& credential) {
   State& state = turn.state;
+  const Role role = credential ? credential->role : hello.role;
   std::optional<Error> error = check_hello(peer, hello);
-  if (!error && state.sessions.size() >= limits::kMaxSessions) {
-    error = Error{ErrorCode::busy, "too many sessions are open", {}, limits::kBusyRetryMs};
-  }
-  if (error) {
-    turn.note(NoteLevel::warning, "refused HELLO of '" + hello.name + "': " + error->text);
-    turn.send_now(peer, correlation, ErrorReply{std::move(*error)});
-    return;
-  }
+  if (!error) error = check_key(state, peer, credential);
+  if (!error) error = check_uuid(state, role, hello, credential);
+  if (!error) error = check_room(state, credential);
+  if (error) return refuse_hello(turn, peer, correlation, hello, credential, std::move(*error));
   // The newer of two sessions with one uuid wins. A peer that merely reconnected is gone from its
   // old address; another process that took the uuid over must stop, and is told so.
-  if (Session* former = state.sessions.find_uuid(hello.role, hello.uuid)) {
+  if (Session* former = state.sessions.find_uuid(role, hello.uuid)) {
     if (former->peer != peer && former->incarnation != hello.incarnation) {
       turn.send(*former, Correlation{}, Bye{"replaced"});
       turn.note(NoteLevel::warning, "'" + hello.name + "' replaces an earlier session");
@@ -74,16 +136,18 @@ void on_hello(Turn& turn, const Peer& peer, Correlation correlation, const Hello
   // Whoever spoke on this connection before, under another uuid, is gone.
   if (const Session* former = state.sessions.find_peer(peer)) close_session(turn, former->id);
   Session& session = state.sessions.open(peer);
-  session.role = hello.role;
-  session.owner = state.owners.intern(hello.user);
+  session.role = role;
+  session.owner = state.owners.intern(credential ? credential->user : hello.user);
+  session.credential = credential;
   session.uuid = hello.uuid;
   session.incarnation = hello.incarnation;
   session.name = hello.name;
   session.last_heard = turn.now.monotonic;
   session.granted_items = limits::kClientWindowItems;
   state.sessions.bind_uuid(session);
+  turn.audit(session, "session_opened", "from " + hello.host);
   turn.send(session, correlation, welcome_for(state, session));
-  if (hello.role == Role::worker) {
+  if (role == Role::worker) {
     attach_worker(turn, session, hello);
   } else {
     schedule(state, turn.now.monotonic + Millis(state.config.lease_ms), TimerKind::session_silence,
@@ -132,10 +196,26 @@ void on_unreachable(Turn& turn, const Peer& peer) {
   }
 }
 
+void on_keys_revoked(Turn& turn, const std::vector<std::string>& keys) {
+  const std::set<std::string> revoked(keys.begin(), keys.end());
+  std::vector<SessionId> ended;
+  for (auto& [id, session] : turn.state.sessions.all()) {
+    if (!session.credential || !revoked.contains(session.credential->key)) continue;
+    turn.send(
+        session, Correlation{},
+        Bye{"the key '" + session.credential->name + "' is not admitted any more as what it was"});
+    turn.note(NoteLevel::warning, "the session of '" + session.name + "' is closed: its key '" +
+                                      session.credential->name + "' was revoked or changed");
+    ended.push_back(id);
+  }
+  for (const SessionId id : ended) close_session(turn, id);
+}
+
 void close_session(Turn& turn, SessionId id) {
   State& state = turn.state;
   const Session* session = state.sessions.find(id);
   if (session == nullptr) return;
+  turn.audit(*session, "session_closed");
   if (session->worker.value() != kNoSlot && state.workers[session->worker].session == id) {
     detach_worker(turn, session->worker);
   }

@@ -19,7 +19,11 @@ void SessionTable::close(SessionId id) {
   if (found == sessions_.end()) return;
   by_peer_.erase(found->second.peer);
   const auto by_uuid = by_uuid_.find({found->second.role, found->second.uuid});
-  if (by_uuid != by_uuid_.end() && by_uuid->second == id) by_uuid_.erase(by_uuid);
+  if (by_uuid != by_uuid_.end() && by_uuid->second == id) {
+    by_uuid_.erase(by_uuid);
+    const auto count = by_owner_.find(found->second.owner);
+    if (--count->second == 0) by_owner_.erase(count);
+  }
   sessions_.erase(found);
 }
 
@@ -39,7 +43,14 @@ Session* SessionTable::find_uuid(Role role, const PeerUuid& uuid) {
 }
 
 void SessionTable::bind_uuid(const Session& session) {
+  assert(find_uuid(session.role, session.uuid) == nullptr);
   by_uuid_[{session.role, session.uuid}] = session.id;
+  ++by_owner_[session.owner];
+}
+
+std::size_t SessionTable::count_of(OwnerIndex owner) const {
+  const auto found = by_owner_.find(owner);
+  return found == by_owner_.end() ? 0 : found->second;
 }
 
 }  // namespace taskpipe::broker

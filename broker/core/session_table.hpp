@@ -34,8 +34,9 @@ struct PartialWorkflow {
 struct Session {
   SessionId id;
   Peer peer;
-  Role role = Role::client;
-  OwnerIndex owner;
+  Role role = Role::client;  // as the key says, else as HELLO says
+  OwnerIndex owner;          // likewise
+  CredentialPtr credential;  // null without keys
   PeerUuid uuid;
   std::uint64_t incarnation = 0;
   std::string name;
@@ -71,6 +72,8 @@ class SessionTable {
   [[nodiscard]] Session* find_peer(const Peer& peer);
   [[nodiscard]] Session* find_uuid(Role role, const PeerUuid& uuid);
   void bind_uuid(const Session& session);
+  // Sessions that are bound and have this owner.
+  [[nodiscard]] std::size_t count_of(OwnerIndex owner) const;
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
   // In the order of opening.
   [[nodiscard]] std::map<SessionId, Session>& all() { return sessions_; }
@@ -90,6 +93,7 @@ class SessionTable {
   std::map<SessionId, Session> sessions_;
   std::map<Peer, SessionId> by_peer_;
   std::map<std::pair<Role, PeerUuid>, SessionId> by_uuid_;
+  std::map<OwnerIndex, std::size_t> by_owner_;
 };
 
 }  // namespace taskpipe::broker

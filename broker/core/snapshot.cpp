@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/authority.hpp"
 #include "broker/core/handlers.hpp"
 
 namespace taskpipe::broker {
@@ -77,6 +78,11 @@ void list_all(const State& state, std::uint64_t cursor, Page& page, Snap& snap) 
 
 void on_snapshot(Turn& turn, Session& session, Correlation correlation, const Snapshot& snapshot) {
   const State& state = turn.state;
+  if (snapshot.filter.everybody && !may_watch_everybody(state, session)) {
+    turn.refuse(session, correlation, ErrorCode::denied,
+                "everybody's tasks are for keys of role observer or admin", "everybody");
+    return;
+  }
   ChangeFilter filter;
   if (auto error = read_filter(snapshot.filter, session.owner, filter)) {
     turn.refuse(session, correlation, error->code, error->text, error->field);

@@ -41,6 +41,12 @@ void Turn::note(NoteLevel level, std::string text) {
   effects.notes.push_back({level, std::move(text)});
 }
 
+void Turn::audit(const Session& session, std::string event, std::string detail) {
+  if (!session.credential) return;
+  effects.audits.push_back({std::move(event), session.credential->user, session.credential->role,
+                            session.credential->name, session.name, std::move(detail)});
+}
+
 bool ask_history(
     Turn& turn, const Session& session, Correlation correlation, Lookup continuation,
     std::variant<HistoryLookup::Tasks, HistoryLookup::Workflows, HistoryLookup::Listing> what) {

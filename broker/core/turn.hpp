@@ -29,6 +29,8 @@ struct Turn {
   void refuse(const Session& session, Correlation correlation, ErrorCode code, std::string text,
               std::string field = {});
   void note(NoteLevel level, std::string text);
+  // Nothing without keys.
+  void audit(const Session& session, std::string event, std::string detail = {});
 };
 
 // Asks the history; `what` goes on when the answer comes. False (and a BUSY to `session`) when too

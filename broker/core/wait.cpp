@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/authority.hpp"
 #include "broker/core/handlers.hpp"
 
 namespace taskpipe::broker {
@@ -130,7 +131,7 @@ void on_wait(Turn& turn, Session& session, Correlation correlation, const Wait& 
     const TaskSlot slot = state.tasks.find(id);
     if (slot.value() == kNoSlot) {
       missing.push_back(id);
-    } else if (state.tasks[slot].owner != session.owner) {
+    } else if (!may_see(session, state.tasks[slot].owner)) {
       turn.send(session, correlation, Done{{}, {}, {id}, {}});
     } else if (state.tasks[slot].ended()) {
       put_done(turn, session, done_of(state, slot));
@@ -141,7 +142,7 @@ void on_wait(Turn& turn, Session& session, Correlation correlation, const Wait& 
   std::vector<WorkflowId> missing_workflows;
   for (const WorkflowId& id : wait.workflows) {
     const WorkflowSlot slot = state.workflows.find(id);
-    if (slot.value() == kNoSlot || state.workflows[slot].owner != session.owner) {
+    if (slot.value() == kNoSlot || !may_see(session, state.workflows[slot].owner)) {
       missing_workflows.push_back(id);
     } else {
       wait_for_workflow(turn, session, slot);
@@ -167,9 +168,9 @@ void resume_wait(Turn& turn, lookup::Waiting& waiting, std::vector<FinishedTask>
     const auto row = std::find_if(found.begin(), found.end(),
                                   [&id](const FinishedTask& task) { return task.id == id; });
     const TaskSlot slot = state.tasks.find(id);  // it may have been submitted meanwhile
-    if (row != found.end() && row->owner == state.owners.name(session->owner)) {
+    if (row != found.end() && may_see(state, *session, row->owner)) {
       put_done(turn, *session, done_of(*row));
-    } else if (slot.value() != kNoSlot && state.tasks[slot].owner == session->owner) {
+    } else if (slot.value() != kNoSlot && may_see(*session, state.tasks[slot].owner)) {
       on_wait(turn, *session, waiting.correlation, Wait{{id}, {}});
     } else {
       unknown.unknown.push_back(id);
@@ -188,10 +189,10 @@ void resume_wait(Turn& turn, lookup::WaitingWorkflows& waiting,
     const auto row = std::find_if(found.begin(), found.end(),
                                   [&id](const FinishedWorkflow& w) { return w.id == id; });
     const WorkflowSlot slot = state.workflows.find(id);
-    if (row != found.end() && row->owner == state.owners.name(session->owner)) {
+    if (row != found.end() && may_see(state, *session, row->owner)) {
       put_done(turn, *session,
                DoneWorkflow{id, static_cast<std::uint32_t>(row->tasks.size()), row->succeeded});
-    } else if (slot.value() != kNoSlot && state.workflows[slot].owner == session->owner) {
+    } else if (slot.value() != kNoSlot && may_see(*session, state.workflows[slot].owner)) {
       wait_for_workflow(turn, *session, slot);
     } else {
       unknown.unknown_workflows.push_back(id);

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/core/authority.hpp"
 #include "broker/core/handlers.hpp"
 
 namespace taskpipe::broker {
@@ -127,6 +128,29 @@ class Filling {
   bool at_end_ = false;
 };
 
+// How far running tasks are, behind what has changed: without numbers, since it may be missed.
+void add_progress(Turn& turn, WatchState& watch, Events& events) {
+  State& state = turn.state;
+  for (auto& [id, metrics] : std::exchange(watch.moved, {})) {
+    if (events.tasks.size() >= limits::kMaxBatchItems) return;
+    const TaskSlot slot = state.tasks.find(id);
+    if (slot.value() == kNoSlot || state.tasks[slot].placed() == nullptr) continue;
+    TaskEvent event = task_event(state, slot, turn.now.wall);
+    event.metrics = std::move(metrics);
+    events.tasks.push_back(std::move(event));
+  }
+}
+
+bool concerns(const State& state, const ChangeFilter& filter, const Task& task) {
+  if (filter.owner && task.owner != *filter.owner) return false;
+  if (filter.tool && task.spec->tool != *filter.tool) return false;
+  if (filter.workflow &&
+      (task.workflow.value() == kNoSlot || state.workflows[task.workflow].id != *filter.workflow)) {
+    return false;
+  }
+  return filter.matches(task.id);
+}
+
 // One message, if there is something to tell. False when there is no more, or no credit.
 bool serve(Turn& turn, const WatchKey& key, WatchState& watch, Budget& budget) {
   State& state = turn.state;
@@ -135,6 +159,7 @@ bool serve(Turn& turn, const WatchKey& key, WatchState& watch, Budget& budget) {
   events.prev_seq = watch.told.value();
   Filling filling(state.event_log, watch, budget);
   filling.run(state.last_lsn, events);
+  if (filling.at_end() && watch.may_send()) add_progress(turn, watch, events);
   const bool position_only = events.tasks.empty();
   if (!watch.may_send() || (position_only && !(watch.position_due && filling.at_end()))) {
     return position_only && !filling.at_end() && watch.may_send();
@@ -167,7 +192,7 @@ void drop_overtaken(Turn& turn) {
     }
     turn.send(*state.sessions.find(at->first.first), at->first.second,
               ErrorReply{too_old(state.event_log.floor())});
-    at = watches.erase(at);
+    state.watches.drop((at++)->first);
   }
 }
 
@@ -178,13 +203,17 @@ void on_watch(Turn& turn, Session& session, Correlation correlation, const Watch
   const auto refuse = [&](const Error& error) {
     turn.refuse(session, correlation, error.code, error.text, error.field);
   };
+  if (watch.filter.everybody && !may_watch_everybody(state, session)) {
+    return refuse({ErrorCode::denied, "everybody's tasks are for keys of role observer or admin",
+                   "everybody"});
+  }
   WatchState made;
   if (auto error = read_filter(watch.filter, session.owner, made.filter)) return refuse(*error);
   if (watch.credit == 0) {
     return refuse({ErrorCode::invalid, "must allow at least one message", "credit"});
   }
   const WatchKey key{session.id, correlation};
-  state.watches.all.erase(key);
+  state.watches.drop(key);
   if (watch.after_seq) {
     if (auto error = check_position(state, watch)) return refuse(*error);
   }
@@ -195,7 +224,8 @@ void on_watch(Turn& turn, Session& session, Correlation correlation, const Watch
   made.told = made.passed = watch.after_seq ? Lsn(*watch.after_seq) : state.last_lsn;
   made.next = state.event_log.after(made.told);
   made.granted = std::min(watch.credit, limits::kMaxWatchCredit);
-  state.watches.all.emplace(key, std::move(made));
+  made.progress = watch.progress;
+  state.watches.put(key, std::move(made));
 }
 
 void on_watch_credit(Turn& turn, Session& session, Correlation correlation,
@@ -204,12 +234,22 @@ void on_watch_credit(Turn& turn, Session& session, Correlation correlation,
   const auto found = watches.find({session.id, correlation});
   if (found == watches.end()) return;  // it was overtaken meanwhile, and its client is told
   if (credit.end) {
-    watches.erase(found);
+    turn.state.watches.drop(found->first);
     return;
   }
   WatchState& watch = found->second;
   const std::uint64_t most = watch.sent + limits::kMaxWatchCredit;
   watch.granted = std::max(watch.granted, std::min(credit.total, most));
+}
+
+void watch_progress(State& state, TaskSlot slot, const Metrics& metrics) {
+  const Task& task = state.tasks[slot];
+  for (const WatchKey& key : state.watches.with_progress) {
+    WatchState& watch = state.watches.all.at(key);
+    if (!watch.may_send() || !concerns(state, watch.filter, task)) continue;
+    if (watch.moved.size() >= limits::kMaxWatchProgress && !watch.moved.contains(task.id)) continue;
+    watch.moved[task.id] = metrics;
+  }
 }
 
 void tell_positions(State& state) {

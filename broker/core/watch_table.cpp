@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <string_view>
+#include <utility>
 
 namespace taskpipe::broker {
 namespace {
@@ -59,9 +60,22 @@ std::size_t WatchTable::count(SessionId session) const {
   return static_cast<std::size_t>(std::distance(begin, end));
 }
 
+void WatchTable::put(const WatchKey& key, WatchState watch) {
+  drop(key);
+  if (watch.progress) with_progress.insert(key);
+  all.emplace(key, std::move(watch));
+}
+
+void WatchTable::drop(WatchKey key) {
+  all.erase(key);
+  with_progress.erase(key);
+}
+
 void WatchTable::drop(SessionId session) {
-  all.erase(all.lower_bound({session, Correlation{}}),
-            all.lower_bound({SessionId(session.value() + 1), Correlation{}}));
+  const WatchKey begin{session, Correlation{}};
+  const WatchKey end{SessionId(session.value() + 1), Correlation{}};
+  all.erase(all.lower_bound(begin), all.lower_bound(end));
+  with_progress.erase(with_progress.lower_bound(begin), with_progress.lower_bound(end));
 }
 
 }  // namespace taskpipe::broker

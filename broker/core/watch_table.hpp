@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,8 @@ struct ChangeFilter {
 [[nodiscard]] std::optional<Error> read_filter(const StreamFilter& filter, OwnerIndex owner,
                                                ChangeFilter& read);
 
+using Metrics = std::vector<std::pair<std::string, double>>;
+
 struct WatchState {
   ChangeFilter filter;
   EventLog::Cursor next;
@@ -41,6 +44,9 @@ struct WatchState {
   std::uint64_t sent = 0;   // messages
   std::uint64_t granted = 0;
   bool position_due = true;  // to be told how far it is, though nothing happened to it
+  bool progress = false;     // also of running tasks, as it is told
+  // Of tasks that have told it in this turn; within credit only, since progress may be missed.
+  std::map<TaskId, Metrics> moved;
 
   [[nodiscard]] bool may_send() const { return sent < granted; }
 };
@@ -53,7 +59,11 @@ struct WatchTable {
   // Somebody could be told more: the next turn is due at once.
   std::optional<MonotonicTime> unfinished_since;
 
+  std::set<WatchKey> with_progress;  // those that want it
+
   [[nodiscard]] std::size_t count(SessionId session) const;
+  void put(const WatchKey& key, WatchState watch);
+  void drop(WatchKey key);  // a copy: it may be the one that goes
   void drop(SessionId session);
 };
 

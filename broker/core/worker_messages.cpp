@@ -120,6 +120,7 @@ void on_progress(Turn& turn, Session& session, Progress& progress) {
     if (item.percent >= 0) run.percent = item.percent;
     if (!item.message.empty()) run.message = item.message;
     state.memory.exchange(before, memory_of(run));
+    watch_progress(state, slot, item.metrics);
     if (!state.events.anyone()) continue;
     publish_changes(state);  // its start may be of this turn
     TaskEvent event = task_event(state, slot, turn.now.wall);

@@ -125,6 +125,7 @@ void attach_worker(Turn& turn, Session& session, const Hello& hello) {
   worker.name = hello.name;
   worker.host = hello.host;
   worker.pid = hello.pid;
+  if (session.credential) worker.user = session.credential->user;
   worker.session = session.id;
   worker.state = WorkerState::ready;
   worker.last_heard = turn.now.monotonic;

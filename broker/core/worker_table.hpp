@@ -38,6 +38,7 @@ struct Worker {
   PeerUuid uuid;
   std::string name;
   std::string host;
+  std::string user;  // with keys: whose key opened its sessions since the start; empty = none yet
   std::uint32_t pid = 0;
   SessionId session;  // 0 = not connected
   WorkerState state = WorkerState::lost;

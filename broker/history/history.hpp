@@ -68,7 +68,8 @@ class History {
   [[nodiscard]] virtual std::vector<FinishedWorkflow> find_workflows(
       std::span<const WorkflowId> ids) = 0;
 
-  // A page of `owner`'s tasks that match, without their past attempts, newest arrival first,
+  // A page of `owner`'s tasks that match, without their past attempts, newest arrival first (of
+  // everybody's where `owner` is empty, and then the one that ended last first),
   // `limit` rows at most; it also ends behind the row with which its payloads reach
   // limits::kMaxHistoryPageBytes. An unknown cursor reads as the first page. Rows stored meanwhile
   // never make a later page repeat a row.
