@@ -2,11 +2,13 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <string_view>
 #include <utility>
 
 #include "broker/shell/backup.hpp"
 #include "broker/shell/broker_options.hpp"
 #include "broker/shell/data_check.hpp"
+#include "broker/shell/init_command.hpp"
 #include "broker/shell/serve.hpp"
 
 namespace taskpipe::broker {
@@ -40,12 +42,17 @@ int back_up_and_report(const BrokerOptions& options) {
 }
 
 int run(int argc, const char* const* argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "init") {
+    return run_init(argc - 1, argv + 1, std::cout, std::cerr);
+  }
   BrokerOptions options;
   process::OptionTable table(
       {.program = "taskpipe-broker",
        .config_name = "broker",
        .summary = "Routes tasks to workers, keeps them safe, publishes progress.",
-       .version = TASKPIPE_VERSION});
+       .version = TASKPIPE_VERSION,
+       .epilogue = "taskpipe-broker init DIR makes a cluster folder for --keys: see\n"
+                   "'taskpipe-broker init --help'."});
   declare_options(table, options);
   const auto parsed = table.parse(argc, argv);
   if (!parsed) return complain(parsed.error());

@@ -23,13 +23,18 @@ Millis round_up(std::chrono::nanoseconds duration) {
 }  // namespace
 
 BrokerLoop::BrokerLoop(const LoopParts& parts) : parts_(parts) {
-  poller_.add(parts_.client_port.native());
-  poller_.add(parts_.worker_port.native());
-  poller_.add(parts_.event_port.native());
-  poller_.add_fd(parts_.signals.fd());
-  poller_.add_fd(parts_.news.fd());
-  poller_.add_fd(parts_.history.answers_fd());
+  make_poller();
   news_poller_.add_fd(parts_.news.fd());
+}
+
+void BrokerLoop::make_poller() {
+  poller_.emplace();
+  poller_->add(parts_.client_port.native());
+  poller_->add(parts_.worker_port.native());
+  poller_->add(parts_.event_port.native());
+  poller_->add_fd(parts_.signals.fd());
+  poller_->add_fd(parts_.news.fd());
+  poller_->add_fd(parts_.history.answers_fd());
 }
 
 bool BrokerLoop::begin(Effects effects) {
@@ -48,7 +53,7 @@ int BrokerLoop::run() {
   bool more = false;
   while (true) {
     const std::optional<Millis> timeout = more ? Millis(0) : poll_timeout(before);
-    poller_.wait(timeout);
+    poller_->wait(timeout);
     const Now now = process::read_clock();
     if (const auto stalled = stall_between(before, timeout, now)) commands_.push_back(*stalled);
     before = now;
@@ -65,6 +70,7 @@ int BrokerLoop::run() {
       last_tending_ = now.monotonic;
       tend_journal();
       count_queues();
+      tend_event_port();
     }
     if (stopping_) break;
   }
@@ -79,6 +85,7 @@ int BrokerLoop::run() {
 }
 
 std::optional<Millis> BrokerLoop::poll_timeout(const Now& now) const {
+  if (parts_.event_port.reopening()) return kTendingInterval;
   const auto deadline = parts_.core.next_deadline();
   if (!deadline) return std::nullopt;
   return round_up(*deadline - now.monotonic);
@@ -98,12 +105,16 @@ void BrokerLoop::read_news() {
   parts_.news.take(news_);
   for (auto& item : news_) {
     if (auto* failed = std::get_if<StorageFailed>(&item)) failure_ = std::move(failed->reason);
+    if (auto* revoked = std::get_if<KeysRevoked>(&item)) revoke(std::move(revoked->change));
   }
 }
 
 void BrokerLoop::read_signals() {
   while (const auto signal = parts_.signals.read()) {
-    if (*signal == process::Signal::hangup) continue;
+    if (*signal == process::Signal::hangup) {
+      if (parts_.authenticator != nullptr) parts_.authenticator->reload();
+      continue;
+    }
     if (!std::exchange(stopping_, true)) commands_.emplace_back(command::ShutdownRequested{});
   }
 }
@@ -165,7 +176,31 @@ void BrokerLoop::count_queues() {
   commands_.emplace_back(command::HeldOutside{queued});
 }
 
+// What the sessions of these keys still send meets no session. A subscriber has none: the event
+// port asks everybody for the key again.
+void BrokerLoop::revoke(KeyChange change) {
+  commands_.emplace_back(command::KeysRevoked{std::move(change.revoked)});
+  if (!change.subscribers || parts_.event_port.reopening()) return;
+  parts_.event_port.begin_reopening();
+  make_poller();
+  commands_.emplace_back(command::TopicsForgotten{});
+}
+
+void BrokerLoop::tend_event_port() {
+  if (!parts_.event_port.reopening()) return;
+  const auto open = parts_.event_port.finish_reopening();
+  if (!open) failure_ = "the event port cannot be opened again: " + open.error().text;
+}
+
 void BrokerLoop::write_notes() {
+  for (auto& audit : effects_.audits) {
+    if (parts_.audit == nullptr) break;
+    parts_.audit->write(audit.event, {{"user", std::move(audit.user)},
+                                      {"role", std::string(name_of(audit.role))},
+                                      {"key", std::move(audit.key)},
+                                      {"name", std::move(audit.name)},
+                                      {"detail", std::move(audit.detail)}});
+  }
   for (const auto& note : effects_.notes) {
     if (note.level == NoteLevel::warning) {
       parts_.logger.warning(note.text);

@@ -15,6 +15,8 @@
 #include "broker/core/broker_core.hpp"
 #include "broker/core/effect.hpp"
 #include "broker/journal/journal.hpp"
+#include "broker/shell/audit_log.hpp"
+#include "broker/shell/authenticator.hpp"
 #include "broker/shell/durability_gate.hpp"
 #include "broker/shell/event_port.hpp"
 #include "broker/shell/history_thread.hpp"
@@ -32,7 +34,10 @@ struct DurableAdvanced {};
 struct StorageFailed {
   std::string reason;
 };
-using LoopNews = std::variant<DurableAdvanced, StorageFailed>;
+struct KeysRevoked {
+  KeyChange change;
+};
+using LoopNews = std::variant<DurableAdvanced, StorageFailed, KeysRevoked>;
 
 // What the loop works with; all of it outlives the loop.
 struct LoopParts {
@@ -45,6 +50,8 @@ struct LoopParts {
   process::SignalFd& signals;
   process::Mailbox<LoopNews>& news;
   process::Logger& logger;
+  Authenticator* authenticator = nullptr;  // these two with keys only
+  AuditLog* audit = nullptr;
 };
 
 class BrokerLoop {
@@ -73,10 +80,13 @@ class BrokerLoop {
   // Tells the core what waits for peers and for the disk.
   void count_queues();
   void write_notes();
+  void revoke(KeyChange change);
+  void tend_event_port();
+  void make_poller();
 
   LoopParts parts_;
-  net::Poller poller_;       // everything
-  net::Poller news_poller_;  // only what other threads report: before and after serving
+  std::optional<net::Poller> poller_;  // everything; made anew with the event port
+  net::Poller news_poller_;            // only what other threads report: before and after serving
   std::vector<Command> commands_;
   std::vector<Command> answers_;
   std::vector<LoopNews> news_;

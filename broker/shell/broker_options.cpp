@@ -29,6 +29,16 @@ void declare_options(process::OptionTable& table, BrokerOptions& options) {
   table.text("worker-bind", options.worker_bind, "ENDPOINT", "Where workers connect.");
   table.text("event-bind", options.event_bind, "ENDPOINT",
              "Where progress and events are published.");
+  table.integer<std::uint32_t>("io-threads", options.io_threads, {0, 16},
+                               "Threads that encrypt and carry messages; 0 = 1, with --keys 2.");
+  table.group("Security");
+  table.text("keys", options.keys, "DIR",
+             "The cluster folder, as 'taskpipe-broker init DIR' makes it: every peer must show a "
+             "key that has its certificate in DIR/peers. Without it there are no keys, and only "
+             "this host may connect.");
+  table.text("audit-log", options.audit_log, "FILE",
+             "With --keys: who came, went, was refused, and acted for others, as JSON lines; "
+             "empty = audit.log in --data-dir.");
   table.flag(
       "insecure", options.insecure,
       "Allow addresses that other hosts can reach although there are no keys: whoever reaches "
@@ -81,6 +91,12 @@ tl::expected<std::vector<std::string>, Error> check_binds(const BrokerOptions& o
       std::pair{std::string_view("worker-bind"), &options.worker_bind},
       std::pair{std::string_view("event-bind"), &options.event_bind}};
   std::vector<std::string> warnings;
+  if (!options.keys.empty() && options.insecure) {
+    return tl::unexpected(Error{ErrorCode::invalid,
+                                "--insecure is for brokers without keys; leave it out, or --keys",
+                                "insecure"});
+  }
+  if (!options.keys.empty()) return warnings;
   for (const auto& [name, endpoint] : binds) {
     if (is_local(*endpoint)) continue;
     if (!options.insecure) {
@@ -88,9 +104,8 @@ tl::expected<std::vector<std::string>, Error> check_binds(const BrokerOptions& o
           ErrorCode::invalid,
           "--" + std::string(name) + " " + *endpoint +
               " can be reached from other hosts, and there are no keys: anybody who reaches it "
-              "could "
-              "run programs on your workers. Bind 127.0.0.1 or an ipc:// path, or accept this with "
-              "--insecure",
+              "could run programs on your workers. Make keys with 'taskpipe-broker init DIR' and "
+              "give --keys DIR, bind 127.0.0.1 or an ipc:// path, or accept this with --insecure",
           std::string(name)});
     }
     warnings.push_back("--" + std::string(name) + " " + *endpoint +

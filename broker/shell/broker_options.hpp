@@ -19,6 +19,9 @@ struct BrokerOptions {
   std::string client_bind = "tcp://127.0.0.1:7610";
   std::string worker_bind = "tcp://127.0.0.1:7611";
   std::string event_bind = "tcp://127.0.0.1:7612";
+  std::string keys;              // the cluster folder; empty = peers have no keys
+  std::string audit_log;         // empty = audit.log in the data folder, with keys
+  std::uint32_t io_threads = 0;  // 0 = one, with keys two
   bool insecure = false;
   std::string data_dir = "taskpipe-data";
   std::string durability = "fsync";
@@ -42,7 +45,7 @@ struct BrokerOptions {
 void declare_options(process::OptionTable& table, BrokerOptions& options);
 
 // Binds that other hosts can reach, without keys: INVALID naming the option unless --insecure is
-// set, and then a warning for each.
+// set, and then a warning for each. With keys any bind is right.
 [[nodiscard]] tl::expected<std::vector<std::string>, Error> check_binds(
     const BrokerOptions& options);
 

@@ -9,6 +9,16 @@
 namespace taskpipe::broker {
 namespace {
 
+net::SocketTuning tuning_of(Port port, const Authenticator* authenticator) {
+  net::SocketTuning tuning;
+  tuning.receive_high_water = limits::kPeerReceiveHighWater;
+  if (authenticator != nullptr) {
+    tuning.curve_server =
+        authenticator->curve(port == Port::client ? kClientDomain : kWorkerDomain);
+  }
+  return tuning;
+}
+
 Command refusal_of(const Send& send, const Tasks& tasks, const Error& error) {
   TasksAck ack;
   for (const auto& item : tasks.items) {
@@ -20,9 +30,10 @@ Command refusal_of(const Send& send, const Tasks& tasks, const Error& error) {
 
 }  // namespace
 
-PeerPort::PeerPort(net::Context& context, Port port)
+PeerPort::PeerPort(net::Context& context, Port port, const Authenticator* authenticator)
     : port_(port),
-      socket_(context, net::SocketTuning{.receive_high_water = limits::kPeerReceiveHighWater}) {}
+      authenticator_(authenticator),
+      socket_(context, tuning_of(port, authenticator)) {}
 
 tl::expected<void, Error> PeerPort::bind(const std::string& endpoint) {
   return socket_.bind(endpoint);
@@ -46,9 +57,16 @@ Command PeerPort::to_command() {
                                                  "more frames than the protocol allows", "frames"})
                           : protocol::decode(frames);
   if (decoded) {
-    return command::MessageReceived{peer, decoded->header.session, decoded->header.correlation,
+    // Who it is matters when a session is opened; after that, the connection is the session's.
+    const bool is_hello = std::holds_alternative<Hello>(decoded->message);
+    CredentialPtr credential;
+    if (authenticator_ != nullptr && is_hello) credential = authenticator_->find(received_.user_id);
+    return command::MessageReceived{peer,
+                                    decoded->header.session,
+                                    decoded->header.correlation,
                                     (decoded->header.flags & protocol::kFlagResend) != 0,
-                                    std::move(decoded->message)};
+                                    std::move(decoded->message),
+                                    std::move(credential)};
   }
   ++malformed_;
   command::MalformedReceived malformed{peer, {}, {}, std::move(decoded.error())};

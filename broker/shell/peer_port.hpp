@@ -11,6 +11,7 @@
 
 #include "broker/core/command.hpp"
 #include "broker/core/effect.hpp"
+#include "broker/shell/authenticator.hpp"
 #include "common/net/socket.hpp"
 
 namespace taskpipe::broker {
@@ -19,7 +20,8 @@ namespace taskpipe::broker {
 // results and leases. One thread.
 class PeerPort {
  public:
-  PeerPort(net::Context& context, Port port);
+  // With `authenticator`, which outlives it, only peers whose key it admits.
+  PeerPort(net::Context& context, Port port, const Authenticator* authenticator = nullptr);
 
   [[nodiscard]] tl::expected<void, Error> bind(const std::string& endpoint);
   [[nodiscard]] std::string endpoint() const { return socket_.endpoint(); }
@@ -42,6 +44,7 @@ class PeerPort {
   [[nodiscard]] Command to_command();
 
   Port port_;
+  const Authenticator* authenticator_;
   net::RouterSocket socket_;
   net::ReceivedMessage received_;
   std::uint64_t malformed_ = 0;

@@ -63,6 +63,7 @@ BrokerConfig core_config(const BrokerOptions& options, std::vector<std::string> 
   config.memory_limit_bytes = memory_limit(options);
   config.event_retention_bytes = options.event_retention_bytes;
   config.version = TASKPIPE_VERSION;
+  config.keys = !options.keys.empty();
   config.warnings = std::move(warnings);
   return config;
 }
@@ -81,6 +82,15 @@ class StorageNews {
     }
     news_.post(StorageFailed{std::move(reason)});
   }
+  // It is known and dealt with. Revoked keys stay: the next loop has to hear of them.
+  void forget_failure() {
+    std::vector<LoopNews> all;
+    news_.take(all);
+    for (LoopNews& item : all) {
+      if (!std::holds_alternative<StorageFailed>(item)) news_.post(std::move(item));
+    }
+  }
+  void keys_revoked(KeyChange change) { news_.post(KeysRevoked{std::move(change)}); }
   void durable_advanced() { news_.post(DurableAdvanced{}); }
   [[nodiscard]] std::string first_failure() {
     const std::lock_guard lock(mutex_);
@@ -94,11 +104,41 @@ class StorageNews {
   std::optional<std::string> first_;
 };
 
+int io_threads_of(const BrokerOptions& options) {
+  if (options.io_threads != 0) return static_cast<int>(options.io_threads);
+  return options.keys.empty() ? 1 : 2;
+}
+
+// Of a broker with keys; both null without.
+struct Guards {
+  std::unique_ptr<AuditLog> audit;
+  std::unique_ptr<Authenticator> authenticator;
+};
+
+Guards make_guards(const BrokerOptions& options, net::Context& context, StorageNews& news,
+                   process::Logger& logger) {
+  Guards guards;
+  if (options.keys.empty()) return guards;
+  const std::string file = options.audit_log.empty()
+                               ? (fs::path(options.data_dir) / "audit.log").string()
+                               : options.audit_log;
+  guards.audit = std::make_unique<AuditLog>(file, logger);
+  guards.authenticator = std::make_unique<Authenticator>(
+      context, options.keys, *guards.audit, logger,
+      [&news](KeyChange change) { news.keys_revoked(std::move(change)); });
+  return guards;
+}
+
 class Serving {
  public:
   Serving(const BrokerOptions& options, BrokerConfig config, process::SignalFd& signals,
           process::Logger& logger)
-      : options_(options), config_(std::move(config)), signals_(signals), logger_(logger) {}
+      : options_(options),
+        config_(std::move(config)),
+        signals_(signals),
+        logger_(logger),
+        context_(io_threads_of(options)),
+        guards_(make_guards(options, context_, news_, logger)) {}
 
   int run();
 
@@ -116,10 +156,12 @@ class Serving {
   BrokerConfig config_;
   process::SignalFd& signals_;
   process::Logger& logger_;
+  StorageNews news_;
   net::Context context_;
-  PeerPort client_port_{context_, Port::client};
-  PeerPort worker_port_{context_, Port::worker};
-  EventPort event_port_{context_};
+  Guards guards_;  // before any socket is bound
+  PeerPort client_port_{context_, Port::client, guards_.authenticator.get()};
+  PeerPort worker_port_{context_, Port::worker, guards_.authenticator.get()};
+  EventPort event_port_{context_, guards_.authenticator.get()};
 };
 
 int Serving::run() {
@@ -133,7 +175,7 @@ int Serving::run() {
 
 tl::expected<int, std::string> Serving::serve_all() {
   const Now started = process::read_clock();
-  StorageNews news;
+  StorageNews& news = news_;
   BrokerCore core(config_);
   PosixDisk disk;
   std::unique_ptr<SqliteHistory> history;
@@ -169,7 +211,8 @@ tl::expected<int, std::string> Serving::serve_all() {
       {[&news](const std::string& reason) { news.failed("history: " + reason); },
        [this](const std::optional<std::string>& full) { tell_room(full); }});
   BrokerLoop loop({core, **journal, history_thread, client_port_, worker_port_, event_port_,
-                   signals_, news.mailbox(), logger_});
+                   signals_, news.mailbox(), logger_, guards_.authenticator.get(),
+                   guards_.audit.get()});
   if (!loop.begin(std::move(effects))) return tl::unexpected(news.first_failure());
   bind_or_refuse("--worker-bind", worker_port_.bind(options_.worker_bind));
   return run_loop(loop, "all");
@@ -207,12 +250,13 @@ int Serving::serve_reads(const std::string& reason) {
   tell_recovery(chain->report, core, started);
 
   FrozenJournal journal(chain->report.last);
-  process::Mailbox<LoopNews> news;
+  StorageNews& news = news_;
+  news.forget_failure();
   HistoryThread history_thread(std::move(history), {[&news](const std::string& failure) {
-                                 news.post(StorageFailed{"history: " + failure});
+                                 news.failed("history: " + failure);
                                }});
   BrokerLoop loop({core, journal, history_thread, client_port_, worker_port_, event_port_, signals_,
-                   news, logger_});
+                   news.mailbox(), logger_, guards_.authenticator.get(), guards_.audit.get()});
   if (!loop.begin(std::move(effects))) refuse_start(reason);
   return run_loop(loop, "reads");
 }
@@ -246,6 +290,7 @@ int Serving::run_loop(BrokerLoop& loop, const char* serves) {
                              {"events", event_port_.endpoint()},
                              {"data", options_.data_dir},
                              {"durability", options_.durability},
+                             {"keys", options_.keys.empty() ? "none" : options_.keys},
                              {"memory_limit", std::to_string(config_.memory_limit_bytes)},
                              {"serves", serves}});
   const int status = loop.run();
