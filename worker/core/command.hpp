@@ -31,6 +31,11 @@ struct MalformedReceived {
 // A send was refused: not connected, or the queue is full.
 struct LinkUnwritable {};
 
+// The broker does not admit this worker, or is another one than expected: to try again is no use.
+struct LinkRefused {
+  std::string why;
+};
+
 using AttemptStarted = exec_event::Started;
 using AttemptOutput = exec_event::Output;
 using AttemptProgressed = exec_event::Progressed;
@@ -61,8 +66,9 @@ struct TurnEnded {};
 
 using Command =
     std::variant<command::SpoolLoaded, command::MessageReceived, command::MalformedReceived,
-                 command::LinkUnwritable, command::AttemptStarted, command::AttemptOutput,
-                 command::AttemptProgressed, command::AttemptEnded, command::SpoolStored,
-                 command::LogRead, command::StopRequested, command::TurnEnded>;
+                 command::LinkUnwritable, command::LinkRefused, command::AttemptStarted,
+                 command::AttemptOutput, command::AttemptProgressed, command::AttemptEnded,
+                 command::SpoolStored, command::LogRead, command::StopRequested,
+                 command::TurnEnded>;
 
 }  // namespace taskpipe::worker

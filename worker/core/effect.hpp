@@ -67,7 +67,7 @@ enum class ExitCause : std::uint8_t {
   drained,   // asked to stop, and everything is finished
   stopped,   // asked to stop at once, or the time to drain was up
   replaced,  // another process took this identity
-  refused,   // the broker and this worker have no protocol version in common
+  refused,   // no protocol version in common, or a key that is not admitted
 };
 struct Exit {
   ExitCause cause = ExitCause::drained;

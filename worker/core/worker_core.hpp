@@ -76,6 +76,7 @@ class WorkerCore {
   void on(const command::MessageReceived& command, Turn turn);
   void on(const command::MalformedReceived& command, Turn turn);
   void on(const command::LinkUnwritable& command, Turn turn);
+  void on(const command::LinkRefused& command, Turn turn);
   void on(const command::LogRead& command, Turn turn);
   void on(const command::TurnEnded& command, Turn turn);
   void send(Turn turn, Message message, Correlation correlation = Correlation{});

@@ -114,6 +114,10 @@ void WorkerCore::on_message(const ErrorReply& reply, Correlation, Turn turn) {
              "; install the same release on both");
     return;
   }
+  if (error.code == ErrorCode::denied && link_.state() == Link::State::waiting_for_welcome) {
+    exit(turn, ExitCause::refused, "the broker denied the session: " + error.text);
+    return;
+  }
   note(turn, NoteLevel::warning,
        "the broker answered " + std::string(name_of(error.code)) + ": " + error.text +
            (error.field.empty() ? "" : " (" + error.field + ")"));
@@ -122,6 +126,10 @@ void WorkerCore::on_message(const ErrorReply& reply, Correlation, Turn turn) {
   } else if (error.code == ErrorCode::not_registered) {
     link_.on_who();
   }
+}
+
+void WorkerCore::on(const command::LinkRefused& command, Turn turn) {
+  exit(turn, ExitCause::refused, command.why);
 }
 
 void WorkerCore::on_message(const Reconcile& reconcile, Correlation, Turn turn) {

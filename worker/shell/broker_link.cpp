@@ -14,13 +14,18 @@ constexpr int kSendHighWater = 256;
 
 }  // namespace
 
-BrokerLink::BrokerLink(net::Context& context, std::string endpoint)
-    : context_(context), endpoint_(std::move(endpoint)) {}
+BrokerLink::BrokerLink(net::Context& context, std::string endpoint,
+                       std::optional<net::CurveClient> curve)
+    : context_(context),
+      endpoint_(std::move(endpoint)),
+      curve_(std::move(curve)),
+      judge_(curve_.has_value()) {}
 
 tl::expected<void, Error> BrokerLink::open() {
   dealer_.reset();
   net::SocketTuning tuning;
   tuning.send_high_water = kSendHighWater;
+  tuning.curve_client = curve_;
   auto fresh = std::make_unique<net::DealerSocket>(context_, tuning);
   if (auto connected = fresh->connect(endpoint_); !connected) return connected;
   dealer_ = std::move(fresh);
@@ -42,8 +47,18 @@ tl::expected<BrokerLink::Sent, Error> BrokerLink::send(const Send& send) {
   return sent ? Sent::queued : Sent::unwritable;
 }
 
+std::optional<Error> BrokerLink::refusal() {
+  while (dealer_) {
+    const auto outcome = dealer_->handshakes().next();
+    if (!outcome) return std::nullopt;
+    if (auto error = judge_.judge(*outcome, heard_broker_)) return error;
+  }
+  return std::nullopt;
+}
+
 std::optional<Command> BrokerLink::receive() {
   if (!dealer_ || !dealer_->receive(received_)) return std::nullopt;
+  heard_broker_ = true;
   if (received_.oversized) {
     return command::MalformedReceived{{ErrorCode::too_big, "too many frames", "frames"}};
   }

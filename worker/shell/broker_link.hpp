@@ -18,7 +18,9 @@ namespace taskpipe::worker {
 class BrokerLink {
  public:
   // `context` must outlive the link; `endpoint` is "tcp://host:port" or "ipc://path".
-  BrokerLink(net::Context& context, std::string endpoint);
+  // With `curve` the broker must have that key, and admit ours.
+  BrokerLink(net::Context& context, std::string endpoint,
+             std::optional<net::CurveClient> curve = std::nullopt);
 
   // Closes the socket, if any, and connects a fresh one. INVALID naming "broker" when the address
   // cannot be resolved (now): try again later.
@@ -27,6 +29,13 @@ class BrokerLink {
   void close(Millis linger);
   // Null while nothing is open. Another one after each `open`.
   [[nodiscard]] zmq::socket_t* socket() { return dealer_ ? &dealer_->native() : nullptr; }
+
+  // Becomes readable with news of handshakes; null while nothing is open.
+  [[nodiscard]] zmq::socket_t* handshakes() {
+    return dealer_ ? &dealer_->handshakes().native() : nullptr;
+  }
+  // Why the broker does not want this worker; to be asked in each turn.
+  [[nodiscard]] std::optional<Error> refusal();
 
   enum class Sent : std::uint8_t { queued, unwritable };
   // The error is the codec's: the message breaks a bound, and cannot be sent at all.
@@ -38,6 +47,9 @@ class BrokerLink {
  private:
   net::Context& context_;
   std::string endpoint_;
+  std::optional<net::CurveClient> curve_;
+  net::HandshakeJudge judge_;
+  bool heard_broker_ = false;
   std::unique_ptr<net::DealerSocket> dealer_;
   net::ReceivedMessage received_;
 };

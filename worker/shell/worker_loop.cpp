@@ -17,8 +17,11 @@ constexpr Millis kFarewell{500};
 
 }  // namespace
 
-WorkerLoop::WorkerLoop(WorkerConfig config, const std::string& broker_endpoint, WorkerParts parts)
-    : core_(std::move(config)), link_(parts.context, broker_endpoint), parts_(parts) {
+WorkerLoop::WorkerLoop(WorkerConfig config, const std::string& broker_endpoint, WorkerParts parts,
+                       std::optional<net::CurveClient> curve)
+    : core_(std::move(config)),
+      link_(parts.context, broker_endpoint, std::move(curve)),
+      parts_(parts) {
   make_poller();
 }
 
@@ -44,7 +47,9 @@ void WorkerLoop::make_poller() {
   poller_.emplace();
   (void)poller_->add_fd(parts_.commands.fd());
   if (parts_.signals != nullptr) (void)poller_->add_fd(parts_.signals->fd());
-  if (link_.socket() != nullptr) (void)poller_->add(*link_.socket());
+  if (link_.socket() == nullptr) return;
+  (void)poller_->add(*link_.socket());
+  (void)poller_->add(*link_.handshakes());
 }
 
 void WorkerLoop::wait() {
@@ -78,6 +83,10 @@ void WorkerLoop::take_commands(const Now& now) {
 }
 
 void WorkerLoop::take_messages(const Now& now) {
+  if (const auto refusal = link_.refusal()) {
+    core_.apply(command::LinkRefused{refusal->text}, now, effects_);
+    return;
+  }
   for (int taken = 0; taken < kMessagesPerTurn; ++taken) {
     const auto command = link_.receive();
     if (!command) return;

@@ -37,7 +37,8 @@ struct WorkerParts {
 
 class WorkerLoop {
  public:
-  WorkerLoop(WorkerConfig config, const std::string& broker_endpoint, WorkerParts parts);
+  WorkerLoop(WorkerConfig config, const std::string& broker_endpoint, WorkerParts parts,
+             std::optional<net::CurveClient> curve = std::nullopt);
   WorkerLoop(const WorkerLoop&) = delete;
   WorkerLoop& operator=(const WorkerLoop&) = delete;
 

@@ -26,7 +26,7 @@ constexpr std::string_view kEpilogue =
     "\n"
     "Exit status: 0 drained, 1 cannot start, 2 bad options, 3 stopped with tasks\n"
     "unfinished, 4 replaced by another worker with the same --work-dir, 5 refused by\n"
-    "the broker (protocol version).";
+    "the broker (protocol version, or a key that it does not admit).";
 
 Error invalid(std::string field, std::string text) {
   return {ErrorCode::invalid, std::move(text), std::move(field)};
@@ -34,6 +34,7 @@ Error invalid(std::string field, std::string text) {
 
 // Raw values whose meaning is worked out after all sources were read.
 struct RawOptions {
+  std::string join;
   std::string work_dir;
   std::vector<std::string> tools;
   std::string spawner;
@@ -52,7 +53,11 @@ void declare(OptionTable& table, WorkerOptions& options, RawOptions& raw) {
   constexpr std::int64_t kMost = 65'536;
   table.group("Connection");
   table.text("broker", options.broker, "ENDPOINT",
-             "The broker's worker port: tcp://HOST:PORT or ipc://PATH.");
+             "The broker's worker port: tcp://HOST:PORT or ipc://PATH. Default: what --join says, "
+             "else tcp://127.0.0.1:7611.");
+  table.text("join", raw.join, "FILE",
+             "The join file with this worker's keys, as 'taskpipe-broker init' or 'taskpipe "
+             "keygen' has made it; only its owner may be able to read it.");
   table.text("name", options.name, "NAME", "How listings call this worker; default: the host.");
   table.text("work-dir", raw.work_dir, "DIR",
              "Identity, spooled results and the folders of attempts. One worker each. Default: "
@@ -108,6 +113,21 @@ tl::expected<void, Error> check_broker(const std::string& endpoint) {
   return tl::unexpected(invalid("broker", "'" + endpoint +
                                               "' is no endpoint: write tcp://HOST:PORT (the "
                                               "broker's worker port is 7611) or ipc://PATH"));
+}
+
+tl::expected<void, Error> read_join(const std::string& file, WorkerOptions& options) {
+  if (file.empty()) return {};
+  auto join = security::read_join_file(file);
+  if (!join) return tl::unexpected(join.error());
+  if (join->role != Role::worker) {
+    return tl::unexpected(invalid("join", "--join " + file + " is for a " +
+                                              std::string(name_of(join->role)) +
+                                              ", not for a worker; make one with 'taskpipe keygen "
+                                              "NAME --role worker'"));
+  }
+  if (options.broker.empty()) options.broker = join->workers;
+  options.join = std::move(*join);
+  return {};
 }
 
 // "key=value" with a key of acceptable length.
@@ -215,6 +235,8 @@ fs::path default_work_dir(const process::OptionSources& sources) {
 
 tl::expected<void, Error> fill_in(const process::OptionSources& sources, const RawOptions& raw,
                                   WorkerOptions& options) {
+  if (auto joined = read_join(raw.join, options); !joined) return joined;
+  if (options.broker.empty()) options.broker = "tcp://127.0.0.1:7611";
   if (auto checked = check_broker(options.broker); !checked) return checked;
   if (options.name.empty()) options.name = process::host_name();
   if (options.name.size() > limits::kMaxNameBytes) {

@@ -15,11 +15,13 @@
 #include "common/model/time.hpp"
 #include "common/process/logging.hpp"
 #include "common/process/options.hpp"
+#include "common/security/join_file.hpp"
 
 namespace taskpipe::worker {
 
 struct WorkerOptions {
-  std::string broker = "tcp://127.0.0.1:7611";
+  std::string broker;  // empty until `parse`: then the join file's, or that of this host
+  std::optional<security::Join> join;
   std::string name;  // empty until `parse`: then the host's
   std::filesystem::path work_dir;
 

@@ -74,7 +74,7 @@ WorkerConfig make_config(const WorkerOptions& options, const WorkerIdentity& ide
   WorkerConfig config;
   config.uuid = identity.uuid();
   config.incarnation = identity.incarnation();
-  config.user = process::user_name();
+  config.user = options.join ? options.join->user : process::user_name();
   config.name = options.name;
   config.host = process::host_name();
   config.pid = process::process_id();
@@ -161,7 +161,9 @@ int run(const WorkerOptions& options, const HandlerRegistry& handlers, process::
   parts.signals = &signals;
   Exit end;
   {
-    WorkerLoop loop(std::move(config), options.broker, parts);
+    std::optional<net::CurveClient> curve;
+    if (options.join) curve = net::CurveClient{options.join->server_key, options.join->keys};
+    WorkerLoop loop(std::move(config), options.broker, parts, std::move(curve));
     end = loop.run(std::move(spooled->results));
   }
   if (end.cause == ExitCause::drained || end.cause == ExitCause::stopped) {
