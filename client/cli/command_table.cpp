@@ -70,6 +70,11 @@ const std::vector<Command>& all_commands() {
       {kCluster, "workers", "", "List the workers.", "", &run_workers},
       {kCluster, "health", "", "Tell whether the broker is well; exit code 1 if it is not.", "",
        &run_health},
+      {kCluster, "keygen", "NAME", "Make a key, and the join file that its owner needs.",
+       "  taskpipe keygen node7 --role worker --keys /etc/taskpipe/cluster\n"
+       "  taskpipe keygen ann-laptop --owner ann --keys /etc/taskpipe/cluster --out ann.join\n"
+       "  taskpipe keygen ann-laptop   # her own: ann-laptop.key goes to the administrator\n",
+       &run_keygen},
       {kProgram, "completion", "bash|zsh|fish", "Print the script that completes its commands.",
        "  source <(taskpipe completion bash)\n"
        "  taskpipe completion zsh > ~/.zfunc/_taskpipe\n"

@@ -63,11 +63,17 @@ Invocation::Invocation(const Command& command, process::OptionSources sources, C
 void Invocation::declare_common_options() {
   table_.command_line_only(false);
   table_.group("Every command (also as TASKPIPE_BROKER and so on, and in the configuration file)");
-  table_.text("broker,b", client_options_.broker, "ADDRESS",
-              "Where the broker is: host, host:port, tcp://host:port or ipc://path.");
+  table_.text(
+      "broker,b", client_options_.broker, "ADDRESS",
+      "Where the broker is: host, host:port, tcp://host:port or ipc://path. Nothing = where "
+      "--join says, else tcp://127.0.0.1:7610.");
+  table_.text("join", client_options_.join, "FILE",
+              "The join file with your keys, for a broker that asks for them. Where --broker is "
+              "given, it counts.");
   table_.text("events", client_options_.events, "ADDRESS",
               "Where its events come from; nothing = where the broker says.");
-  table_.text("user", client_options_.user, "NAME", "Whose tasks; nothing = the login name.");
+  table_.text("user", client_options_.user, "NAME",
+              "Whose tasks; nothing = the login name. With keys, the key says.");
   table_.duration("connect-timeout", client_options_.connect_timeout, {.min = Millis{1}},
                   "How long to look for the broker.");
   table_.duration("request-timeout", client_options_.request_timeout, {.min = Millis{1}},

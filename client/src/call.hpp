@@ -79,6 +79,7 @@ struct Watch {
   StreamFilter filter;
   std::optional<std::uint64_t> after_seq{};  // absent = from now on
   bool only_position = false;                // one empty page, for its number
+  bool progress = false;                     // of running tasks as well
 };
 
 }  // namespace command

@@ -52,6 +52,19 @@ Client::Impl::Impl(ClientOptions options) : options_(std::move(options)) {
 }
 
 std::optional<Error> Client::Impl::check_options() {
+  if (!options_.join.empty()) {
+    auto join = security::read_join_file(options_.join);
+    if (!join) return join.error();
+    if (join->role == Role::worker) {
+      return Error{ErrorCode::invalid,
+                   "join file " + options_.join +
+                       " is for a worker; clients need one of role client, observer or admin",
+                   "join"};
+    }
+    if (options_.broker.empty()) options_.broker = join->clients;
+    join_ = std::move(*join);
+  }
+  if (options_.broker.empty()) options_.broker = client::kDefaultBroker;
   const auto broker = client::parse_endpoint(options_.broker, client::kClientPort, "broker");
   if (!broker) return broker.error();
   broker_ = *broker;
@@ -88,6 +101,10 @@ client::IoConfig Client::Impl::io_config() const {
   Hello& hello = config.session.hello;
   hello.role = Role::client;
   hello.user = options_.user.empty() ? process::user_name() : options_.user;
+  if (join_) {
+    hello.user = join_->user;
+    config.curve = net::CurveClient{join_->server_key, join_->keys};
+  }
   // Every client object is a peer of its own: several may live in one process, many on one node.
   hello.uuid = process::new_unique_id<PeerUuid>();
   hello.incarnation = 1;
@@ -248,8 +265,9 @@ bool Client::Impl::take_task_topics(std::size_t count) {
 
 void Client::Impl::return_task_topics(std::size_t count) { task_topics_ -= count; }
 
-std::string Client::Impl::event_endpoint(const std::string& announced) const {
-  return client::event_endpoint(broker_, options_.events, announced);
+std::string Client::Impl::event_endpoint(const Welcome& welcome) const {
+  if (welcome.role == Role::client) return {};  // that port is not for them
+  return client::event_endpoint(broker_, options_.events, welcome.event_endpoint);
 }
 
 }  // namespace taskpipe

@@ -20,6 +20,7 @@
 #include "client/src/call_sink.hpp"
 #include "client/src/callback_thread.hpp"
 #include "client/src/io_loop.hpp"
+#include "common/security/join_file.hpp"
 #include "taskpipe/client.hpp"
 
 namespace taskpipe::client {
@@ -108,7 +109,7 @@ class Client::Impl {
   void return_task_topics(std::size_t count);
 
   // Where events come from, given what the broker announced.
-  [[nodiscard]] std::string event_endpoint(const std::string& announced) const;
+  [[nodiscard]] std::string event_endpoint(const Welcome& welcome) const;
   [[nodiscard]] std::string broker_endpoint() const { return broker_.to_string(); }
 
  private:
@@ -123,6 +124,7 @@ class Client::Impl {
   ClientOptions options_;
   std::optional<Error> bad_options_;
   client::Endpoint broker_;
+  std::optional<security::Join> join_;
   client::OpenSubmits open_submits_;
   std::atomic<std::uint64_t> last_call_{0};
   std::atomic<std::size_t> task_topics_{0};

@@ -1,4 +1,5 @@
 // Client: monitoring tasks and subscribing to the event stream.
+#include <algorithm>
 #include <utility>
 
 #include "client/src/call_errors.hpp"
@@ -6,6 +7,7 @@
 #include "client/src/event_sink.hpp"
 #include "client/src/task_monitor.hpp"
 #include "client/src/task_results.hpp"
+#include "client/src/watched_events.hpp"
 
 namespace taskpipe {
 namespace {
@@ -62,7 +64,15 @@ CallResult<Subscription> Client::subscribe(std::span<const std::string> topics,
   connecting.timeout = impl_->request_timeout(options);
   const auto info = connect(connecting);
   if (!info) return tl::unexpected(info.error());
-  if (info->events.empty()) {
+  if (info->role == Role::client) {
+    if (std::none_of(topics.begin(), topics.end(), client::can_be_watched)) {
+      return tl::unexpected(client::refused(
+          Error{ErrorCode::denied,
+                "a key of role client follows its own tasks: topics task., progress., id.<task>. "
+                "and workflow.<workflow>.; these are for observers and admins",
+                "topics"}));
+    }
+  } else if (info->events.empty()) {
     return tl::unexpected(client::refused(Error{
         ErrorCode::invalid, "the broker announces no event address; set `events`", "events"}));
   }

@@ -12,6 +12,7 @@
 namespace taskpipe::client {
 
 inline constexpr std::uint16_t kClientPort = 7610;
+inline constexpr const char* kDefaultBroker = "tcp://127.0.0.1:7610";
 inline constexpr std::uint16_t kEventPort = 7612;
 inline constexpr std::uint16_t kEventPortDistance = 2;  // from the client port
 

@@ -120,6 +120,17 @@ void EventStream::publish(std::string topic, Events&& events, bool gap, Effects&
   }
 }
 
+void EventStream::on_watched(const std::string& topic, Events&& events, bool gap,
+                             Effects& out) const {
+  publish(topic, std::move(events), gap, out);
+}
+
+void EventStream::on_watch_alive(Epoch epoch, Effects& out) const {
+  Events nothing;
+  nothing.epoch = epoch;
+  for (int i = 0; i < 2; ++i) publish(std::string(kHeartbeatTopic), Events(nothing), false, out);
+}
+
 void EventStream::on_reconnect(MonotonicTime now, Effects& out) {
   last_heard_ = now;
   for (const auto& [topic, position] : std::exchange(positions_, {})) {

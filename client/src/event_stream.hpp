@@ -38,6 +38,10 @@ class EventStream {
   [[nodiscard]] bool empty() const { return calls_.empty(); }
 
   void on_events(const std::string& topic, Events&& events, MonotonicTime now, Effects& out);
+  // Told by a watch instead of the event port: numbers are the watch's matter.
+  void on_watched(const std::string& topic, Events&& events, bool gap, Effects& out) const;
+  // The watch answers: what two heartbeats tell elsewhere.
+  void on_watch_alive(Epoch epoch, Effects& out) const;
   // The socket is new: whatever was published meanwhile is lost.
   void on_reconnect(MonotonicTime now, Effects& out);
 

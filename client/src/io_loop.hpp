@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "client/src/endpoint.hpp"
 #include "client/src/session_core.hpp"
 #include "common/model/time.hpp"
+#include "common/net/socket.hpp"
 
 namespace taskpipe::client {
 
@@ -19,6 +21,7 @@ struct IoConfig {
   Endpoint broker;
   std::string wanted_events;  // of the user; empty = what the broker says
   SessionConfig session;
+  std::optional<net::CurveClient> curve;
   Millis linger{0};        // how long `stop` waits for data that is on its way
   std::uint64_t seed = 0;  // of the jitter
 };

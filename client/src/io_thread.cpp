@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "client/src/call_errors.hpp"
+#include "client/src/watched_events.hpp"
 #include "common/model/limits.hpp"
 #include "common/process/clock.hpp"
 #include "common/protocol/codec.hpp"
@@ -30,6 +31,7 @@ net::SocketTuning tuning_of(const IoConfig& config) {
   tuning.linger_ms = static_cast<int>(config.linger.count());
   tuning.reconnect_first_ms = kReconnectFirstMs;
   tuning.reconnect_max_ms = kReconnectMaxMs;
+  tuning.curve_client = config.curve;
   return tuning;
 }
 
@@ -50,7 +52,8 @@ IoThread::IoThread(IoConfig config, process::Mailbox<IoRequest>& mailbox)
     : config_(std::move(config)),
       mailbox_(mailbox),
       context_(std::make_unique<net::Context>()),
-      core_(config_.session, config_.seed) {}
+      core_(config_.session, config_.seed),
+      judge_(config_.curve.has_value()) {}
 
 void IoThread::run() {
   while (!stopping_) {
@@ -74,6 +77,7 @@ void IoThread::wait() {
     poller_.emplace();
     poller_->add_fd(mailbox_.fd());
     if (dealer_) poller_->add(dealer_->native());
+    if (dealer_) poller_->add(dealer_->handshakes().native());
     if (sub_) poller_->add(sub_->native());
   }
   std::optional<MonotonicTime> due = core_.next_deadline();
@@ -118,7 +122,20 @@ void IoThread::drain_mailbox() {
   requests_.clear();
 }
 
+void IoThread::judge_handshakes() {
+  while (dealer_) {
+    const auto outcome = dealer_->handshakes().next();
+    if (!outcome) return;
+    if (const auto error = judge_.judge(*outcome, core_.link().ever_ready())) {
+      core_.on_refused_handshake(*error, effects_);
+      judge_ = net::HandshakeJudge(config_.curve.has_value());
+      return;
+    }
+  }
+}
+
 void IoThread::drain_broker() {
+  judge_handshakes();
   for (std::size_t i = 0; dealer_ && i < limits::kMaxMessagesPerTurn; ++i) {
     if (!dealer_->receive(received_)) return;
     if (received_.is_probe()) continue;
@@ -190,6 +207,10 @@ void IoThread::send(const Outgoing& outgoing) {
 }
 
 void IoThread::deliver(Delivered&& delivered) {
+  if (delivered.call.value() >= kInternalCalls) {
+    if (delivered.call == watch_) take_watched(std::move(delivered.what), delivered.last);
+    return;
+  }
   const auto sink = sinks_.find(delivered.call);
   if (sink == sinks_.end()) return;  // forgotten meanwhile
   sink->second->deliver(delivered.call, std::move(delivered.what), delivered.last);
@@ -197,6 +218,14 @@ void IoThread::deliver(Delivered&& delivered) {
 }
 
 void IoThread::connect_events(const Welcome& welcome) {
+  watches_events_ = welcome.role == Role::client;
+  if (watches_events_) {
+    poller_.reset();
+    sub_.reset();
+    sub_endpoint_.clear();
+    return watch_events();
+  }
+  end_watch();
   const std::string endpoint =
       event_endpoint(config_.broker, config_.wanted_events, welcome.event_endpoint);
   if (endpoint == sub_endpoint_ && sub_) return;
@@ -220,8 +249,55 @@ void IoThread::reopen_events() {
   }
 }
 
+void IoThread::watch_events() {
+  const auto wanted = filter_for(stream_.topics());
+  if (wanted == watched_) return;
+  const auto from = watched_seq_;  // so that nothing is missed between two watches
+  end_watch();
+  if (!wanted) return;
+  watched_ = wanted;
+  watched_seq_ = from;
+  watch_ = CallId(watch_.value() + 1);
+  command::Watch watch;
+  watch.filter = *wanted;
+  watch.after_seq = from;
+  watch.progress = true;
+  core_.begin(CallStart{watch_, std::move(watch), std::nullopt}, now_, effects_);
+}
+
+void IoThread::end_watch() {
+  if (watched_) core_.forget(watch_);
+  watched_.reset();
+  watched_seq_.reset();
+}
+
+void IoThread::take_watched(Delivery&& what, bool last) {
+  if (last) {
+    // The connection was refused, or the broker has no watch left: the next call or session asks
+    // again.
+    watched_.reset();
+    watched_seq_.reset();
+    return;
+  }
+  WatchReport report;
+  report.taken = 1;
+  if (const auto* arrived = std::get_if<delivery::ChangesArrived>(&what)) {
+    watched_seq_ = arrived->events.seq;
+    for (auto& batch : batches_of(arrived->events)) {
+      stream_.on_watched(batch.topic, std::move(batch.events), false, effects_);
+    }
+    stream_.on_watch_alive(arrived->events.epoch, effects_);
+  } else if (const auto* page = std::get_if<delivery::SnapshotArrived>(&what)) {
+    for (auto& batch : batches_of(page->snap)) {
+      stream_.on_watched(batch.topic, std::move(batch.events), true, effects_);
+    }
+  }
+  core_.watch_report(watch_, report);
+}
+
 void IoThread::subscribe(const EventStream::Changes& changes) {
   if (changes.added.empty() && changes.removed.empty()) return;
+  if (watches_events_) return watch_events();
   if (!sub_) {
     if (!changes.added.empty()) reopen_events();
     return;

@@ -58,6 +58,9 @@ using IoRequest =
     std::variant<request::Begin, request::Abort, request::Forget, request::LogConsumed,
                  request::ReportWatch, request::Subscribe, request::Stop>;
 
+// Calls of the thread itself are numbered from here on.
+inline constexpr std::uint64_t kInternalCalls = 1ULL << 63U;
+
 class IoThread {
  public:
   IoThread(IoConfig config, process::Mailbox<IoRequest>& mailbox);
@@ -79,6 +82,11 @@ class IoThread {
   void reopen_events();
   void subscribe(const EventStream::Changes& changes);
   void say_goodbye();
+  void judge_handshakes();
+  // Of a client that has no event port: topics are served by a watch.
+  void watch_events();
+  void end_watch();
+  void take_watched(Delivery&& what, bool last);
 
   IoConfig config_;
   process::Mailbox<IoRequest>& mailbox_;
@@ -88,6 +96,11 @@ class IoThread {
   std::unique_ptr<net::DealerSocket> dealer_;
   std::unique_ptr<net::SubSocket> sub_;
   std::string sub_endpoint_;
+  net::HandshakeJudge judge_;
+  bool watches_events_ = false;          // the event port is not for this client
+  CallId watch_{kInternalCalls};         // the newest one
+  std::optional<StreamFilter> watched_;  // by it; nothing = it has ended
+  std::optional<std::uint64_t> watched_seq_;
   std::optional<net::Poller> poller_;  // made anew with every change of sockets
   std::unordered_map<CallId, std::shared_ptr<CallSink>> sinks_;
   Effects effects_;

@@ -201,6 +201,13 @@ void SessionCore::on_unconnectable(const Error& error, MonotonicTime now, Effect
   fail_all(refused(error), out);
 }
 
+void SessionCore::on_refused_handshake(const Error& error, Effects& out) {
+  link_.give_up(out);
+  Error told = error;
+  told.text = "the broker at " + config_.broker + ": " + error.text;
+  fail_all(refused(std::move(told)), out);
+}
+
 void SessionCore::on_unencodable(Correlation correlation, const Error& error, MonotonicTime now,
                                  Effects& out) {
   const std::size_t from = first_new(out);

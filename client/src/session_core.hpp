@@ -66,6 +66,9 @@ class SessionCore {
   void on_unsendable(MonotonicTime now, Effects& out);
   // The address cannot be used ("no such host"). Fatal before the first session, since it is most
   // likely misspelt; later a name service may be having an outage, and it is tried again.
+  // The broker does not admit this client, or is not the one that was meant: every call fails, the
+  // next one tries again.
+  void on_refused_handshake(const Error& error, Effects& out);
   void on_unconnectable(const Error& error, MonotonicTime now, Effects& out);
   // A message of ours could not be encoded; it was not sent.
   void on_unencodable(Correlation correlation, const Error& error, MonotonicTime now, Effects& out);

@@ -29,6 +29,7 @@ ClientOptions client_options_from_environment(std::string broker) {
   } else {
     options.broker = std::move(broker);
   }
+  take("TASKPIPE_JOIN", options.join);
   take("TASKPIPE_USER", options.user);
   return options;
 }

@@ -11,6 +11,7 @@ namespace taskpipe::client {
 void Watches::add(CallId call, command::Watch watch) {
   Watched watched;
   watched.filter = std::move(watch.filter);
+  watched.progress = watch.progress;
   watched.after = watch.after_seq;
   watched.only_position = watch.only_position;
   watched.listing = watch.only_position;
@@ -144,8 +145,9 @@ void Watches::ask(Watched& watched, SessionId session, Effects& out) {
   }
   watched.granted = limits::kFollowCredit;
   const auto epoch = watched.after ? watched.epoch : std::nullopt;
-  out.sends.push_back(Outgoing{Watch{watched.filter, epoch, watched.after, watched.granted},
-                               watched.correlation, session});
+  out.sends.push_back(
+      Outgoing{Watch{watched.filter, epoch, watched.after, watched.granted, watched.progress},
+               watched.correlation, session});
 }
 
 // In steps, so that not every message costs one in return.

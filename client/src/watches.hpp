@@ -41,6 +41,7 @@ class Watches {
  private:
   struct Watched {
     StreamFilter filter;
+    bool progress = false;
     std::optional<std::uint64_t> after;  // everything up to here has come
     std::optional<Epoch> epoch;          // in which that number was told
     std::optional<BrokerUuid> broker;    // that told it

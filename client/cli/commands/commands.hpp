@@ -30,6 +30,7 @@ ExitCode run_cancel(Invocation& call);
 ExitCode run_tools(Invocation& call);
 ExitCode run_workers(Invocation& call);
 ExitCode run_health(Invocation& call);
+ExitCode run_keygen(Invocation& call);
 
 // What the shells' completion scripts ask, without --help and options: `sources.arguments` are the
 // words typed so far.

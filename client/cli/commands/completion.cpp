@@ -25,10 +25,13 @@ ClientOptions options_of(const process::OptionSources& sources) {
   };
   read("TASKPIPE_BROKER", options.broker);
   read("TASKPIPE_USER", options.user);
+  read("TASKPIPE_JOIN", options.join);
   for (std::size_t i = 0; i + 1 < sources.arguments.size(); ++i) {
     const std::string& word = sources.arguments[i];
     if (word == "--broker" || word == "-b") options.broker = sources.arguments[i + 1];
     if (word.starts_with("--broker=")) options.broker = word.substr(word.find('=') + 1);
+    if (word == "--join") options.join = sources.arguments[i + 1];
+    if (word.starts_with("--join=")) options.join = word.substr(word.find('=') + 1);
     if (word == "--user") options.user = sources.arguments[i + 1];
   }
   options.name = "taskpipe completion";

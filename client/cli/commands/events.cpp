@@ -95,7 +95,9 @@ struct Replay {
 tl::expected<FollowRequest, ExitCode> request_of(Invocation& call,
                                                  const std::vector<std::string>& topics) {
   FollowRequest request;
-  request.everybody = true;  // as the stream of events shows them
+  const auto info = call.client().connect(call.asking());
+  if (!info) return tl::unexpected(call.fail(info.error()));
+  request.everybody = info->sees_everybody();  // as the stream of events shows them
   if (!call.arguments().empty()) {
     if (!topics.empty()) {
       return tl::unexpected(

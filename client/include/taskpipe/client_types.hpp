@@ -31,11 +31,16 @@ namespace taskpipe {
 
 /// Where the broker is, and how patient the client is.
 struct ClientOptions {
-  /// "host", "host:port", "[v6]:port" or "tcp://host:port"; "ipc://path" as well.
-  std::string broker = "tcp://127.0.0.1:7610";
+  /// "host", "host:port", "[v6]:port" or "tcp://host:port"; "ipc://path" as well. Empty: what
+  /// `join` says, else this host's broker, tcp://127.0.0.1:7610.
+  std::string broker;
+  /// A join file, as `taskpipe keygen` or `taskpipe-broker init` makes it: keys, and where the
+  /// broker is. Empty: no keys, for a broker without.
+  std::string join;
   /// Where events come from, same forms. Empty: what the broker says, else its port + 2.
   std::string events;
-  std::string user;                                   ///< empty = the login name
+  /// Empty = the login name. With keys the key's user counts, whatever stands here.
+  std::string user;
   std::string name;                                   ///< shown to operators; empty = "client"
   Millis connect_timeout{limits::kConnectTimeoutMs};  ///< how long to look for a broker
   Millis request_timeout{limits::kRequestTimeoutMs};  ///< of submits, queries, cancels
@@ -166,12 +171,17 @@ struct TaskStatuses {
 /// The session in use.
 struct ConnectionInfo {
   std::string broker;              ///< the address in use
-  std::string events;              ///< where events come from
+  std::string events;              ///< where events come from; empty = over the client port
   BrokerUuid broker_uuid;          ///< of the broker's data folder
   Epoch epoch;                     ///< counts the broker's starts
   SessionId session;               ///< of this client
   std::uint32_t heartbeat_ms = 0;  ///< how often both sides say that they are alive
   std::uint32_t lease_ms = 0;      ///< silence after which the other side counts as gone
+  std::optional<Role> role{};      ///< what the key makes this client; nothing without keys
+  std::string user{};              ///< with keys: whose tasks it submits
+
+  /// Whether it may follow everybody's tasks.
+  [[nodiscard]] bool sees_everybody() const { return !role || *role != Role::client; }
 };
 
 /// A piece of a task's output.

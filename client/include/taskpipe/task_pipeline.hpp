@@ -49,8 +49,8 @@ class Countdown;
 }
 
 /// The defaults, with what these environment variables say where they are set and not empty: the
-/// broker's address from TASKPIPE_BROKER, that of its events from TASKPIPE_EVENTS, and whose tasks
-/// from TASKPIPE_USER.
+/// broker's address from TASKPIPE_BROKER, that of its events from TASKPIPE_EVENTS, the join file
+/// from TASKPIPE_JOIN, and whose tasks from TASKPIPE_USER.
 ///
 /// `broker`: its address, where the program is given one; then the first two, which belong
 /// together, are not read. Empty: it is not.

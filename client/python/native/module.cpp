@@ -31,12 +31,13 @@ struct ClientHandle {
 };
 
 void make_client(ClientHandle* place, const std::string& broker, const std::string& events,
-                 const std::string& user, const std::string& name, std::int64_t connect_timeout_ms,
-                 std::int64_t request_timeout_ms, std::int64_t linger_ms,
-                 std::size_t max_unacknowledged) {
+                 const std::string& join, const std::string& user, const std::string& name,
+                 std::int64_t connect_timeout_ms, std::int64_t request_timeout_ms,
+                 std::int64_t linger_ms, std::size_t max_unacknowledged) {
   ClientOptions options;
   options.broker = broker;
   options.events = events;
+  options.join = join;
   options.user = user;
   options.name = name;
   options.connect_timeout = Millis(connect_timeout_ms);
@@ -80,8 +81,9 @@ void bind_client(nb::module_& module) {
   const auto timeout = nb::arg("timeout_ms") = nb::none();
   const auto stop = nb::arg("stop") = nb::none();
   nb::class_<ClientHandle>(module, "Client", nb::is_weak_referenceable())
-      .def("__init__", &make_client, nb::kw_only(), "broker"_a, "events"_a, "user"_a, "name"_a,
-           "connect_timeout_ms"_a, "request_timeout_ms"_a, "linger_ms"_a, "max_unacknowledged"_a)
+      .def("__init__", &make_client, nb::kw_only(), "broker"_a, "events"_a, "join"_a, "user"_a,
+           "name"_a, "connect_timeout_ms"_a, "request_timeout_ms"_a, "linger_ms"_a,
+           "max_unacknowledged"_a)
       .def("close", &close_client)
       .def("connect", &Method<&connect>::call, timeout,
            nb::sig("def connect(self, timeout_ms: int | None = None) -> dict[str, typing.Any]"))

@@ -266,6 +266,8 @@ nb::dict to_dict(const ConnectionInfo& info) {
   dict["session"] = info.session.value();
   dict["heartbeat_s"] = static_cast<double>(info.heartbeat_ms) / 1e3;
   dict["lease_s"] = static_cast<double>(info.lease_ms) / 1e3;
+  dict["role"] = info.role ? nb::object(text(std::string(name_of(*info.role)))) : nb::none();
+  dict["user"] = text(info.user);
   return dict;
 }
 

@@ -75,3 +75,5 @@ class Connection:
     session: int  #: number of this session
     heartbeat_s: float  #: how often both sides say that they are alive, in seconds
     lease_s: float  #: silence after which the other side counts as gone, in seconds
+    role: str | None = None  #: with keys: client, observer or admin
+    user: str = ""  #: with keys: whose tasks it submits

@@ -25,6 +25,7 @@ class Connected:
         broker: str | None = None,
         *,
         events: str | None = None,
+        join: str | None = None,
         user: str | None = None,
         name: str = "",
         connect_timeout: float = 5.0,
@@ -36,10 +37,12 @@ class Connected:
 
         Args:
             broker: ``host``, ``host:port``, ``[v6]:port``, ``tcp://host:port`` or ``ipc://path``.
-                None: ``$TASKPIPE_BROKER``, else this host's broker.
+                None: ``$TASKPIPE_BROKER``, else what the join file says, else this host's broker.
             events: Where events come from, same forms; None: ``$TASKPIPE_EVENTS``, unless
                 ``broker`` is given, to whom it need not belong. Empty: where the broker says.
-            user: Whose tasks; None: ``$TASKPIPE_USER``. Empty: the login name.
+            join: A join file with keys, as ``taskpipe keygen`` makes it; None: ``$TASKPIPE_JOIN``.
+                Empty: no keys.
+            user: Whose tasks, where there are no keys; None: ``$TASKPIPE_USER``. Empty: the login name.
             name: Shown to operators.
             connect_timeout: How long to look for a broker, in seconds.
             request_timeout: Default limit of submits, queries and cancels, in seconds.
@@ -54,11 +57,14 @@ class Connected:
             events = os.environ.get("TASKPIPE_EVENTS", "") if broker is None else ""
         if user is None:
             user = os.environ.get("TASKPIPE_USER", "")
+        if join is None:
+            join = os.environ.get("TASKPIPE_JOIN", "")
         if broker is None:
-            broker = os.environ.get("TASKPIPE_BROKER") or DEFAULT_BROKER
+            broker = os.environ.get("TASKPIPE_BROKER") or ("" if join else DEFAULT_BROKER)
         self._native = _native.Client(
             broker=_arguments.text("broker", broker),
             events=_arguments.text("events", events),
+            join=_arguments.text("join", join),
             user=_arguments.text("user", user),
             name=_arguments.text("name", name),
             connect_timeout_ms=milliseconds("connect_timeout", connect_timeout),
@@ -66,7 +72,7 @@ class Connected:
             linger_ms=milliseconds("linger", linger),
             max_unacknowledged=_arguments.count("max_unacknowledged", max_unacknowledged, 2**32),
         )
-        self._broker = broker
+        self._broker = broker or join
         self._request_timeout = request_timeout
         _clients.add(self)
 
