@@ -137,7 +137,9 @@ def new_item(task_id, params=None, spec=0):
 class Peer:
     """A client or a worker: one DEALER, one session. Waits are bounded by `timeout` seconds."""
 
-    def __init__(self, endpoint, role=CLIENT, user="tester", offer=None, uuid=None, timeout=20):
+    def __init__(self, endpoint, role=CLIENT, user="tester", offer=None, uuid=None, timeout=20,
+                 keys=None):
+        """`keys`: the broker's public key, ours, and our secret one; None = without."""
         import zmq  # not needed by those who only encode and decode
 
         self.zmq = zmq
@@ -150,6 +152,8 @@ class Peer:
         for option, value in ((zmq.IMMEDIATE, 1), (zmq.PROBE_ROUTER, 1), (zmq.LINGER, 0)):
             self.socket.setsockopt(option, value)
         self.socket.setsockopt(zmq.RECONNECT_IVL, 50)
+        if keys:
+            self.socket.curve_serverkey, self.socket.curve_publickey, self.socket.curve_secretkey = keys
         self.socket.connect(endpoint)
 
     def close(self):

@@ -1,9 +1,11 @@
 """What is read from the environment, as ``client_options_from_environment`` of the C++ library does."""
 
 import asyncio
+import subprocess
 
 import pytest
 import taskpipe
+from conftest import BIN_DIR
 
 ELSEWHERE = "tcp://127.0.0.1:9"
 
@@ -59,3 +61,24 @@ def test_a_bad_address_is_named(environment):
     with pytest.raises(taskpipe.InvalidArgument) as caught, taskpipe.Client() as client:
         client.connect()
     assert caught.value.field == "events"
+
+
+def test_the_join_file(cluster, environment, tmp_path):
+    """Its keys are shown, and this broker has none."""
+    keys = tmp_path / "keys"
+    subprocess.run([BIN_DIR / "taskpipe-broker", "init", keys], check=True, capture_output=True)
+    join = str(keys / "join" / "client.join")
+    environment.setenv("TASKPIPE_JOIN", join)
+    with taskpipe.Client() as client, pytest.raises(taskpipe.TaskpipeError, match="has none|it has none"):
+        client.connect()
+    with taskpipe.Client(join="") as client:
+        assert client.connect().role is None
+    environment.delenv("TASKPIPE_JOIN")
+    with (
+        taskpipe.Client(cluster.client_endpoint, join=join) as client,
+        pytest.raises(taskpipe.TaskpipeError, match="has none|it has none"),
+    ):
+        client.connect()
+    (keys / "join" / "client.join").chmod(0o644)
+    with taskpipe.Client(join=join) as client, pytest.raises(taskpipe.TaskpipeError, match="chmod 600"):
+        client.connect()

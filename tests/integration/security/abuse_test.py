@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""Strangers at the ports of a broker with keys: what they say, what they get, what they leave."""
+
+import os
+import pathlib
+import resource
+import socket
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from secured import SecuredCluster  # noqa: E402
+from cluster import wait_until  # noqa: E402
+
+BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
+HANDSHAKE_LIMIT_S = 10  # of the broker
+CONNECTIONS = 10_000
+PER_PROCESS = 5_000
+# ZMTP 3.0 greeting of a peer that wants no security.
+NULL_GREETING = (b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0")
+                 + b"\0" + bytes(31))
+ZMTP_1 = b"\x01\x00"  # an anonymous routing id
+ZMTP_2 = b"\xff" + bytes(7) + b"\x01\x7f" + b"\x01\x05"
+
+
+def address_of(endpoint):
+    host, port = endpoint.removeprefix("tcp://").rsplit(":", 1)
+    return host, int(port)
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def resident_bytes(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
+
+class Abuse(unittest.TestCase):
+    def setUp(self):
+        self.cluster = SecuredCluster(BIN_DIR)
+        self.cluster.__enter__()
+        self.addCleanup(self.cluster.__exit__, None, None, None)
+        self.cluster.start_broker()
+        self.client = self.cluster.peer(self.cluster.keys / "join/client.join")
+        self.addCleanup(self.client.close)
+        self.client.handshake()
+        self.pid = self.cluster.broker.pid
+        self.ports = [address_of(endpoint) for endpoint in (
+            self.cluster.client_endpoint, self.cluster.worker_endpoint, self.cluster.event_endpoint)]
+
+    def knock(self, port):
+        stranger = socket.create_connection(port, timeout=20)
+        self.addCleanup(stranger.close)
+        return stranger
+
+    def assert_served(self):
+        """The client that behaves is answered, also now."""
+        self.assertIn("healthy", self.client.ask("HEALTH", {}, "HEALTH_REPLY"))
+
+    def assert_all_gone(self, before):
+        wait_until(lambda: descriptors(self.pid) <= before, "the broker closed what strangers opened",
+                   limit_s=60, step_s=0.2)
+
+    def read_to_end(self, stranger):
+        """All that a stranger is told until the broker hangs up."""
+        stranger.settimeout(HANDSHAKE_LIMIT_S + 20)
+        said = b""
+        try:
+            while piece := stranger.recv(4096):
+                said += piece
+        except ConnectionResetError:
+            pass
+        return said
+
+    def test_silent_connections_are_closed(self):
+        before = descriptors(self.pid)
+        strangers = [self.knock(port) for port in self.ports for _ in range(50)]
+        self.assert_served()
+        for stranger in strangers[::25]:
+            self.read_to_end(stranger)
+        self.assert_all_gone(before)
+
+    def test_a_greeting_byte_by_byte_ends_as_well(self):
+        before = descriptors(self.pid)
+        stranger = self.knock(self.ports[0])
+        began = time.monotonic()
+        with self.assertRaises(OSError):
+            for byte in NULL_GREETING * 100:
+                stranger.send(bytes([byte]))
+                time.sleep(0.3)
+        self.assertLess(time.monotonic() - began, HANDSHAKE_LIMIT_S + 20)
+        self.assert_served()
+        self.assert_all_gone(before)
+
+    def test_old_versions_and_other_mechanisms_get_no_further_than_the_greeting(self):
+        before = descriptors(self.pid)
+        for port in self.ports:
+            for greeting in (ZMTP_1, ZMTP_2, NULL_GREETING):
+                stranger = self.knock(port)
+                # What may follow: a message, as if it were admitted.
+                stranger.sendall(greeting + b"\x00\x00" + os.urandom(100))
+                said = self.read_to_end(stranger)
+                # The ports leak that they speak ZMTP with CURVE, and nothing else.
+                self.assertLessEqual(len(said), 64, said)
+                self.assertNotIn(b"taskpipe", said)
+        self.assert_served()
+        self.assert_all_gone(before)
+
+    def test_random_bytes(self):
+        before = descriptors(self.pid)
+        for port in self.ports:
+            for size in (1, 10, 64, 65, 1000, 100_000):
+                stranger = self.knock(port)
+                try:
+                    stranger.sendall(os.urandom(size))
+                except OSError:
+                    pass  # it was closed by then
+                stranger.close()
+        self.assert_served()
+        self.assert_all_gone(before)
+
+    def test_an_endless_multipart_needs_a_key_first(self):
+        """Frames without end, from somebody who never shows a key: nothing of them is kept."""
+        before, memory = descriptors(self.pid), resident_bytes(self.pid)
+        frame = b"\x03" + (1 << 20).to_bytes(8, "big") + bytes(1 << 20)  # long, more to come
+        stranger = self.knock(self.ports[0])
+        try:
+            stranger.sendall(NULL_GREETING)
+            for _ in range(200):
+                stranger.sendall(frame)
+        except OSError:
+            pass
+        self.assert_served()
+        stranger.close()
+        self.assert_all_gone(before)
+        self.assertLess(resident_bytes(self.pid) - memory, 64 << 20)
+
+    def test_ten_thousand_connections(self):
+        """From two processes, while the client goes on; afterwards all is as before."""
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if hard < CONNECTIONS + 1000:
+            self.fail(f"this host allows {hard} descriptors; raise the hard limit (ulimit -Hn)")
+        before = descriptors(self.pid)
+        host, port = self.ports[0]
+        program = (
+            "import resource, socket, sys\n"
+            "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))\n"
+            f"all = [socket.create_connection(({host!r}, {port}), timeout=60) for _ in range({PER_PROCESS})]\n"
+            "print('connected', flush=True)\n"
+            "sys.stdin.read()\n")
+        crowds = [subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True)
+                  for _ in range(CONNECTIONS // PER_PROCESS)]
+        self.addCleanup(lambda: [crowd.kill() for crowd in crowds])
+        served = []
+        stop = threading.Event()
+
+        def go_on():
+            while not stop.is_set():
+                self.assert_served()
+                served.append(time.monotonic())
+
+        client = threading.Thread(target=go_on)
+        client.start()
+        try:
+            for crowd in crowds:
+                self.assertEqual(crowd.stdout.readline(), "connected\n")
+        finally:
+            stop.set()
+            client.join(60)
+        self.assertGreater(len(served), 0)
+        memory = resident_bytes(self.pid)
+        for crowd in crowds:
+            crowd.stdin.close()
+            crowd.wait(60)
+        self.assert_all_gone(before)
+        self.assert_served()
+        print(f"with {CONNECTIONS} strangers: {memory >> 20} MiB, client served {len(served)} times")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

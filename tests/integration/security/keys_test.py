@@ -1,0 +1,393 @@
+#!/usr/bin/env python3
+"""A broker with keys: who gets in, who may do what, and what a revoked key is worth."""
+
+import json
+import os
+import pathlib
+import stat
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from secured import SecuredCluster, entry  # noqa: E402
+from cluster import Cluster, wait_until  # noqa: E402
+from taskpipe_wire import WORKER, ProtocolError, new_ids, new_item  # noqa: E402
+
+BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
+OFFER = {"slots": 4, "resources": {"cpus": 4}, "tools": [{"name": "tool"}]}
+UNKNOWN_TASK = 11
+USAGE = {"wall_us": 1, "user_us": 0, "system_us": 0, "max_rss_bytes": 0}
+
+
+def outcome(state, failure):
+    return {"state": state, "failure": failure, "exit_code": 0, "signal": 0, "usage": USAGE,
+            "reason": "", "report": b""}
+
+
+SUCCEEDED, FAILED = outcome(2, 0), outcome(3, 1)
+
+
+class Secured(unittest.TestCase):
+    def setUp(self):
+        self.cluster = SecuredCluster(BIN_DIR)
+        self.cluster.__enter__()
+        self.addCleanup(self.cluster.__exit__, None, None, None)
+        self.cluster.start_broker("--heartbeat", "500ms", "--lease", "5s")
+
+    def peer(self, join, **keywords):
+        peer = self.cluster.peer(join, **keywords)
+        self.addCleanup(peer.close)
+        return peer
+
+    def client(self, name, **keywords):
+        peer = self.peer(self.cluster.join(name, **keywords))
+        peer.handshake()
+        return peer
+
+    def worker(self, name="wanda"):
+        peer = self.peer(self.cluster.join(name, "worker"), role=WORKER, offer=OFFER,
+                         endpoint=self.cluster.worker_endpoint)
+        peer.handshake()
+        peer.send("CREDIT", {"slots_total": 100, "bytes_total": 1 << 30})
+        return peer
+
+    def submit(self, client):
+        (task,) = new_ids(1)
+        reply = client.ask("SUBMIT", {"specs": [{"tool": "tool", "wait_for_capacity": True}],
+                                      "items": [new_item(task)]}, "SUBMIT_ACK")
+        self.assertEqual(reply["items"][0]["code"], 0)
+        return task
+
+
+class WhoGetsIn(Secured):
+    def test_the_files_that_init_makes(self):
+        for secret in (self.cluster.keys / "broker.key_secret", self.cluster.keys / "join/admin.join"):
+            self.assertEqual(stat.S_IMODE(secret.stat().st_mode), 0o600, secret)
+        self.assertEqual(stat.S_IMODE(self.cluster.keys.stat().st_mode), 0o700)
+        import zmq.auth
+
+        public, secret = zmq.auth.load_certificate(str(self.cluster.keys / "broker.key_secret"))
+        self.assertEqual(len(public), 40)
+        self.assertEqual(len(secret), 40)
+
+    def test_a_client_and_a_worker_with_their_join_files(self):
+        self.cluster.start_worker("w0", "--join", self.cluster.keys / "join/worker.join")
+        code, out, err = self.cluster.cli_as(self.cluster.keys / "join/client.join", "submit", "echo",
+                                             "-p", "n=1", "--follow")
+        self.assertEqual(code, 0, out + err)
+        code, out, err = self.cluster.cli_as(self.cluster.keys / "join/client.join", "list", "--json")
+        self.assertEqual([json.loads(line)["state"] for line in out.splitlines()], ["success"], err)
+        opened = [json.loads(line) for line in self.cluster.audit() if '"session_opened"' in line]
+        self.assertIn(("cleo", "client"), {(line["user"], line["role"]) for line in opened})
+        code, out, err = self.cluster.cli_as(self.cluster.keys / "join/client.join", "health")
+        self.assertEqual(code, 0, out + err)
+
+    def test_an_unknown_key_is_refused_with_a_remedy(self):
+        join = self.cluster.join("stranger")
+        self.cluster.revoke("stranger")
+        code, _, err = self.cluster.cli_as(join, "health")
+        self.assertNotEqual(code, 0)
+        self.assertIn("does not admit this key", err)
+        self.assertIn("keygen", err)
+        self.assertTrue(any('"key_denied"' in line and "unknown key" in line
+                            for line in self.cluster.audit()))
+
+    def test_another_server_key_is_noticed(self):
+        join = self.cluster.folder / "client.join"
+        join.write_text((self.cluster.keys / "join/client.join").read_text().replace(
+            entry(self.cluster.keys / "broker.key", "public-key"),
+            entry(self.cluster.keys / "peers/admin.key", "public-key")))
+        join.chmod(0o600)
+        code, _, err = self.cluster.cli_as(join, "health", "--connect-timeout", "20s")
+        self.assertNotEqual(code, 0)
+        self.assertIn("its key is not the one that the join file tells", err)
+
+    def test_a_client_without_keys_is_told_about_join(self):
+        done = self.cluster.run("taskpipe", "health")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("--join", done.stderr)
+
+    def test_a_worker_without_keys_ends_and_says_why(self):
+        worker = self.cluster.start_worker("bare", wait=False)
+        worker.wait_for("--join")
+        self.assertEqual(worker.child.wait(30), 5)
+
+    def test_keys_against_a_broker_without(self):
+        with Cluster(BIN_DIR) as plain:
+            plain.start_broker()
+            done = plain.run("taskpipe", "health", "--join", self.cluster.keys / "join/client.join",
+                             "--broker", plain.client_endpoint)
+            self.assertNotEqual(done.returncode, 0)
+            # Whoever notices first: this side tells the reason, the broker just hangs up.
+            self.assertRegex(done.stderr, "the broker has none|or it has none")
+
+    def test_each_port_asks_for_its_role(self):
+        denied = {"client": [self.cluster.worker_endpoint, self.cluster.event_endpoint],
+                  "worker": [self.cluster.client_endpoint, self.cluster.event_endpoint],
+                  "observer": [self.cluster.worker_endpoint],
+                  "admin": [self.cluster.worker_endpoint]}
+        for role, endpoints in denied.items():
+            join = self.cluster.join(f"some-{role}", role)
+            for endpoint in endpoints:
+                peer = self.peer(join, endpoint=endpoint)
+                self.assertIsNone(peer.receive(timeout=0.5), f"{role} at {endpoint}")
+        refused = [json.loads(line) for line in self.cluster.audit() if '"key_denied"' in line]
+        self.assertEqual({(line["role"], line["port"]) for line in refused},
+                         {("client", "workers"), ("client", "events"), ("worker", "clients"),
+                          ("worker", "events"), ("observer", "workers"), ("admin", "workers")})
+
+    def test_a_secret_that_others_can_read_is_refused(self):
+        join = self.cluster.join("careless")
+        join.chmod(0o644)
+        code, _, err = self.cluster.cli_as(join, "health")
+        self.assertNotEqual(code, 0)
+        self.assertIn("chmod 600", err)
+
+    def test_a_key_whose_secret_never_travelled(self):
+        own = self.cluster.folder / "own"
+        self.cluster.made(self.cluster.run("taskpipe", "keygen", "dora", "--out", own))
+        join = own / "dora.join"
+        before = self.cluster.reloads()
+        self.cluster.made(self.cluster.run("taskpipe", "keygen", "dora", "--keys", self.cluster.keys,
+                                           "--public-key", own / "dora.key", "--out", join))
+        self.cluster.wait_reload(before)
+        self.assertNotIn("secret-key", join.read_text())
+        code, out, err = self.cluster.cli_as(join, "health", "--json")
+        self.assertEqual(json.loads(out)["epoch"], 1, out + err)
+
+    def test_a_bad_file_admits_nobody_and_harms_nobody(self):
+        client = self.client("ann")
+        before = self.cluster.reloads()
+        (self.cluster.keys / "peers/broken.key").write_text("metadata\n    user = \"x\"\n")
+        self.cluster.wait_reload(before)
+        self.assertTrue(any("broken.key" in line for line in self.cluster.audit()))
+        self.submit(client)
+
+
+class WhoMayDoWhat(Secured):
+    def refusal(self, peer, name, body, reply):
+        with self.assertRaises(ProtocolError) as raised:
+            peer.ask(name, body, reply)
+        return str(raised.exception)
+
+    def test_another_users_task_does_not_exist(self):
+        """Every verb, on a waiting task and on a running one."""
+        ann, bob = self.client("ann"), self.client("bob")
+        worker = self.worker()
+        running = self.submit(ann)
+        key = worker.expect("TASKS").body["items"][0]["attempt"]
+        worker.send("STARTED", {"items": [{"attempt": key, "pid": 1}]})
+        for task in (running, self.submit(ann)):
+            self.assertEqual(bob.ask("QUERY", {"tasks": [task]}, "ROWS")["unknown"], [task])
+            bob.send("WAIT", {"tasks": [task]})
+            self.assertEqual(bob.expect("DONE").body["unknown"], [task])
+            ack = bob.ask("CANCEL", {"tasks": [task]}, "CANCEL_ACK")
+            self.assertEqual([item["code"] for item in ack["items"]], [UNKNOWN_TASK])
+            self.assertIn("no such task", self.refusal(bob, "FETCH", {"task_id": task, "stream": 0}, "CHUNK"))
+            self.assertIn("no such task", self.refusal(
+                bob, "FETCH", {"task_id": task, "stream": 0, "follow": True}, "CHUNK"))
+            self.assertEqual(bob.ask("SNAPSHOT", {"tasks": [task]}, "SNAP")["tasks"], [])
+            events = bob.ask("WATCH", {"tasks": [task], "after_seq": 0, "credit": 8}, "EVENTS")
+            self.assertEqual(events["tasks"], [])
+            again = bob.ask("RESUBMIT", {"items": [{"original": task, "task_id": new_ids(1)[0]}]},
+                            "RESUBMIT_ACK")
+            self.assertEqual([item["code"] for item in again["items"]], [UNKNOWN_TASK])
+        self.assertEqual(bob.ask("QUERY", {}, "ROWS")["rows"], [])
+        for name, body, reply in (("WATCH", {"stream": "task.", "everybody": True, "credit": 8}, "EVENTS"),
+                                  ("SNAPSHOT", {"stream": "task.", "everybody": True}, "SNAP")):
+            self.assertIn("observer or admin", self.refusal(bob, name, body, reply))
+        rows = ann.ask("QUERY", {"tasks": [running]}, "ROWS")["rows"]
+        self.assertEqual([row["state"] for row in rows], [1])
+
+    def test_another_users_workflow_does_not_exist(self):
+        ann, bob = self.client("ann"), self.client("bob")
+        workflow, (task,) = os.urandom(16), new_ids(1)
+        ann.ask("WORKFLOW", {"workflow_id": workflow, "name": "w", "total": 1,
+                             "specs": [{"tool": "tool", "wait_for_capacity": True}],
+                             "items": [new_item(task)], "dependencies": [[]]}, "WORKFLOW_ACK")
+        bob.send("WAIT", {"workflows": [workflow]})
+        self.assertEqual(bob.expect("DONE").body["unknown_workflows"], [workflow])
+        self.assertIn("there is no workflow", self.refusal(
+            bob, "CANCEL", {"workflows": [workflow]}, "CANCEL_ACK"))
+
+    def test_hello_cannot_choose_the_user(self):
+        liar = self.peer(self.cluster.join("liar"), user="ann")
+        welcome = liar.handshake()
+        self.assertEqual((welcome["user"], welcome["role"]), ("liar", 0))
+        ann = self.client("ann")
+        task = self.submit(liar)
+        self.assertEqual(ann.ask("QUERY", {"tasks": [task]}, "ROWS")["unknown"], [task])
+
+    def test_keys_of_one_owner_share_their_tasks(self):
+        desk = self.client("ann-desk", owner="ann")
+        home = self.client("ann-home", owner="ann")
+        task = self.submit(desk)
+        self.assertEqual(len(home.ask("QUERY", {"tasks": [task]}, "ROWS")["rows"]), 1)
+
+    def test_an_observer_reads_everything_and_changes_nothing(self):
+        ann = self.client("ann")
+        task = self.submit(ann)
+        eye = self.client("eye", role="observer")
+        self.assertEqual([row["owner"] for row in eye.ask("QUERY", {}, "ROWS")["rows"]], ["ann"])
+        self.assertEqual(len(eye.ask("SNAPSHOT", {"stream": "task.", "everybody": True}, "SNAP")["tasks"]), 1)
+        for name, body, reply in (
+                ("SUBMIT", {"specs": [{"tool": "tool"}], "items": [new_item(new_ids(1)[0])]}, "SUBMIT_ACK"),
+                ("CANCEL", {"tasks": [task]}, "CANCEL_ACK"),
+                ("RESUBMIT", {"items": [{"original": task, "task_id": new_ids(1)[0]}]}, "RESUBMIT_ACK")):
+            self.assertIn("role observer may not send", self.refusal(eye, name, body, reply))
+
+    def test_an_admin_acts_for_others_and_is_written_down(self):
+        ann = self.client("ann")
+        task = self.submit(ann)
+        admin = self.peer(self.cluster.keys / "join/admin.join")
+        admin.handshake()
+        ack = admin.ask("CANCEL", {"tasks": [task]}, "CANCEL_ACK")
+        self.assertEqual([item["code"] for item in ack["items"]], [0])
+        wait_until(lambda: any('"cancelled_for_another"' in line and task.hex() in line
+                               for line in self.cluster.audit()), "the admin's act is in the log")
+        again = new_ids(1)[0]
+        ann.send("WAIT", {"tasks": [task]})
+        ann.expect("DONE")
+        failed = self.submit(ann)
+        worker = self.worker()
+        key = worker.expect("TASKS").body["items"][0]["attempt"]
+        worker.send("RESULT", {"items": [{"attempt": key, "outcome": FAILED}]})
+        worker.expect("RESULT_ACK")
+        ack = admin.ask("RESUBMIT", {"items": [{"original": failed, "task_id": again}]}, "RESUBMIT_ACK")
+        self.assertEqual([item["code"] for item in ack["items"]], [0])
+        rows = ann.ask("QUERY", {"tasks": [again]}, "ROWS")["rows"]
+        self.assertEqual([row["owner"] for row in rows], ["ann"])
+
+    def test_a_uuid_cannot_be_taken_over(self):
+        ann = self.client("ann")
+        thief = self.peer(self.cluster.join("thief"), uuid=ann.uuid)
+        with self.assertRaisesRegex(ProtocolError, "belongs to another user"):
+            thief.handshake()
+        worker = self.worker()
+        rogue = self.peer(self.cluster.join("rogue", "worker"), role=WORKER, offer=OFFER,
+                          uuid=worker.uuid, endpoint=self.cluster.worker_endpoint)
+        with self.assertRaisesRegex(ProtocolError, "belongs to another user"):
+            rogue.handshake()
+        self.submit(ann)
+        worker.expect("TASKS")
+
+    def test_a_plain_client_watches_progress_over_the_client_port(self):
+        ann, worker = self.client("ann"), self.worker()
+        task = self.submit(ann)
+        key = worker.expect("TASKS").body["items"][0]["attempt"]
+        ann.ask("WATCH", {"tasks": [task], "credit": 32, "progress": True}, "EVENTS")
+        worker.send("STARTED", {"items": [{"attempt": key, "pid": 1}]})
+        worker.send("PROGRESS", {"items": [{"attempt": key, "percent": 42.0, "message": "half way",
+                                            "metrics": {"loss": 0.5}}]})
+        seen = []
+        while not any(event["percent"] == 42.0 for event in seen):
+            seen += ann.expect("EVENTS").body["tasks"]
+        progress = next(event for event in seen if event["percent"] == 42.0)
+        self.assertEqual((progress["seq"], progress["message"], progress["metrics"]),
+                         (0, "half way", {"loss": 0.5}))
+
+
+    def test_the_command_line_follows_its_own_tasks_without_the_event_port(self):
+        ann, worker = self.client("ann"), self.worker()
+        task = self.submit(ann)
+        key = worker.expect("TASKS").body["items"][0]["attempt"]
+        for name, arguments in (("monitor", ("monitor", task.hex(), "--json")),
+                                ("events", ("events", "--topic", "progress", "--json"))):
+            with self.subTest(name):
+                follower = self.cluster.start_cli(*arguments, "--join", self.cluster.folder / "ann.join")
+                self.addCleanup(follower.kill)
+                self.repeat_progress(worker, key, follower)
+        worker.send("RESULT", {"items": [{"attempt": key, "outcome": SUCCEEDED}]})
+        worker.expect("RESULT_ACK")
+
+    def repeat_progress(self, worker, key, follower):
+        """Progress is lossy and the follower begins when it likes: tell it until it is shown."""
+        percent = 0.0
+
+        def shown():
+            nonlocal percent
+            percent += 0.5
+            worker.send("PROGRESS", {"items": [{"attempt": key, "percent": percent,
+                                                "message": "on the way", "metrics": {}}]})
+            return any("on the way" in line for line in follower.lines)
+
+        wait_until(shown, "the follower shows progress", step_s=0.1)
+
+    def test_everybodys_events_are_not_for_clients(self):
+        code, out, err = self.cluster.cli_as(self.cluster.join("ann"), "events", "--topic", "worker",
+                                             "--timeout", "5s")
+        self.assertNotEqual(code, 0, out)
+        self.assertIn("observers and admins", err)
+
+
+class WhatRevokingDoes(Secured):
+    def test_a_live_session_is_dropped(self):
+        client = self.client("ann")
+        task = self.submit(client)
+        self.cluster.revoke("ann")
+        self.assertIn("not admitted any more", client.expect("BYE").body["reason"])
+        client.send("QUERY", {"tasks": [task]})  # over the connection that still stands
+        client.expect("WHO")
+        with self.assertRaisesRegex(ProtocolError, "does not admit this key"):
+            client.send("QUERY", {"tasks": [task]})
+            client.handshake()
+
+    def test_a_worker_ends_and_says_why(self):
+        worker = self.cluster.start_worker("w0", "--join", self.cluster.join("node1", "worker"))
+        self.cluster.revoke("node1")
+        self.assertEqual(worker.child.wait(60), 5)
+        worker.wait_for("does not admit this key")
+
+    def test_subscribers_must_show_their_keys_again(self):
+        import zmq
+
+        socket = zmq.Context.instance().socket(zmq.SUB)
+        self.addCleanup(socket.close, 0)
+        join = self.cluster.join("eye", "observer")
+        other = self.cluster.join("other", "observer")
+        for option, name in ((zmq.CURVE_SERVERKEY, "server-key"), (zmq.CURVE_PUBLICKEY, "public-key"),
+                             (zmq.CURVE_SECRETKEY, "secret-key")):
+            socket.setsockopt(option, entry(join, name).encode())
+        socket.setsockopt(zmq.RECONNECT_IVL, 50)
+        socket.subscribe("heartbeat.")
+        socket.connect(self.cluster.event_endpoint)
+        self.assertTrue(socket.poll(20_000), "an observer hears heartbeats")
+        self.cluster.revoke("other")
+        socket.recv_multipart()
+        while socket.poll(0):
+            socket.recv_multipart()
+        self.assertTrue(socket.poll(20_000), "and goes on when somebody else was revoked")
+        self.cluster.revoke("eye")
+        # Heartbeats come each second: what was under way is read, then there is silence.
+        wait_until(lambda: any('"key_denied"' in line and '"events"' in line
+                               for line in self.cluster.audit()), "it was asked for its key")
+        while socket.poll(0):
+            socket.recv_multipart()
+        self.assertFalse(socket.poll(3_000))
+        self.assertTrue(other.exists())
+
+
+class WhatMustNotBeSeen(Secured):
+    def test_no_secret_in_logs_or_environments(self):
+        self.cluster.start_worker("w0", "--join", self.cluster.keys / "join/worker.join",
+                                  env={**os.environ, "TASKPIPE_JOIN": str(self.cluster.keys / "join/worker.join")})
+        code, out, err = self.cluster.cli_as(self.cluster.keys / "join/client.join", "submit", "shell",
+                                             "--script", self.script("env"), "--wait", "--json")
+        self.assertEqual(code, 0, out + err)
+        self.assertNotIn("TASKPIPE_JOIN", out)
+        secrets = [entry(path, "secret-key") for path in (
+            self.cluster.keys / "broker.key_secret", self.cluster.keys / "join/worker.join",
+            self.cluster.keys / "join/client.join")]
+        written = [out, err, *self.cluster.audit(), *self.cluster.broker.lines,
+                   *self.cluster.workers["w0"].lines]
+        for secret in secrets:
+            self.assertFalse(any(secret in text for text in written))
+
+    def script(self, text):
+        path = self.cluster.folder / "look.sh"
+        path.write_text(text + "\n")
+        return path
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

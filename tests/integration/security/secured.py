@@ -1,0 +1,74 @@
+"""A cluster with keys, for tests: the folder, its join files, and peers that use them."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+SUPPORT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(SUPPORT / "support"), str(SUPPORT / "python")]
+from cluster import Cluster  # noqa: E402
+from taskpipe_wire import Peer  # noqa: E402
+
+
+def entry(path, name):
+    """A value of a certificate or join file."""
+    return re.search(rf'^\s*{name} = "(.*)"$', pathlib.Path(path).read_text(), re.MULTILINE)[1]
+
+
+class SecuredCluster(Cluster):
+    """Cluster whose broker has keys; every peer gets its own by `join`."""
+
+    def __init__(self, bin_dir):
+        super().__init__(bin_dir)
+        self.keys = self.folder / "keys"
+        self.made(subprocess.run([self.bin_dir / "taskpipe-broker", "init", self.keys, "--user", "cleo"],
+                                 capture_output=True, text=True, timeout=60, check=False))
+
+    @staticmethod
+    def made(done):
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def join(self, name, role="client", owner=None):
+        """A new key, admitted; its join file."""
+        out = self.folder / f"{name}.join"
+        command = [self.bin_dir / "taskpipe", "keygen", name, "--role", role, "--keys", self.keys,
+                   "--out", out, *(["--owner", owner] if owner else [])]
+        reloads = sum('"keys_reloaded"' in line for line in self.audit()) if self.broker else 0
+        self.made(subprocess.run(command, capture_output=True, text=True, timeout=60, check=False))
+        if self.broker:
+            self.wait_reload(reloads)
+        return out
+
+    def wait_reload(self, before):
+        from cluster import wait_until
+
+        wait_until(lambda: sum('"keys_reloaded"' in line for line in self.audit()) > before,
+                   "the keys were read again")
+
+    def reloads(self):
+        return sum('"keys_reloaded"' in line for line in self.audit())
+
+    def revoke(self, name):
+        """Takes the certificate away and waits until the broker has seen it."""
+        before = self.reloads()
+        (self.keys / "peers" / f"{name}.key").unlink()
+        self.wait_reload(before)
+
+    def audit(self):
+        log = self.folder / "data" / "audit.log"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def start_broker(self, *options, **keywords):
+        return super().start_broker("--keys", self.keys, *options, **keywords)
+
+    def peer(self, join, endpoint=None, **keywords):
+        """A pyzmq peer with the keys of a join file."""
+        keys = tuple(entry(join, name).encode() for name in ("server-key", "public-key", "secret-key"))
+        return Peer(endpoint or self.client_endpoint, keys=keys, **keywords)
+
+    def cli_as(self, join, *arguments, limit_s=60.0):
+        """`taskpipe …` with that join file: (exit code, output, complaints)."""
+        done = self.run("taskpipe", *arguments, "--join", join, limit_s=limit_s)
+        return done.returncode, done.stdout, done.stderr
