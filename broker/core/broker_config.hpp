@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/core/session_token.hpp"
 #include "common/model/limits.hpp"
 
 namespace taskpipe::broker {
@@ -21,6 +22,8 @@ struct BrokerConfig {
   std::uint64_t event_retention_bytes = limits::kEventRetentionBytes;  // of changes, in memory
   std::string version;                                                 // shown by HEALTH
   std::string event_endpoint;         // announced in WELCOME; empty = the default port
+  std::string bulk_endpoint;          // likewise; empty = there is no bulk port
+  TokenSecret token_secret;           // drawn at the start; tokens of sessions are made from it
   std::vector<std::string> warnings;  // shown by HEALTH ("insecure bind", …)
 };
 

@@ -99,6 +99,12 @@ struct HeldOutside {
   std::uint64_t bytes = 0;
 };
 
+// The store may have to make room: which of these are inputs of tasks that have not ended?
+struct BlobsAsked {
+  std::uint64_t ticket = 0;
+  std::vector<std::string> hashes;  // SHA-256 as hex digits
+};
+
 // The loop itself was away for `duration` (a filesystem hang, a suspended machine): every deadline
 // moves by as much, or a stall would expire the whole cluster.
 struct LoopStalled {
@@ -118,7 +124,7 @@ using Command =
     std::variant<command::PeerProbed, command::MessageReceived, command::MalformedReceived,
                  command::PeerUnreachable, command::TopicSubscribed, command::TopicUnsubscribed,
                  command::LookupAnswered, command::HistoryCommitted, command::CarryForward,
-                 command::StorageState, command::HeldOutside, command::LoopStalled,
-                 command::TurnEnded, command::ShutdownRequested>;
+                 command::StorageState, command::HeldOutside, command::BlobsAsked,
+                 command::LoopStalled, command::TurnEnded, command::ShutdownRequested>;
 
 }  // namespace taskpipe::broker

@@ -42,6 +42,10 @@ Welcome welcome_for(const State& state, const Session& session) {
   welcome.messages_total = limits::kClientWindowItems;
   welcome.bytes_total = limits::kClientWindowBytes;
   welcome.event_endpoint = state.config.event_endpoint;
+  welcome.bulk_endpoint = state.config.bulk_endpoint;
+  if (!welcome.bulk_endpoint.empty()) {
+    welcome.bulk_token = token_of(state.config.token_secret, session.id);
+  }
   return welcome;
 }
 
@@ -82,7 +86,9 @@ void on_hello(Turn& turn, const Peer& peer, Correlation correlation, const Hello
   session.last_heard = turn.now.monotonic;
   session.granted_items = limits::kClientWindowItems;
   state.sessions.bind_uuid(session);
-  turn.send(session, correlation, welcome_for(state, session));
+  const Welcome welcome = welcome_for(state, session);
+  turn.effects.session_changes.push_back({session.id, welcome.bulk_token});
+  turn.send(session, correlation, welcome);
   if (hello.role == Role::worker) {
     attach_worker(turn, session, hello);
   } else {
@@ -144,6 +150,7 @@ void close_session(Turn& turn, SessionId id) {
     state.memory.exchange(upload.held_bytes(), 0);
   }
   state.watches.drop(id);
+  turn.effects.session_changes.push_back({id, std::nullopt});
   state.sessions.close(id);
 }
 

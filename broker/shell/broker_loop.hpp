@@ -15,6 +15,7 @@
 #include "broker/core/broker_core.hpp"
 #include "broker/core/effect.hpp"
 #include "broker/journal/journal.hpp"
+#include "broker/shell/bulk_port.hpp"
 #include "broker/shell/durability_gate.hpp"
 #include "broker/shell/event_port.hpp"
 #include "broker/shell/history_thread.hpp"
@@ -42,6 +43,7 @@ struct LoopParts {
   PeerPort& client_port;
   PeerPort& worker_port;
   EventPort& event_port;
+  BulkPort& bulk_port;
   process::SignalFd& signals;
   process::Mailbox<LoopNews>& news;
   process::Logger& logger;

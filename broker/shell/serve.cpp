@@ -22,6 +22,7 @@
 #include "common/process/clock.hpp"
 #include "common/process/host_memory.hpp"
 #include "common/process/identity.hpp"
+#include "common/process/random.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -120,13 +121,17 @@ class Serving {
   PeerPort client_port_{context_, Port::client};
   PeerPort worker_port_{context_, Port::worker};
   EventPort event_port_{context_};
+  BulkPort bulk_port_{context_, logger_};
 };
 
 int Serving::run() {
   // Bound before the journal is read so that a second broker fails at once; nothing is received
   // from these sockets before the epoch is durable.
   bind_or_refuse("--event-bind", event_port_.bind(options_.event_bind));
+  bind_or_refuse("--bulk-bind", bulk_port_.bind(options_.bulk_bind));
   config_.event_endpoint = event_port_.endpoint();  // clients replace a wildcard host by ours
+  config_.bulk_endpoint = bulk_port_.endpoint();
+  config_.token_secret = {process::random_u64(), process::random_u64()};
   const auto status = serve_all();
   return status ? *status : serve_reads(status.error());
 }
@@ -169,7 +174,7 @@ tl::expected<int, std::string> Serving::serve_all() {
       {[&news](const std::string& reason) { news.failed("history: " + reason); },
        [this](const std::optional<std::string>& full) { tell_room(full); }});
   BrokerLoop loop({core, **journal, history_thread, client_port_, worker_port_, event_port_,
-                   signals_, news.mailbox(), logger_});
+                   bulk_port_, signals_, news.mailbox(), logger_});
   if (!loop.begin(std::move(effects))) return tl::unexpected(news.first_failure());
   bind_or_refuse("--worker-bind", worker_port_.bind(options_.worker_bind));
   return run_loop(loop, "all");
@@ -211,8 +216,8 @@ int Serving::serve_reads(const std::string& reason) {
   HistoryThread history_thread(std::move(history), {[&news](const std::string& failure) {
                                  news.post(StorageFailed{"history: " + failure});
                                }});
-  BrokerLoop loop({core, journal, history_thread, client_port_, worker_port_, event_port_, signals_,
-                   news, logger_});
+  BrokerLoop loop({core, journal, history_thread, client_port_, worker_port_, event_port_,
+                   bulk_port_, signals_, news, logger_});
   if (!loop.begin(std::move(effects))) refuse_start(reason);
   return run_loop(loop, "reads");
 }
@@ -240,10 +245,16 @@ void Serving::tell_room(const std::optional<std::string>& full) {
 }
 
 int Serving::run_loop(BrokerLoop& loop, const char* serves) {
+  BlobStoreOptions store;
+  store.data_dir = options_.data_dir;
+  store.quota_bytes = options_.artifact_quota_bytes;
+  store.retention = options_.artifact_retention;
+  bulk_port_.start(store);
   bind_or_refuse("--client-bind", client_port_.bind(options_.client_bind));
   logger_.info("listening", {{"clients", client_port_.endpoint()},
                              {"workers", worker_port_.endpoint()},
                              {"events", event_port_.endpoint()},
+                             {"bulk", bulk_port_.endpoint()},
                              {"data", options_.data_dir},
                              {"durability", options_.durability},
                              {"memory_limit", std::to_string(config_.memory_limit_bytes)},

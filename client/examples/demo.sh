@@ -106,9 +106,10 @@ say "Starting a broker and two workers in $folder"
 free_port && client_port=$port
 free_port && worker_port=$port
 free_port && event_port=$port
+free_port && bulk_port=$port
 start broker "$bin/taskpipe-broker" --data-dir "$folder/broker" \
   --client-bind "tcp://127.0.0.1:$client_port" --worker-bind "tcp://127.0.0.1:$worker_port" \
-  --event-bind "tcp://127.0.0.1:$event_port"
+  --event-bind "tcp://127.0.0.1:$event_port" --bulk-bind "tcp://127.0.0.1:$bulk_port"
 for name in node-a node-b; do
   start "$name" "$bin/taskpipe-worker" --broker "tcp://127.0.0.1:$worker_port" --name "$name" \
     --work-dir "$folder/$name" --drain-timeout 5s --log-format json

@@ -19,9 +19,13 @@ CallResult<ConnectionInfo> Client::connect(const CallOptions& options) {
   const auto on_delivery = [&](client::CallId, client::Delivery&& what) {
     if (const auto* connected = std::get_if<client::delivery::Connected>(&what)) {
       const Welcome& welcome = connected->welcome;
-      info = ConnectionInfo{impl_->broker_endpoint(), impl_->event_endpoint(welcome.event_endpoint),
-                            welcome.broker,           welcome.epoch,
-                            welcome.session,          welcome.heartbeat_ms,
+      info = ConnectionInfo{impl_->broker_endpoint(),
+                            impl_->event_endpoint(welcome.event_endpoint),
+                            impl_->bulk_endpoint(welcome.bulk_endpoint),
+                            welcome.broker,
+                            welcome.epoch,
+                            welcome.session,
+                            welcome.heartbeat_ms,
                             welcome.lease_ms};
     }
     return true;

@@ -20,6 +20,7 @@
 #include "client/src/call_sink.hpp"
 #include "client/src/callback_thread.hpp"
 #include "client/src/io_loop.hpp"
+#include "common/bulk/access.hpp"
 #include "taskpipe/client.hpp"
 
 namespace taskpipe::client {
@@ -109,6 +110,9 @@ class Client::Impl {
 
   // Where events come from, given what the broker announced.
   [[nodiscard]] std::string event_endpoint(const std::string& announced) const;
+  [[nodiscard]] std::string bulk_endpoint(const std::string& announced) const {
+    return bulk::reachable(announced, broker_.to_string());
+  }
   [[nodiscard]] std::string broker_endpoint() const { return broker_.to_string(); }
 
  private:
