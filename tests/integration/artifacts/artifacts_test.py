@@ -123,6 +123,21 @@ class Artifacts(ArtifactCase):
         self.assertIn("params.json", by_name(result))
 
 
+    def test_a_backup_has_them(self):
+        task_id, result = self.run_script("head -c 500000 /dev/urandom > big")
+        copy = self.cluster.folder / "copy"
+        done = self.cluster.run("taskpipe-broker", "--backup", copy, "--data-dir",
+                                self.cluster.folder / "data")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.cluster.broker.kill()
+        shutil.rmtree(self.cluster.folder / "data")
+        copy.rename(self.cluster.folder / "data")
+        self.cluster.start_broker()
+        self.cluster.cli("artifacts", "get", task_id, "big", "--to", self.here)
+        content = (self.here / "big").read_bytes()
+        self.assertEqual(sha256(content), by_name(result)["big"]["sha256"])
+
+
 class Quota(ArtifactCase):
     broker_options = ("--artifact-quota", "1M")
 
