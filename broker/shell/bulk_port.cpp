@@ -40,7 +40,14 @@ tl::expected<void, Error> BulkPort::bind(const std::string& endpoint) {
   return socket_.bind(endpoint);
 }
 
-void BulkPort::start(const BlobStoreOptions& options) {
+void BulkPort::start(BlobStoreOptions options) {
+  thread_ = std::thread([this, options = std::move(options)] {
+    open(options);
+    run();
+  });
+}
+
+void BulkPort::open(const BlobStoreOptions& options) {
   store_.emplace(options, process::read_clock().wall);
   transfers_.emplace(*store_);
   const BlobStoreUsage usage = store_->usage();
@@ -50,7 +57,6 @@ void BulkPort::start(const BlobStoreOptions& options) {
   if (!store_->read_only().empty()) {
     logger_.warning("the store takes no files", {{"reason", store_->read_only()}});
   }
-  thread_ = std::thread([this] { run(); });
 }
 
 void BulkPort::run() {

@@ -35,8 +35,8 @@ class BulkPort {
 
   [[nodiscard]] tl::expected<void, Error> bind(const std::string& endpoint);
   [[nodiscard]] std::string endpoint() const { return socket_.endpoint(); }
-  // Looks what is in the store, and serves it. Once.
-  void start(const BlobStoreOptions& options);
+  // Starts the thread, which looks what is in the store and serves it. Once.
+  void start(BlobStoreOptions options);
 
   // Loop thread.
   void tell(SessionChange change) { news_.post(std::move(change)); }
@@ -55,6 +55,7 @@ class BulkPort {
     bool for_room = false;
   };
 
+  void open(const BlobStoreOptions& options);
   void run();
   void turn();
   void take_news();

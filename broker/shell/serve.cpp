@@ -249,7 +249,7 @@ int Serving::run_loop(BrokerLoop& loop, const char* serves) {
   store.data_dir = options_.data_dir;
   store.quota_bytes = options_.artifact_quota_bytes;
   store.retention = options_.artifact_retention;
-  bulk_port_.start(store);
+  bulk_port_.start(std::move(store));
   bind_or_refuse("--client-bind", client_port_.bind(options_.client_bind));
   logger_.info("listening", {{"clients", client_port_.endpoint()},
                              {"workers", worker_port_.endpoint()},

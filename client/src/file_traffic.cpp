@@ -103,7 +103,10 @@ InputUploads::InputUploads(Client::Impl& impl, const std::vector<const TaskReque
   std::vector<Known*> uploaded;
   for (auto& [path, known] : files_) {
     if (known.error || known.input.size_bytes == 0) continue;
-    uploads.push_back({path, known.input.sha256, known.input.size_bytes});
+    // Links are for their owner to follow; an upload takes none.
+    std::error_code error;
+    const std::string real = std::filesystem::canonical(path, error).string();
+    uploads.push_back({error ? path : real, known.input.sha256, known.input.size_bytes});
     uploaded.push_back(&known);
   }
   if (uploads.empty()) return;

@@ -66,6 +66,7 @@ std::vector<BulkPeer::Result> BulkPeer::get(std::vector<DownloadFile> files,
 std::vector<BulkPeer::Result> BulkPeer::run(std::vector<Transfer>& transfers,
                                             const Patience& patience) {
   begun_at_ = now();
+  no_port_ = false;
   progressed();
   heard_at_ = now();
   for (Transfer& transfer : transfers) {
@@ -108,6 +109,11 @@ std::optional<Error> BulkPeer::out_of_patience(const Patience& patience) const {
   if (patience.keep_going && !patience.keep_going()) {
     return Error{ErrorCode::shutting_down, "the transfer was given up", {}};
   }
+  if (no_port_) {
+    return Error{ErrorCode::unsupported,
+                 "the broker has no bulk port, or none that can be reached from here",
+                 {}};
+  }
   if (patience.in_all && now() - begun_at_ >= *patience.in_all) {
     return Error{ErrorCode::flow, "the transfer took too long", {}};
   }
@@ -124,7 +130,8 @@ void BulkPeer::connect() {
   if (now() < retry_at_) return;
   retry_at_ = now() + kReconnectPause;
   access_ = source_();
-  if (!access_ || access_->endpoint.empty()) return;
+  no_port_ = access_ && access_->endpoint.empty();
+  if (!access_ || no_port_) return;
   net::SocketTuning tuning;
   tuning.send_high_water = kSendHighWater;
   tuning.reconnect_first_ms = 250;

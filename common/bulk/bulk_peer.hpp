@@ -80,6 +80,7 @@ class BulkPeer {
   std::unique_ptr<net::Poller> poller_;
   net::ReceivedMessage received_;
   State state_ = State::closed;
+  bool no_port_ = false;  // the session has told of none
   std::uint64_t last_correlation_ = 0;
   MonotonicTime heard_at_;
   MonotonicTime progress_at_;

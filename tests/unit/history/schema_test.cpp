@@ -49,9 +49,9 @@ TEST_F(SchemaTest, SyncsEveryCommit) {
 
 TEST_F(SchemaTest, ANewerVersionIsRefusedAndLeftAlone) {
   open();
-  SqliteDatabase(path, 0).execute("PRAGMA user_version = 3");
-  EXPECT_THAT([&] { open(); }, refuses("newer taskpipe (schema 3, this one reads up to 2)"));
-  EXPECT_EQ(SqliteDatabase(path, 0).integer("PRAGMA user_version"), 3);
+  SqliteDatabase(path, 0).execute("PRAGMA user_version = 4");
+  EXPECT_THAT([&] { open(); }, refuses("newer taskpipe (schema 4, this one reads up to 3)"));
+  EXPECT_EQ(SqliteDatabase(path, 0).integer("PRAGMA user_version"), 4);
 }
 
 TEST_F(SchemaTest, SomebodyElsesFileIsRefusedAndLeftAlone) {
