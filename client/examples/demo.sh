@@ -149,6 +149,13 @@ if ((status == 130)); then exit 130; fi
 say "Results"
 "$bin/taskpipe" result --workflow "$workflow" || status=$?
 
+say "What the first one left, fetched from the broker"
+rows=$("$bin/taskpipe" workflow status "$workflow" --json)
+if [[ $rows =~ \"task_id\":\"([0-9a-f]{32})\" ]]; then
+  "$bin/taskpipe" artifacts list "${BASH_REMATCH[1]}" || status=$?
+  "$bin/taskpipe" artifacts get "${BASH_REMATCH[1]}" --to "$folder/results" || status=$?
+fi
+
 say "Stopping"
 stop_all
 rm -rf "$folder/broker"
