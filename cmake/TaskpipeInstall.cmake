@@ -27,13 +27,13 @@ install(DIRECTORY worker/toolbox/ DESTINATION share/taskpipe/toolbox COMPONENT p
 set(process_objects "$<TARGET_OBJECTS:taskpipe_process>")
 add_library(taskpipe_archive STATIC
   $<TARGET_OBJECTS:taskpipe_client> $<TARGET_OBJECTS:taskpipe_client_core>
-  $<TARGET_OBJECTS:taskpipe_net> $<TARGET_OBJECTS:taskpipe_security> $<TARGET_OBJECTS:taskpipe_protocol>
+  $<TARGET_OBJECTS:taskpipe_bulk> $<TARGET_OBJECTS:taskpipe_net> $<TARGET_OBJECTS:taskpipe_security> $<TARGET_OBJECTS:taskpipe_protocol>
   $<TARGET_OBJECTS:taskpipe_model>
-  "$<FILTER:${process_objects},INCLUDE,/(clock|identity|random)\\.cpp\\.o(bj)?$>")
+  "$<FILTER:${process_objects},INCLUDE,/(clock|file|identity|random|sha256)\\.cpp\\.o(bj)?$>")
 set_target_properties(taskpipe_archive PROPERTIES
   LINKER_LANGUAGE CXX OUTPUT_NAME taskpipe EXPORT_NAME client)
 target_compile_features(taskpipe_archive INTERFACE cxx_std_20)
-target_link_libraries(taskpipe_archive INTERFACE tl::expected Threads::Threads zmq xxhash)
+target_link_libraries(taskpipe_archive INTERFACE tl::expected Threads::Threads zmq xxhash crypto)
 add_library(taskpipe::client ALIAS taskpipe_client)  # the same name inside a super-build
 
 install(TARGETS taskpipe_archive EXPORT taskpipeTargets

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/core/session_token.hpp"
 #include "common/model/limits.hpp"
 
 namespace taskpipe::broker {
@@ -22,6 +23,8 @@ struct BrokerConfig {
   bool keys = false;           // peers have keys: each message comes from somebody, who has a role
   std::string version;         // shown by HEALTH
   std::string event_endpoint;  // announced in WELCOME; empty = the default port
+  std::string bulk_endpoint;   // likewise; empty = there is no bulk port
+  TokenSecret token_secret;    // drawn at the start; tokens of sessions are made from it
   std::vector<std::string> warnings;  // shown by HEALTH ("insecure bind", …)
 };
 

@@ -157,6 +157,7 @@ struct CommandHandler {
     turn.state.journal_bytes = c.journal_bytes;
   }
   void operator()(command::HeldOutside& c) const { turn.state.memory.set_outside(c.bytes); }
+  void operator()(command::BlobsAsked& c) const { on_blobs_asked(turn, std::move(c)); }
   void operator()(command::LoopStalled& c) const { on_stall(turn, c.duration); }
   void operator()(command::TurnEnded&) const {
     fire_timers(turn);

@@ -12,6 +12,8 @@ std::size_t text_bytes_of(const TaskSpec& spec) {
   std::size_t bytes = spec.tool.size() + spec.script.size() + spec.inline_script.size();
   for (const auto& label : spec.labels) bytes += label.key.size() + label.value.size();
   for (const auto& named : spec.resources.named) bytes += named.name.size();
+  for (const auto& input : spec.inputs)
+    bytes += sizeof input + input.name.size() + input.sha256.size();
   return bytes;
 }
 

@@ -109,6 +109,12 @@ struct HeldOutside {
   std::uint64_t bytes = 0;
 };
 
+// The store may have to make room: which of these are inputs of tasks that have not ended?
+struct BlobsAsked {
+  std::uint64_t ticket = 0;
+  std::vector<std::string> hashes;  // SHA-256 as hex digits
+};
+
 // The loop itself was away for `duration` (a filesystem hang, a suspended machine): every deadline
 // moves by as much, or a stall would expire the whole cluster.
 struct LoopStalled {
@@ -129,7 +135,7 @@ using Command =
                  command::PeerUnreachable, command::TopicSubscribed, command::TopicUnsubscribed,
                  command::TopicsForgotten, command::KeysRevoked, command::LookupAnswered,
                  command::HistoryCommitted, command::CarryForward, command::StorageState,
-                 command::HeldOutside, command::LoopStalled, command::TurnEnded,
-                 command::ShutdownRequested>;
+                 command::HeldOutside, command::BlobsAsked, command::LoopStalled,
+                 command::TurnEnded, command::ShutdownRequested>;
 
 }  // namespace taskpipe::broker

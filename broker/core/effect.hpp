@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -50,6 +51,19 @@ struct HistoryLookup {
   std::variant<Tasks, Workflows, Listing> what;
 };
 
+// A session has begun, or is over: the bulk port admits who shows its token. In the order in which
+// they happened, and before anything is sent to the session.
+struct SessionChange {
+  SessionId session;
+  std::optional<BulkToken> token;  // none = it is over
+  bool may_put = false;            // into the store
+};
+// The answer to command::BlobsAsked with the same ticket: those that live tasks need.
+struct BlobsNeeded {
+  std::uint64_t ticket = 0;
+  std::vector<std::string> hashes;
+};
+
 enum class NoteLevel : std::uint8_t { info, warning };
 // Something an operator would want in the log.
 struct Note {
@@ -78,6 +92,8 @@ struct Effects {
   std::vector<FinishedTask> finished_tasks;  // for the history, once terminal_lsn is durable
   std::vector<FinishedWorkflow> finished_workflows;
   std::vector<LateAttempt> late_attempts;  // likewise
+  std::vector<SessionChange> session_changes;
+  std::vector<BlobsNeeded> blobs_needed;
   std::vector<Note> notes;
   std::vector<Audit> audits;
 
@@ -89,6 +105,8 @@ struct Effects {
     finished_tasks.clear();
     finished_workflows.clear();
     late_attempts.clear();
+    session_changes.clear();
+    blobs_needed.clear();
     notes.clear();
     audits.clear();
   }

@@ -262,6 +262,7 @@ void Folder::operator()(const record::TaskImage& r) const {
     if (!r.placements.empty()) end->worker = state.workers.intern(r.placements[0].worker);
     task.phase = std::move(end);
     state.memory.task_ended(task);
+    release_inputs(state, task);
     state.ended_tasks.push_back(slot);
     end_member(state, {task.workflow, task.member}, r.outcome->state, r.terminal_lsn, r.finished);
   } else if (r.dispatched) {

@@ -102,6 +102,7 @@ void end_task(State& state, TaskSlot slot, const Outcome& outcome, WallTime at, 
   task.phase = std::move(end);
   task.ending = false;
   state.memory.task_ended(task);
+  release_inputs(state, task);
   end_run(state, slot);
   state.ended_tasks.push_back(slot);
   ++state.finished;
@@ -120,6 +121,7 @@ Task& add_task(State& state, const SubmitItem& item, const TaskSpecPtr& spec, Ow
   task.ready_at = at;
   state.live_bytes += journal_bytes_of(task);
   state.memory.task_added(task);
+  need_inputs(state, task);
   return task;
 }
 

@@ -17,6 +17,10 @@ Task& add_task(State& state, const SubmitItem& item, const TaskSpecPtr& spec, Ow
 void end_task(State& state, TaskSlot slot, const Outcome& outcome, WallTime at, Lsn lsn);
 void end_member(State& state, MemberRef ref, TaskState ended_as, Lsn lsn, WallTime at);
 
+// The store keeps the inputs of a task until it has ended.
+void need_inputs(State& state, const Task& task);
+void release_inputs(State& state, const Task& task);
+
 // Works out from its workflow what a task that no worker holds waits for.
 void settle_waiting(State& state, TaskSlot slot);
 // A task whose image came before its workflow's finds its place.

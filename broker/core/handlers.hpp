@@ -162,6 +162,9 @@ void schedule(State& state, MonotonicTime at, TimerKind kind, std::uint64_t subj
 void watch_silence(State& state, WorkerSlot slot);
 void on_stall(Turn& turn, Millis duration);
 
+// --- inputs.cpp ---------------------------------------------------------------------------------
+void on_blobs_asked(Turn& turn, command::BlobsAsked command);
+
 // --- images.cpp ---------------------------------------------------------------------------------
 void on_carry_forward(Turn& turn, const command::CarryForward& command);
 void on_history_committed(Turn& turn, Lsn watermark);

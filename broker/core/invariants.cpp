@@ -115,6 +115,17 @@ std::optional<std::string> check_workflows(const State& state) {
   return std::nullopt;
 }
 
+std::optional<std::string> check_inputs(const State& state) {
+  std::unordered_map<std::string, std::uint32_t> needed;
+  for (TaskSlot slot = state.tasks.newest(); slot.value() != kNoSlot;
+       slot = state.tasks[slot].by_arrival.previous) {
+    if (state.tasks[slot].ended()) continue;
+    for (const auto& input : state.tasks[slot].spec->inputs) ++needed[input.sha256];
+  }
+  if (needed == state.inputs_needed) return std::nullopt;
+  return "the inputs of live tasks are miscounted";
+}
+
 }  // namespace
 
 std::optional<std::string> check_invariants(const State& state) {
@@ -159,6 +170,7 @@ std::optional<std::string> check_invariants(const State& state) {
     return "memory is miscounted: " + std::to_string(state.memory.held()) + " for " +
            std::to_string(counted);
   }
+  if (auto wrong = check_inputs(state)) return wrong;
   return check_workflows(state);
 }
 

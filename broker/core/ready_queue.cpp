@@ -11,13 +11,13 @@ namespace {
 
 // The script that a worker must have; an inline one may be any.
 std::string script_of(const TaskSpec& spec) {
-  return spec.inline_script.empty() ? spec.script : std::string();
+  return brings_script(spec) ? std::string() : spec.script;
 }
 
 std::string key_of(ToolIndex tool, const TaskSpec& spec, Care care) {
   const Resources need = required_resources(spec);
   std::string key = std::to_string(tool.value()) + "/" + std::to_string(static_cast<int>(care));
-  key += spec.inline_script.empty() ? "|f" : "|i";
+  key += brings_script(spec) ? "|i" : "|f";
   key += std::to_string(need.cpus) + "|" + std::to_string(need.gpus) + "|" +
          std::to_string(need.memory_bytes);
   for (const auto& named : need.named) {
@@ -102,7 +102,7 @@ SignatureIndex SignatureTable::find_or_add(ToolIndex tool, const TaskSpec& spec,
   signature.tool = tool;
   signature.care = care;
   signature.script = script_of(spec);
-  signature.inline_script = !spec.inline_script.empty();
+  signature.inline_script = brings_script(spec);
   signature.need = required_resources(spec);
   make_idle(next);
   return next;

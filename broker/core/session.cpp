@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "broker/core/authority.hpp"
 #include "broker/core/fold.hpp"
 #include "broker/core/handlers.hpp"
 
@@ -91,6 +92,10 @@ Welcome welcome_for(const State& state, const Session& session) {
   welcome.messages_total = limits::kClientWindowItems;
   welcome.bytes_total = limits::kClientWindowBytes;
   welcome.event_endpoint = state.config.event_endpoint;
+  welcome.bulk_endpoint = state.config.bulk_endpoint;
+  if (!welcome.bulk_endpoint.empty()) {
+    welcome.bulk_token = token_of(state.config.token_secret, session.id);
+  }
   if (!session.credential) return welcome;
   welcome.role = session.role;
   welcome.user = session.credential->user;
@@ -146,7 +151,10 @@ void on_hello(Turn& turn, const Peer& peer, Correlation correlation, const Hello
   session.granted_items = limits::kClientWindowItems;
   state.sessions.bind_uuid(session);
   turn.audit(session, "session_opened", "from " + hello.host);
-  turn.send(session, correlation, welcome_for(state, session));
+  const Welcome welcome = welcome_for(state, session);
+  const bool may_put = role == Role::worker || may(role, Deed::submit);
+  turn.effects.session_changes.push_back({session.id, welcome.bulk_token, may_put});
+  turn.send(session, correlation, welcome);
   if (role == Role::worker) {
     attach_worker(turn, session, hello);
   } else {
@@ -224,6 +232,7 @@ void close_session(Turn& turn, SessionId id) {
     state.memory.exchange(upload.held_bytes(), 0);
   }
   state.watches.drop(id);
+  turn.effects.session_changes.push_back({id, std::nullopt, false});
   state.sessions.close(id);
 }
 

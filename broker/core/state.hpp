@@ -164,6 +164,9 @@ struct State {
   std::uint64_t last_ticket = 0;
   std::uint64_t offers_version = 1;  // raised whenever a worker comes, goes or changes its offer
 
+  // Inputs of tasks that have not ended, by hash, with how many tasks need them.
+  std::unordered_map<std::string, std::uint32_t> inputs_needed;
+
   // Only while the journal is replayed: members of workflows that came as images.
   std::unordered_map<TaskId, MemberRef> imaged_members;
 

@@ -62,7 +62,7 @@ std::string scripts_of(const State& state, const Tool& tool, ToolIndex index) {
 
 std::optional<Error> check_script(const State& state, const Tool& tool, ToolIndex index,
                                   const TaskSpec& spec) {
-  const bool is_inline = !spec.inline_script.empty();
+  const bool is_inline = brings_script(spec);
   if (!is_inline && spec.script.empty()) {
     if (!tool.offer.requires_script) return std::nullopt;
     return Error{

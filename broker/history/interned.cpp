@@ -68,6 +68,18 @@ std::string fingerprint_of(const TaskSpec& spec) {
     canonical.add(std::uint64_t{retry.max_worker_losses ? 1U : 0U});
     canonical.add(std::uint64_t{retry.max_worker_losses.value_or(0)});
   }
+  if (!spec.inputs.empty()) {
+    // Behind a text that no number of the part before begins like, so that neither can be taken for
+    // the other.
+    canonical.add("inputs");
+    canonical.add(std::uint64_t{spec.inputs.size()});
+    for (const auto& input : spec.inputs) {
+      canonical.add(input.name);
+      canonical.add(input.sha256);
+      canonical.add(input.size_bytes);
+      canonical.add(std::uint64_t{input.executable ? 1U : 0U});
+    }
+  }
   return canonical.sha256();
 }
 
@@ -137,6 +149,7 @@ InternedSpecs::InternedSpecs(SqliteDatabase& database)
               "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       insert_resource_(database, "INSERT INTO spec_resources VALUES (?, ?, ?, ?)"),
       insert_label_(database, "INSERT INTO spec_labels VALUES (?, ?, ?, ?)"),
+      insert_input_(database, "INSERT INTO spec_inputs VALUES (?, ?, ?, ?, ?, ?)"),
       read_(database,
             "SELECT tool, script, inline_script, priority, cpus, gpus, memory_bytes, run_time_ms, "
             "grace_ms, wait_for_capacity, queue_time_ms, no_progress_ms, max_attempts, "
@@ -144,8 +157,10 @@ InternedSpecs::InternedSpecs(SqliteDatabase& database)
             "FROM specs WHERE row = ?"),
       read_resources_(database,
                       "SELECT name, amount FROM spec_resources WHERE spec = ? ORDER BY position"),
-      read_labels_(database,
-                   "SELECT key, value FROM spec_labels WHERE spec = ? ORDER BY position") {}
+      read_labels_(database, "SELECT key, value FROM spec_labels WHERE spec = ? ORDER BY position"),
+      read_inputs_(database,
+                   "SELECT name, sha256, size_bytes, executable FROM spec_inputs WHERE spec = ? "
+                   "ORDER BY position") {}
 
 std::int64_t InternedSpecs::row_of(const TaskSpec& spec) {
   std::string fingerprint = fingerprint_of(spec);
@@ -168,6 +183,12 @@ std::int64_t InternedSpecs::row_of(const TaskSpec& spec) {
     for (const auto& label : spec.labels) {
       insert_label_.bind(0, row).bind(1, position++).bind(2, std::string_view(label.key));
       insert_label_.bind(3, std::string_view(label.value)).run();
+    }
+    position = 0;
+    for (const auto& input : spec.inputs) {
+      insert_input_.bind(0, row).bind(1, position++).bind(2, std::string_view(input.name));
+      insert_input_.bind(3, std::string_view(input.sha256)).bind(4, as_signed(input.size_bytes));
+      insert_input_.bind(5, std::int64_t{input.executable ? 1 : 0}).run();
     }
   }
   make_room(rows_, kMaxInternedSpecs);
@@ -249,6 +270,11 @@ TaskSpecPtr InternedSpecs::read(std::int64_t row) {
   read_labels_.bind(0, row);
   while (read_labels_.step()) {
     spec->labels.push_back({std::string(read_labels_.text(0)), std::string(read_labels_.text(1))});
+  }
+  read_inputs_.bind(0, row);
+  while (read_inputs_.step()) {
+    spec->inputs.push_back({std::string(read_inputs_.text(0)), std::string(read_inputs_.text(1)),
+                            as_unsigned(read_inputs_.integer(2)), read_inputs_.integer(3) != 0});
   }
   return spec;
 }

@@ -56,9 +56,11 @@ class InternedSpecs {
   SqliteStatement insert_;
   SqliteStatement insert_resource_;
   SqliteStatement insert_label_;
+  SqliteStatement insert_input_;
   SqliteStatement read_;
   SqliteStatement read_resources_;
   SqliteStatement read_labels_;
+  SqliteStatement read_inputs_;
   std::unordered_map<std::string, std::int64_t> rows_;  // by fingerprint
   std::unordered_map<std::int64_t, TaskSpecPtr> specs_;
   std::size_t cached_script_bytes_ = 0;

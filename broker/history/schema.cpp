@@ -135,6 +135,18 @@ CREATE TABLE attempts(         -- those that did not decide how their task ended
 ) WITHOUT ROWID;
 )sql";
 
+constexpr const char* kVersion3 = R"sql(
+CREATE TABLE spec_inputs(      -- files that the worker fetched before the start
+  spec       INTEGER NOT NULL REFERENCES specs,
+  position   INTEGER NOT NULL,
+  name       TEXT NOT NULL,    -- in the attempt's directory
+  sha256     TEXT NOT NULL,
+  size_bytes INTEGER NOT NULL,
+  executable INTEGER NOT NULL,
+  PRIMARY KEY(spec, position)
+) WITHOUT ROWID;
+)sql";
+
 static_assert(kUsuallyRetriedFailures == 94 && RetryPolicy{}.max_attempts == 1 &&
                   RetryPolicy{}.backoff_ms == 1000 && RetryPolicy{}.max_backoff_ms == 60'000,
               "what an old specification means is written down above");
@@ -207,6 +219,7 @@ void bring_forward(SqliteDatabase& database, std::int64_t version) {
     database.execute(("PRAGMA application_id = " + std::to_string(kHistoryApplicationId)).c_str());
   }
   if (version < 2) database.execute(kVersion2);
+  if (version < 3) database.execute(kVersion3);
   database.execute(("PRAGMA user_version = " + std::to_string(kHistorySchemaVersion)).c_str());
   transaction.commit();
 }

@@ -20,7 +20,7 @@
 namespace taskpipe::broker {
 
 inline constexpr std::int64_t kHistoryApplicationId = 0x54504849;  // "TPHI"
-inline constexpr std::int64_t kHistorySchemaVersion = 2;
+inline constexpr std::int64_t kHistorySchemaVersion = 3;
 
 // A newer release wrote the file: nothing is wrong with it.
 class NewerHistory : public std::runtime_error {

@@ -43,6 +43,21 @@ struct SpecExtra {
 };
 template <class Spec>
 SpecExtra(Spec&) -> SpecExtra<Spec>;
+void fields(auto& c, Is<TaskInput> auto& i) {
+  c(i.name);
+  c(i.sha256);
+  c(i.size_bytes);
+  c(i.executable);
+}
+// Of a specification, since format 3.
+template <class Spec>
+struct SpecInputs {
+  Spec& s;
+  [[nodiscard]] bool is_empty() const { return s.inputs.empty(); }
+  void parts(auto& c) const { c(s.inputs); }
+};
+template <class Spec>
+SpecInputs(Spec&) -> SpecInputs<Spec>;
 void fields(auto& c, Is<TaskSpec> auto& s) {
   c(s.tool);
   c(s.script);
@@ -52,7 +67,7 @@ void fields(auto& c, Is<TaskSpec> auto& s) {
   c(s.limits.run_time_ms);
   c(s.limits.grace_ms);
   c(s.labels);
-  c.flagged(s.wait_for_capacity, SpecExtra{s});
+  c.flagged(s.wait_for_capacity, SpecExtra{s}, SpecInputs{s});
 }
 void fields(auto& c, Is<Dependencies> auto& d) { c(d.after); }
 void fields(auto& c, Is<Placement> auto& p) { c(p.worker); }

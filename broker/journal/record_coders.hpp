@@ -98,12 +98,15 @@ class Encoder {
     assert(value < size);
     out_.put_varint(value);
   }
-  // A bool, and what later versions added: absent while it says nothing, so that what an earlier
-  // version wrote still reads. `Extra` has a `parts(coder)` and an `is_empty()`.
-  template <class Extra>
-  void flagged(bool first, Extra extra) {
-    out_.put_byte(static_cast<std::uint8_t>((first ? 1U : 0U) | (extra.is_empty() ? 0U : 2U)));
-    if (!extra.is_empty()) extra.parts(*this);
+  // A bool, and what later versions added, a bit for each: absent while it says nothing, so that
+  // what an earlier version wrote still reads. `Extra` has a `parts(coder)` and an `is_empty()`.
+  template <class... Extra>
+  void flagged(bool first, Extra... extra) {
+    unsigned flags = first ? 1U : 0U;
+    unsigned bit = 1;
+    ((bit <<= 1U, flags |= extra.is_empty() ? 0U : bit), ...);
+    out_.put_byte(static_cast<std::uint8_t>(flags));
+    (flagged_part(extra), ...);
   }
   template <class T>
   void operator()(const std::optional<T>& value) {
@@ -134,6 +137,11 @@ class Encoder {
   void operator()(const T& value) { fields(*this, value); }
 
  private:
+  template <class Extra>
+  void flagged_part(const Extra& extra) {
+    if (!extra.is_empty()) extra.parts(*this);
+  }
+
   ByteBuffer& out_;
   TaskId previous_task_;
 };
@@ -196,14 +204,13 @@ class Decoder {
     state = checked(byte & 0xfU, kLastTaskState);
     failure = checked(byte >> 4U, kLastFailureClass);
   }
-  template <class Extra>
-  void flagged(bool& first, Extra extra) {
-    const std::uint8_t flags = in_.take_byte();
-    if (flags > 3) in_.fail();
+  template <class... Extra>
+  void flagged(bool& first, Extra... extra) {
+    const unsigned flags = in_.take_byte();
+    if (flags >= 2U << sizeof...(extra)) in_.fail();
     first = (flags & 1U) != 0;
-    if ((flags & 2U) == 0 || in_.failed()) return;
-    extra.parts(*this);
-    if (extra.is_empty()) in_.fail();  // one spelling of everything
+    unsigned bit = 1;
+    ((bit <<= 1U, flagged_part((flags & bit) != 0, extra)), ...);
   }
   void index(std::uint32_t& value, std::size_t size) {
     value = take_narrow<std::uint32_t>();
@@ -244,6 +251,12 @@ class Decoder {
   void operator()(T& value) { fields(*this, value); }
 
  private:
+  template <class Extra>
+  void flagged_part(bool present, const Extra& extra) {
+    if (!present || in_.failed()) return;
+    extra.parts(*this);
+    if (extra.is_empty()) in_.fail();  // one spelling of everything
+  }
   template <class Integer>
   Integer take_narrow() {
     const std::uint64_t wide = in_.take_varint();

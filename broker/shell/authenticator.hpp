@@ -30,6 +30,7 @@ namespace taskpipe::broker {
 inline constexpr const char* kClientDomain = "clients";
 inline constexpr const char* kWorkerDomain = "workers";
 inline constexpr const char* kEventDomain = "events";
+inline constexpr const char* kBulkDomain = "bulk";
 
 // Whether a key of this role may connect to the port of this domain.
 [[nodiscard]] bool admits(std::string_view domain, Role role);

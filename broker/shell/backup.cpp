@@ -10,6 +10,7 @@
 
 #include "broker/journal/journal_copy.hpp"
 #include "broker/journal/posix_disk.hpp"
+#include "broker/store/store_check.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -79,7 +80,8 @@ Status copy_into(Disk& disk, const std::string& data_folder, const std::string& 
     const auto done = copy_file(disk, id, (fs::path(partial) / "broker.id").string());
     if (!done) return failed(done.error().text);
   }
-  return {};
+  // Last: whatever the copied history and journal refer to was stored before.
+  return copy_store(data_folder, partial);
 }
 
 }  // namespace
@@ -107,7 +109,7 @@ tl::expected<DataCheck, Error> back_up(const std::string& data_folder, const std
   } catch (const std::exception& failure) {
     return failed(failure.what());
   }
-  auto check = check_data(partial.string());
+  auto check = check_data(partial.string(), false);
   if (!check) return check;
   if (!check->sound()) return failed("the copy is not sound: " + check->damage.front());
   if (auto synced = disk.sync_folder(partial.string()); !synced) return failed(synced.error().text);

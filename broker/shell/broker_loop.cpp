@@ -35,6 +35,7 @@ void BrokerLoop::make_poller() {
   poller_->add_fd(parts_.signals.fd());
   poller_->add_fd(parts_.news.fd());
   poller_->add_fd(parts_.history.answers_fd());
+  poller_->add_fd(parts_.bulk_port.questions_fd());
 }
 
 bool BrokerLoop::begin(Effects effects) {
@@ -96,6 +97,8 @@ bool BrokerLoop::collect() {
   read_news();
   parts_.history.take_answers(answers_);
   std::move(answers_.begin(), answers_.end(), std::back_inserter(commands_));
+  parts_.bulk_port.take_questions(answers_);
+  std::move(answers_.begin(), answers_.end(), std::back_inserter(commands_));
   bool more = parts_.worker_port.drain(kMessagesPerTurn, commands_) == kMessagesPerTurn;
   more = parts_.client_port.drain(kMessagesPerTurn, commands_) == kMessagesPerTurn || more;
   return parts_.event_port.drain(kMessagesPerTurn, commands_) == kMessagesPerTurn || more;
@@ -129,6 +132,9 @@ void BrokerLoop::carry_out() {
   if (!effects_.records.empty()) {
     parts_.journal.append(parts_.core.epoch(), effects_.first_lsn, effects_.records);
   }
+  // Before what reveals a session to its peer.
+  for (const auto& change : effects_.session_changes) parts_.bulk_port.tell(change);
+  for (auto& needed : effects_.blobs_needed) parts_.bulk_port.tell(std::move(needed));
   gate_.take(effects_, [this](DurabilityGate::Outbound what) { deliver(std::move(what)); });
   for (auto& lookup : effects_.lookups) parts_.history.look_up(std::move(lookup));
   write_notes();

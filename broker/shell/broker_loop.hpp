@@ -17,6 +17,7 @@
 #include "broker/journal/journal.hpp"
 #include "broker/shell/audit_log.hpp"
 #include "broker/shell/authenticator.hpp"
+#include "broker/shell/bulk_port.hpp"
 #include "broker/shell/durability_gate.hpp"
 #include "broker/shell/event_port.hpp"
 #include "broker/shell/history_thread.hpp"
@@ -47,6 +48,7 @@ struct LoopParts {
   PeerPort& client_port;
   PeerPort& worker_port;
   EventPort& event_port;
+  BulkPort& bulk_port;
   process::SignalFd& signals;
   process::Mailbox<LoopNews>& news;
   process::Logger& logger;

@@ -29,6 +29,8 @@ void declare_options(process::OptionTable& table, BrokerOptions& options) {
   table.text("worker-bind", options.worker_bind, "ENDPOINT", "Where workers connect.");
   table.text("event-bind", options.event_bind, "ENDPOINT",
              "Where progress and events are published.");
+  table.text("bulk-bind", options.bulk_bind, "ENDPOINT",
+             "Where artifacts and input files go up and down.");
   table.integer<std::uint32_t>("io-threads", options.io_threads, {0, 16},
                                "Threads that encrypt and carry messages; 0 = 1, with --keys 2.");
   table.group("Security");
@@ -45,7 +47,7 @@ void declare_options(process::OptionTable& table, BrokerOptions& options) {
       "them can run programs on the workers.");
   table.group("Storage");
   table.text("data-dir", options.data_dir, "DIR",
-             "Folder of journal and history; made when it does not exist.");
+             "Folder of journal, history and store; made when it does not exist.");
   table.choice(
       "durability", options.durability, {"fsync", "os", "none"},
       "What an acknowledgement survives: a power loss (fsync), the end of the broker (os), "
@@ -54,6 +56,14 @@ void declare_options(process::OptionTable& table, BrokerOptions& options) {
              "Refuse submits when the journal would grow beyond this; 0 = the disk decides.");
   table.size("journal-segment", options.journal_segment_bytes, {},
              "Size of one journal file; 0 = the default.");
+  table.size(
+      "artifact-quota", options.artifact_quota_bytes, {},
+      "Most that artifacts and inputs may take in the store; what was used longest ago makes "
+      "room. 0 = half of what the disk has free at the start.");
+  table.duration("artifact-retention", options.artifact_retention,
+                 {Millis(60'000), Millis(std::int64_t{3650} * 24 * 3600 * 1000)},
+                 "How long after its last use a file stays in the store. Inputs of tasks that have "
+                 "not ended stay in any case.");
   table.group("Memory");
   table.size(
       "memory-limit", options.memory_limit_bytes, {},
@@ -86,10 +96,11 @@ void declare_options(process::OptionTable& table, BrokerOptions& options) {
 }
 
 tl::expected<std::vector<std::string>, Error> check_binds(const BrokerOptions& options) {
-  const std::array<std::pair<std::string_view, const std::string*>, 3> binds = {
+  const std::array<std::pair<std::string_view, const std::string*>, 4> binds = {
       std::pair{std::string_view("client-bind"), &options.client_bind},
       std::pair{std::string_view("worker-bind"), &options.worker_bind},
-      std::pair{std::string_view("event-bind"), &options.event_bind}};
+      std::pair{std::string_view("event-bind"), &options.event_bind},
+      std::pair{std::string_view("bulk-bind"), &options.bulk_bind}};
   std::vector<std::string> warnings;
   if (!options.keys.empty() && options.insecure) {
     return tl::unexpected(Error{ErrorCode::invalid,

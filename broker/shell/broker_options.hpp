@@ -19,6 +19,7 @@ struct BrokerOptions {
   std::string client_bind = "tcp://127.0.0.1:7610";
   std::string worker_bind = "tcp://127.0.0.1:7611";
   std::string event_bind = "tcp://127.0.0.1:7612";
+  std::string bulk_bind = "tcp://127.0.0.1:7613";
   std::string keys;              // the cluster folder; empty = peers have no keys
   std::string audit_log;         // empty = audit.log in the data folder, with keys
   std::uint32_t io_threads = 0;  // 0 = one, with keys two
@@ -29,6 +30,8 @@ struct BrokerOptions {
   std::uint64_t journal_segment_bytes = 0;  // 0 = the journal's default
   std::uint64_t memory_limit_bytes = 0;     // 0 = a share of what the host allows
   std::uint64_t event_retention_bytes = limits::kEventRetentionBytes;
+  std::uint64_t artifact_quota_bytes = 0;  // 0 = a share of what the disk has free
+  Millis artifact_retention{std::int64_t{7} * 24 * 3600 * 1000};
   Millis heartbeat{0};  // set to the defaults of limits.hpp
   Millis lease{0};
   std::string log_level = "info";

@@ -73,7 +73,7 @@ std::optional<std::string> history_is_ahead(const std::string& data_folder, Lsn 
          "): journal files are missing; restore both from the same backup";
 }
 
-tl::expected<DataCheck, Error> check_data(const std::string& data_folder) {
+tl::expected<DataCheck, Error> check_data(const std::string& data_folder, bool with_store) {
   DataCheck check;
   check.folder = data_folder;
   PosixDisk disk;
@@ -104,6 +104,8 @@ tl::expected<DataCheck, Error> check_data(const std::string& data_folder) {
     auto ahead = history_is_ahead(data_folder, check.history->watermark, check.journal.last);
     if (ahead) check.damage.push_back(std::move(*ahead));
   }
+  check.store = check_store(data_folder, with_store);
+  check.damage.insert(check.damage.end(), check.store.damage.begin(), check.store.damage.end());
   return check;
 }
 
@@ -126,6 +128,8 @@ std::string to_text(const DataCheck& check) {
             std::to_string(check.history->schema) + ", up to record " +
             number(check.history->watermark.value()) + "\n";
   }
+  text += "  store: " + number(check.store.files) + " files, " + number(check.store.bytes) +
+          " bytes, " + number(check.store.unfinished) + " unfinished uploads\n";
   for (const std::string& damage : check.damage) text += "  DAMAGE: " + damage + "\n";
   return text + (check.sound() ? "sound\n" : "damaged\n");
 }
@@ -149,6 +153,9 @@ std::string to_json(const DataCheck& check) {
   } else {
     json += "null";
   }
+  json += ", \"store\": {\"files\": " + number(check.store.files) +
+          ", \"bytes\": " + number(check.store.bytes) +
+          ", \"unfinished\": " + number(check.store.unfinished) + "}";
   json += ", \"damage\": [";
   for (std::size_t i = 0; i < check.damage.size(); ++i) {
     json += (i == 0 ? "" : ", ") + json_text(check.damage[i]);

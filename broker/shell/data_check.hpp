@@ -9,6 +9,7 @@
 
 #include "broker/history/history_check.hpp"
 #include "broker/journal/chain_reader.hpp"
+#include "broker/store/store_check.hpp"
 #include "common/model/error.hpp"
 
 namespace taskpipe::broker {
@@ -17,14 +18,16 @@ struct DataCheck {
   std::string folder;
   RecoveryReport journal;               // as far as it could be read
   std::optional<HistoryCheck> history;  // nothing: there is none, or it cannot be read
-  std::vector<std::string> damage;      // sentences that name the place and the remedy
+  StoreCheck store;
+  std::vector<std::string> damage;  // sentences that name the place and the remedy
   [[nodiscard]] bool sound() const { return damage.empty(); }
 };
 
-// Reads everything: each record of the journal, each page of the history. An error says why it
-// could not be checked: a broker uses the folder (its pid), there is no journal, or a newer release
-// wrote it.
-[[nodiscard]] tl::expected<DataCheck, Error> check_data(const std::string& data_folder);
+// Reads everything: each record of the journal, each page of the history and, `with_store`, each
+// file of the store. An error says why it could not be checked: a broker uses the folder (its pid),
+// there is no journal, or a newer release wrote it.
+[[nodiscard]] tl::expected<DataCheck, Error> check_data(const std::string& data_folder,
+                                                        bool with_store = true);
 
 // For people: some lines.
 [[nodiscard]] std::string to_text(const DataCheck& check);

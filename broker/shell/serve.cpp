@@ -22,6 +22,7 @@
 #include "common/process/clock.hpp"
 #include "common/process/host_memory.hpp"
 #include "common/process/identity.hpp"
+#include "common/process/random.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -162,13 +163,17 @@ class Serving {
   PeerPort client_port_{context_, Port::client, guards_.authenticator.get()};
   PeerPort worker_port_{context_, Port::worker, guards_.authenticator.get()};
   EventPort event_port_{context_, guards_.authenticator.get()};
+  BulkPort bulk_port_{context_, guards_.authenticator.get(), logger_};
 };
 
 int Serving::run() {
   // Bound before the journal is read so that a second broker fails at once; nothing is received
   // from these sockets before the epoch is durable.
   bind_or_refuse("--event-bind", event_port_.bind(options_.event_bind));
+  bind_or_refuse("--bulk-bind", bulk_port_.bind(options_.bulk_bind));
   config_.event_endpoint = event_port_.endpoint();  // clients replace a wildcard host by ours
+  config_.bulk_endpoint = bulk_port_.endpoint();
+  config_.token_secret = {process::random_u64(), process::random_u64()};
   const auto status = serve_all();
   return status ? *status : serve_reads(status.error());
 }
@@ -255,8 +260,9 @@ int Serving::serve_reads(const std::string& reason) {
   HistoryThread history_thread(std::move(history), {[&news](const std::string& failure) {
                                  news.failed("history: " + failure);
                                }});
-  BrokerLoop loop({core, journal, history_thread, client_port_, worker_port_, event_port_, signals_,
-                   news.mailbox(), logger_, guards_.authenticator.get(), guards_.audit.get()});
+  BrokerLoop loop({core, journal, history_thread, client_port_, worker_port_, event_port_,
+                   bulk_port_, signals_, news.mailbox(), logger_, guards_.authenticator.get(),
+                   guards_.audit.get()});
   if (!loop.begin(std::move(effects))) refuse_start(reason);
   return run_loop(loop, "reads");
 }
@@ -284,10 +290,16 @@ void Serving::tell_room(const std::optional<std::string>& full) {
 }
 
 int Serving::run_loop(BrokerLoop& loop, const char* serves) {
+  BlobStoreOptions store;
+  store.data_dir = options_.data_dir;
+  store.quota_bytes = options_.artifact_quota_bytes;
+  store.retention = options_.artifact_retention;
+  bulk_port_.start(std::move(store));
   bind_or_refuse("--client-bind", client_port_.bind(options_.client_bind));
   logger_.info("listening", {{"clients", client_port_.endpoint()},
                              {"workers", worker_port_.endpoint()},
                              {"events", event_port_.endpoint()},
+                             {"bulk", bulk_port_.endpoint()},
                              {"data", options_.data_dir},
                              {"durability", options_.durability},
                              {"keys", options_.keys.empty() ? "none" : options_.keys},

@@ -47,6 +47,14 @@ const std::vector<Command>& all_commands() {
        "  taskpipe logs --follow --stderr 019a3f0c\n", &run_logs},
       {kWatch, "result", "ID...", "Show how tasks ended: exit code, metrics, artifacts, output.",
        "  taskpipe result --json 019a3f0c | jq -r '.artifacts[]'\n", &run_result},
+      {kWatch, "artifacts list", "ID", "List the files that an ended task left.",
+       "  taskpipe artifacts list 019a3f0c\n"
+       "  taskpipe artifacts list 019a3f0c --json | jq -r '.artifacts[].sha256'\n",
+       &run_artifacts_list},
+      {kWatch, "artifacts get", "ID [PATTERN...]", "Fetch such files; all of them, or some.",
+       "  taskpipe artifacts get 019a3f0c --to results\n"
+       "  taskpipe artifacts get 019a3f0c '*.dump' log.lammps --wait\n",
+       &run_artifacts_get},
       {kWatch, "events", "[ID...]", "Print what happens, as it happens.",
        "  taskpipe events --topic task.lammps --json | jq -r '.task_id + \" \" + .state'\n"
        "  taskpipe events --topic worker --count 1 --timeout 1h\n"

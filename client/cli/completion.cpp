@@ -80,7 +80,7 @@ void offer_classes(Completion& completion) {
 
 // What the name of a value says: "FILE", "auto|always|never", "TOOL", …
 void offer_value(Completion& completion, const std::string& value_name) {
-  if (value_name == "FILE") completion.files = true;
+  if (value_name.starts_with("FILE") || value_name == "DIR") completion.files = true;
   if (value_name == "TOOL") completion.broker = BrokerNames::tools;
   if (value_name == "ID" || value_name == "WORKFLOW") completion.broker = BrokerNames::workflows;
   if (value_name == "CLASSES") offer_classes(completion);

@@ -48,15 +48,27 @@ Value metrics_document(const std::vector<std::pair<std::string, double>>& metric
   return map;
 }
 
+}  // namespace
+
+Value artifact_document(const Artifact& artifact) {
+  ValueMap map{{"name", artifact.name},
+               {"path", artifact.path},
+               {"size", count(artifact.size_bytes)},
+               {"sha256", or_null(artifact.sha256)},
+               {"stored", artifact.stored},
+               {"shared", artifact.shared}};
+  if (!artifact.problem.empty()) map["problem"] = artifact.problem;
+  return map;
+}
+
+namespace {
+
 void add_artifacts(ValueMap& map, const std::vector<Artifact>& artifacts) {
   ValueList paths;
   ValueList details;
   for (const Artifact& artifact : artifacts) {
     paths.emplace_back(artifact.path);
-    details.emplace_back(ValueMap{{"name", artifact.name},
-                                  {"path", artifact.path},
-                                  {"size", count(artifact.size_bytes)},
-                                  {"sha256", or_null(artifact.sha256)}});
+    details.push_back(artifact_document(artifact));
   }
   map["artifacts"] = std::move(paths);
   map["artifact_details"] = std::move(details);

@@ -16,6 +16,9 @@ namespace taskpipe::cli {
 // script, …
 [[nodiscard]] Value row_document(const TaskRow& row);
 
+// Name, path, size, sha256, stored, shared; problem where there is one.
+[[nodiscard]] Value artifact_document(const Artifact& artifact);
+
 // How a run ended: status, tool, script, params, returncode, stdout, stderr, artifacts,
 // artifact_details, resource_usage, duration_seconds, error where there is one; and besides
 // task_id, state, metrics, node, worker, …

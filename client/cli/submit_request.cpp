@@ -28,6 +28,14 @@ tl::expected<ValueMap, Error> read_params_file(const std::string& path) {
 }
 
 tl::expected<void, Error> attach_script(TaskRequest& request, const std::string& path) {
+  std::error_code error;
+  const auto size = path == "-" ? 0 : std::filesystem::file_size(path, error);
+  if (!error && size > limits::kMaxInlineScriptBytes) {
+    // Too large to be part of the task: it goes by its hash.
+    if (request.script.empty()) request.script = std::filesystem::path(path).filename().string();
+    request.input_files.push_back({path, request.script, true});
+    return {};
+  }
   auto text = read_input_file(path, "script");
   if (!text) return tl::unexpected(std::move(text.error()));
   if (text->empty()) {
@@ -42,6 +50,22 @@ tl::expected<void, Error> attach_script(TaskRequest& request, const std::string&
 }
 
 }  // namespace
+
+tl::expected<InputFile, Error> read_input(const std::string& text) {
+  InputFile file;
+  const auto colon = text.rfind(':');
+  file.path = text.substr(0, colon);
+  if (colon != std::string::npos) file.name = text.substr(colon + 1);
+  if (colon == std::string::npos) file.name = std::filesystem::path(text).filename().string();
+  if (file.path.empty() || !is_utf8(file.name) || !is_plain_relative_path(file.name)) {
+    return tl::unexpected(Error{ErrorCode::invalid,
+                                "--input '" + text +
+                                    "': write FILE or FILE:NAME, where NAME is a relative path "
+                                    "without '..'",
+                                "input"});
+  }
+  return file;
+}
 
 void declare(process::OptionTable& table, SubmitOptions& options) {
   declare_params(table, options,
@@ -60,6 +84,9 @@ void declare_task(process::OptionTable& table, SubmitOptions& options) {
              "overrides single ones.");
   table.text("script,s", options.script_file, "FILE",
              "Send this file along as the script, for tools that take one.");
+  table.list("input,i", options.inputs, "FILE[:NAME]",
+             "A file that the task finds in its folder, under NAME or its own name; may be "
+             "repeated. Sent only if the broker does not have it yet.");
   table.integer<std::int32_t>("priority", options.priority, {}, "Larger runs earlier.");
   table.duration("timeout,t", options.run_time, {},
                  "The longest that the task may run; 0 = the tool's own limit.");
@@ -105,6 +132,11 @@ tl::expected<TaskRequest, Error> make_request(const std::string& tool, const std
     if (auto done = attach_script(request, options.script_file); !done) {
       return tl::unexpected(std::move(done.error()));
     }
+  }
+  for (const std::string& text : options.inputs) {
+    auto input = read_input(text);
+    if (!input) return tl::unexpected(std::move(input.error()));
+    request.input_files.push_back(std::move(*input));
   }
   auto labels = read_labels(options.labels);
   if (!labels) return tl::unexpected(std::move(labels.error()));

@@ -17,6 +17,7 @@ struct SubmitOptions {
   std::vector<std::string> params;  // "key=value"
   std::string params_file;          // "-" = standard input
   std::string script_file;
+  std::vector<std::string> inputs;  // "file" or "file:name"
   std::int32_t priority = 0;
   std::uint32_t cpus = 1;
   std::uint32_t gpus = 0;
@@ -39,5 +40,8 @@ void declare_task(process::OptionTable& table, SubmitOptions& options);
 [[nodiscard]] tl::expected<TaskRequest, Error> make_request(const std::string& tool,
                                                             const std::string& script,
                                                             const SubmitOptions& options);
+
+// "FILE" or "FILE:NAME".
+[[nodiscard]] tl::expected<InputFile, Error> read_input(const std::string& text);
 
 }  // namespace taskpipe::cli

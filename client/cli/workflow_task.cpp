@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "client/cli/retry_policy.hpp"
+#include "client/cli/submit_request.hpp"
 #include "common/model/limits.hpp"
 
 namespace taskpipe::cli {
@@ -82,6 +83,21 @@ Checked read_retry(const Fields& fields, RetryPolicy& policy) {
   return {};
 }
 
+// "FILE" or "FILE:NAME" each, as --input takes them.
+Checked read_inputs(const Fields& fields, std::vector<InputFile>& inputs) {
+  ValueList texts;
+  if (auto done = fields.read("inputs", texts, "a list of strings"); !done) return done;
+  for (const Value& value : texts) {
+    const auto* text = value.as<std::string>();
+    if (text == nullptr) return refused_field(fields.place("inputs"), "must be a list of strings");
+    auto input = read_input(*text);
+    if (!input)
+      return refused_field(fields.place("inputs"), "has '" + *text + "': write FILE or FILE:NAME");
+    inputs.push_back(std::move(*input));
+  }
+  return {};
+}
+
 }  // namespace
 
 Checked read_task(const Fields& fields, std::string& name, TaskRequest& task) {
@@ -93,7 +109,8 @@ Checked read_task(const Fields& fields, std::string& name, TaskRequest& task) {
                                                  "timeout",       "grace",
                                                  "labels",        "wait_for_capacity",
                                                  "inline_script", "retry",
-                                                 "queue_time",    "no_progress"};
+                                                 "queue_time",    "no_progress",
+                                                 "inputs"};
   if (auto done = check_keys(fields.map, fields.path, known); !done) return done;
   if (fields.find("tool") == nullptr) {
     return refused_field(fields.place("tool"), "is missing: it names the tool that runs the task");
@@ -116,6 +133,7 @@ Checked read_task(const Fields& fields, std::string& name, TaskRequest& task) {
       fields.read_duration("no_progress", no_progress),
       read_retry(fields, task.retry),
       read_labels(fields, task.labels),
+      read_inputs(fields, task.input_files),
       read_resources(fields, task.resources)};
   for (const Checked& step : steps) {
     if (!step) return step;

@@ -106,9 +106,10 @@ say "Starting a broker and two workers in $folder"
 free_port && client_port=$port
 free_port && worker_port=$port
 free_port && event_port=$port
+free_port && bulk_port=$port
 start broker "$bin/taskpipe-broker" --data-dir "$folder/broker" \
   --client-bind "tcp://127.0.0.1:$client_port" --worker-bind "tcp://127.0.0.1:$worker_port" \
-  --event-bind "tcp://127.0.0.1:$event_port"
+  --event-bind "tcp://127.0.0.1:$event_port" --bulk-bind "tcp://127.0.0.1:$bulk_port"
 for name in node-a node-b; do
   start "$name" "$bin/taskpipe-worker" --broker "tcp://127.0.0.1:$worker_port" --name "$name" \
     --work-dir "$folder/$name" --drain-timeout 5s --log-format json
@@ -147,6 +148,13 @@ if ((status == 130)); then exit 130; fi
 
 say "Results"
 "$bin/taskpipe" result --workflow "$workflow" || status=$?
+
+say "What the first one left, fetched from the broker"
+rows=$("$bin/taskpipe" workflow status "$workflow" --json)
+if [[ $rows =~ \"task_id\":\"([0-9a-f]{32})\" ]]; then
+  "$bin/taskpipe" artifacts list "${BASH_REMATCH[1]}" || status=$?
+  "$bin/taskpipe" artifacts get "${BASH_REMATCH[1]}" --to "$folder/results" || status=$?
+fi
 
 say "Stopping"
 stop_all

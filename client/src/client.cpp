@@ -21,6 +21,7 @@ CallResult<ConnectionInfo> Client::connect(const CallOptions& options) {
       const Welcome& welcome = connected->welcome;
       info = ConnectionInfo{impl_->broker_endpoint(),
                             impl_->event_endpoint(welcome),
+                            impl_->bulk_endpoint(welcome.bulk_endpoint),
                             welcome.broker,
                             welcome.epoch,
                             welcome.session,

@@ -103,7 +103,7 @@ client::IoConfig Client::Impl::io_config() const {
   hello.user = options_.user.empty() ? process::user_name() : options_.user;
   if (join_) {
     hello.user = join_->user;
-    config.curve = net::CurveClient{join_->server_key, join_->keys};
+    config.curve = curve();
   }
   // Every client object is a peer of its own: several may live in one process, many on one node.
   hello.uuid = process::new_unique_id<PeerUuid>();

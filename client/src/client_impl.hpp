@@ -20,6 +20,7 @@
 #include "client/src/call_sink.hpp"
 #include "client/src/callback_thread.hpp"
 #include "client/src/io_loop.hpp"
+#include "common/bulk/access.hpp"
 #include "common/security/join_file.hpp"
 #include "taskpipe/client.hpp"
 
@@ -110,7 +111,15 @@ class Client::Impl {
 
   // Where events come from, given what the broker announced.
   [[nodiscard]] std::string event_endpoint(const Welcome& welcome) const;
+  [[nodiscard]] std::string bulk_endpoint(const std::string& announced) const {
+    return bulk::reachable(announced, broker_.to_string());
+  }
   [[nodiscard]] std::string broker_endpoint() const { return broker_.to_string(); }
+  // With keys.
+  [[nodiscard]] std::optional<net::CurveClient> curve() const {
+    if (!join_) return std::nullopt;
+    return net::CurveClient{join_->server_key, join_->keys};
+  }
 
  private:
   // The I/O thread; started on the first call.

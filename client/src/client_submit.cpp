@@ -4,6 +4,7 @@
 
 #include "client/src/call_errors.hpp"
 #include "client/src/client_impl.hpp"
+#include "client/src/file_traffic.hpp"
 #include "client/src/task_preparation.hpp"
 #include "common/process/clock.hpp"
 #include "common/process/random.hpp"
@@ -58,6 +59,25 @@ std::optional<Error> check_size(const client::command::UploadWorkflow& upload) {
                "tasks"};
 }
 
+// The request itself, or a copy whose files have become inputs.
+class Resolved {
+ public:
+  explicit Resolved(const TaskRequest* as_it_is) : plain_(as_it_is) {}
+  explicit Resolved(TaskRequest with_inputs) : own_(std::move(with_inputs)) {}
+  const TaskRequest& operator*() const { return plain_ != nullptr ? *plain_ : own_; }
+
+ private:
+  const TaskRequest* plain_ = nullptr;
+  TaskRequest own_;
+};
+
+CallResult<Resolved> with_inputs(const client::InputUploads& uploads, const TaskRequest& request) {
+  if (request.input_files.empty()) return Resolved(&request);
+  auto resolved = uploads.resolve(request);
+  if (!resolved) return tl::unexpected(std::move(resolved.error()));
+  return Resolved(std::move(*resolved));
+}
+
 }  // namespace
 
 CallResult<TaskId> Client::submit(const TaskRequest& task, const CallOptions& options) {
@@ -79,12 +99,20 @@ tl::expected<std::vector<TaskId>, BatchError> Client::submit_batch(
   std::vector<std::size_t> index_of;  // of what is sent: its place in the batch
   const TaskIdPrefix prefix = new_prefix();
   client::TaskPreparation preparation;
+  std::vector<const TaskRequest*> requests;
+  for (const TaskRequest& task : tasks) requests.push_back(&task);
+  const client::InputUploads uploads(*impl_, requests, options);
   ids.reserve(tasks.size());
   submit.tasks.reserve(tasks.size());
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     const TaskId id = tasks[i].id.value_or(prefix.id(static_cast<std::uint32_t>(i)));
     ids.push_back(id);
-    auto prepared = preparation.prepare(tasks[i], id);
+    const auto resolved = with_inputs(uploads, tasks[i]);
+    if (!resolved) {
+      failed.items.push_back({i, resolved.error()});
+      continue;
+    }
+    auto prepared = preparation.prepare(**resolved, id);
     if (prepared) {
       index_of.push_back(i);
       submit.tasks.push_back(std::move(*prepared));
@@ -118,7 +146,10 @@ tl::expected<std::vector<TaskId>, BatchError> Client::submit_batch(
 CallResult<TaskId> Client::submit_async(const TaskRequest& task, SubmitCallback done,
                                         const CallOptions& options) {
   client::TaskPreparation preparation;
-  auto prepared = preparation.prepare(task, new_prefix().id(0));
+  const client::InputUploads uploads(*impl_, {&task}, options);
+  const auto resolved = with_inputs(uploads, task);
+  if (!resolved) return tl::unexpected(resolved.error());
+  auto prepared = preparation.prepare(**resolved, new_prefix().id(0));
   if (!prepared) return tl::unexpected(client::refused(std::move(prepared.error())));
   const TaskId id = prepared->id;
   const Millis timeout = impl_->request_timeout(options);
@@ -163,9 +194,13 @@ CallResult<WorkflowReceipt> Client::submit_workflow(const WorkflowRequest& workf
   upload.on_failure = workflow.on_failure;
   WorkflowReceipt receipt{upload.id, {}};
   client::TaskPreparation preparation;
+  std::vector<const TaskRequest*> requests;
+  for (const auto& task : workflow.tasks) requests.push_back(&task.task);
+  const client::InputUploads uploads(*impl_, requests, options);
   for (std::size_t i = 0; i < workflow.tasks.size(); ++i) {
-    auto task =
-        preparation.prepare(workflow.tasks[i].task, prefix.id(static_cast<std::uint32_t>(i)));
+    const auto resolved = with_inputs(uploads, workflow.tasks[i].task);
+    if (!resolved) return tl::unexpected(resolved.error());
+    auto task = preparation.prepare(**resolved, prefix.id(static_cast<std::uint32_t>(i)));
     if (!task) {
       task.error().field = "tasks[" + std::to_string(i) + "]." + task.error().field;
       task.error().text = "task " + std::to_string(i) + ": " + task.error().text;

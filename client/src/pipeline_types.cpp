@@ -49,7 +49,8 @@ ValueMap PipelineResult::to_dict() const {
         ValueMap{{"name", artifact.name},
                  {"path", artifact.path},
                  {"size", count(artifact.size_bytes)},
-                 {"sha256", artifact.sha256.empty() ? Value() : Value(artifact.sha256)}});
+                 {"sha256", artifact.sha256.empty() ? Value() : Value(artifact.sha256)},
+                 {"stored", artifact.stored}});
   }
   ValueMap dict{{"status", status()},
                 {"tool", tool},

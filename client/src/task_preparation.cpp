@@ -34,6 +34,7 @@ std::size_t content_hash(const TaskSpec& spec) {
   // Apart from "none", whatever the number.
   mix(spec.retry.max_worker_losses ? std::size_t{*spec.retry.max_worker_losses} + 1 : 0);
   for (const auto& label : spec.labels) mix(std::hash<std::string>{}(label.value));
+  for (const auto& input : spec.inputs) mix(std::hash<std::string>{}(input.sha256));
   return hash;
 }
 
@@ -44,7 +45,7 @@ tl::expected<PreparedSpecPtr, Error> TaskPreparation::spec_of(const TaskRequest&
     const TaskSpec& last = *last_->spec;
     const bool same = last.tool == request.tool && last.script == request.script &&
                       last.priority == request.priority && last.limits == request.limits &&
-                      last.retry == request.retry &&
+                      last.retry == request.retry && last.inputs == request.inputs &&
                       last.wait_for_capacity == request.wait_for_capacity &&
                       last.inline_script.text() == request.inline_script &&
                       last_labels_ == request.labels && last_resources_ == request.resources;
@@ -74,6 +75,7 @@ tl::expected<PreparedSpecPtr, Error> TaskPreparation::spec_of(const TaskRequest&
                                 "labels." + twice->key});
   }
   spec->wait_for_capacity = request.wait_for_capacity;
+  spec->inputs = request.inputs;
   if (auto error = check_spec(*spec)) return tl::unexpected(std::move(*error));
 
   PreparedSpec prepared;

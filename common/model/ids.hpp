@@ -77,8 +77,9 @@ class UniqueId {
 
 using TaskId = UniqueId<struct TaskTag>;
 using WorkflowId = UniqueId<struct WorkflowTag>;
-using PeerUuid = UniqueId<struct PeerTag>;      // a client or worker installation; persists
-using BrokerUuid = UniqueId<struct BrokerTag>;  // a broker's data folder; persists
+using PeerUuid = UniqueId<struct PeerTag>;        // a client or worker installation; persists
+using BulkToken = UniqueId<struct BulkTokenTag>;  // shows a session to the bulk port
+using BrokerUuid = UniqueId<struct BrokerTag>;    // a broker's data folder; persists
 
 using Epoch = StrongId<struct EpochTag, std::uint64_t>;        // counts the broker's starts, from 1
 using SessionId = StrongId<struct SessionTag, std::uint64_t>;  // one per accepted HELLO; 0 = none

@@ -67,6 +67,31 @@ inline constexpr std::uint64_t kMaxNoProgressMs = kMaxQueueTimeMs;
 inline constexpr std::size_t kMaxPastAttempts = 256;      // remembered of one task
 inline constexpr std::size_t kMaxAlarmsPerTurn = 10'000;  // the others in the next
 
+// --- Bulk port (artifacts and inputs) -----------------------------------------------------------
+inline constexpr std::size_t kBulkChunkBytes = 256U << 10U;     // of one PUT_DATA or GET_DATA
+inline constexpr std::uint64_t kBulkWindowBytes = 1ULL << 20U;  // that a transfer may be ahead
+inline constexpr std::size_t kMaxBulkConnections = 8;    // of one session; the oldest gives way
+inline constexpr std::size_t kMaxTransfersPerPeer = 16;  // then BUSY
+inline constexpr std::size_t kMaxActivePuts = 64;        // of all peers; others wait for credit
+inline constexpr std::uint64_t kMaxBulkQueueBytes = 32ULL << 20U;  // read, not on the network yet
+inline constexpr int kBulkReceiveHighWater = 16;                   // messages of one peer, unread
+inline constexpr std::uint32_t kBulkIdleMs = 60'000;  // a transfer without a sign of its peer
+inline constexpr std::uint64_t kRehashSliceBytes = 8ULL << 20U;    // of a partial upload, per turn
+inline constexpr std::uint64_t kBlobWritebackBytes = 8ULL << 20U;  // given to the disk at a time
+inline constexpr std::uint32_t kArtifactQuotaShare = 2;  // of the file system's free space, 1/2
+inline constexpr std::uint64_t kBlobHeadroomBytes = 256ULL << 20U;  // of the disk, left to others
+inline constexpr std::uint32_t kBlobGraceMs = 600'000;  // after its last use nothing is evicted
+inline constexpr std::uint32_t kBlobSweepMs = 60'000;   // between looks at what is too old
+inline constexpr std::size_t kMaxEvictionBatch = 1000;  // candidates per question to the loop
+inline constexpr std::uint64_t kMinPartialAgeMs = 86'400'000;  // an upload that nobody continued
+inline constexpr std::uint32_t kUploadPatienceMs = 30'000;     // without any progress
+inline constexpr std::uint32_t kBulkReplyMs = 20'000;          // silence until a peer connects anew
+inline constexpr std::size_t kUploadThreads = 4;               // of a worker
+inline constexpr std::size_t kTransfersInFlight = 8;           // that one peer runs at a time
+inline constexpr std::size_t kMaxInputs = 256;                 // files of one task
+inline constexpr std::uint64_t kInputCacheBytes = 10ULL << 30U;
+inline constexpr std::size_t kMaxInlineScriptBytes = 1U << 20U;  // larger ones travel by hash
+
 // --- Flow control -------------------------------------------------------------------------------
 inline constexpr std::uint64_t kClientWindowItems = 65'536;  // submits in flight per session
 inline constexpr std::uint64_t kClientWindowBytes = 64ULL << 20U;

@@ -60,5 +60,14 @@ template Message::Message(Watch) noexcept;
 template Message::Message(WatchCredit) noexcept;
 template Message::Message(Snapshot) noexcept;
 template Message::Message(Snap) noexcept;
+template Message::Message(BulkHello) noexcept;
+template Message::Message(BulkWelcome) noexcept;
+template Message::Message(Put) noexcept;
+template Message::Message(PutState) noexcept;
+template Message::Message(PutData) noexcept;
+template Message::Message(Get) noexcept;
+template Message::Message(GetData) noexcept;
+template Message::Message(GetCredit) noexcept;
+template Message::Message(BulkCancel) noexcept;
 
 }  // namespace taskpipe

@@ -99,6 +99,8 @@ struct Welcome {
   std::uint64_t messages_total = 0;  // credit: items the client may submit, cumulative
   std::uint64_t bytes_total = 0;     // credit: payload bytes it may submit, cumulative
   std::string event_endpoint;        // where the XPUB socket listens; empty = the default port
+  std::string bulk_endpoint;         // where artifacts and inputs go; empty = there is no such port
+  BulkToken bulk_token;              // shows this session to that port
   // With keys: what the peer's key makes it. A plain client has no event port then.
   std::optional<Role> role;
   std::string user;  // with keys: whose tasks it submits, whatever HELLO said
@@ -494,6 +496,58 @@ struct Drained {
   friend bool operator==(const Drained&, const Drained&) = default;
 };
 
+// --- Bulk port: artifacts and inputs by content hash --------------------------------------------
+// Header: `session` as given by WELCOME, `correlation` names the transfer, chosen by the peer.
+
+struct BulkHello {
+  BulkToken token;
+  std::uint64_t connection = 0;  // tells the connections of one session apart; a newer one of the
+                                 // same number replaces the older
+  friend bool operator==(const BulkHello&, const BulkHello&) = default;
+};
+struct BulkWelcome {
+  std::uint32_t chunk_bytes = 0;  // most of one PUT_DATA
+  std::uint32_t transfers = 0;    // most at a time
+  friend bool operator==(const BulkWelcome&, const BulkWelcome&) = default;
+};
+// I have a file with this hash and size: do you want it?
+struct Put {
+  std::string sha256;
+  std::uint64_t size_bytes = 0;
+  friend bool operator==(const Put&, const Put&) = default;
+};
+struct PutState {
+  bool have = false;         // it is in the store, safely: the transfer is over
+  std::uint64_t offset = 0;  // so much of it is there already; meaningful in the first one
+  std::uint64_t credit = 0;  // bytes before this one may be sent; cumulative
+  friend bool operator==(const PutState&, const PutState&) = default;
+};
+struct PutData {
+  std::uint64_t offset = 0;
+  Payload data;
+  friend bool operator==(const PutData&, const PutData&) = default;
+};
+struct Get {
+  std::string sha256;
+  std::uint64_t offset = 0;  // where to begin
+  std::uint64_t credit = 0;  // bytes before this one may be sent; cumulative
+  friend bool operator==(const Get&, const Get&) = default;
+};
+struct GetData {
+  std::uint64_t offset = 0;
+  std::uint64_t size_bytes = 0;  // of the whole; the transfer is over once it is reached
+  Payload data;
+  friend bool operator==(const GetData&, const GetData&) = default;
+};
+struct GetCredit {
+  std::uint64_t credit = 0;
+  friend bool operator==(const GetCredit&, const GetCredit&) = default;
+};
+// The transfer is not wanted any more.
+struct BulkCancel {
+  friend bool operator==(const BulkCancel&, const BulkCancel&) = default;
+};
+
 // --- Events (on the PUB channel, and on the client port to whoever watches) ---------------------
 
 struct TaskEvent {
@@ -594,7 +648,8 @@ using MessageVariant =
                  Cancel, CancelAck, Fetch, Chunk, ToolsRequest, ToolsReply, WorkersRequest,
                  WorkersReply, HealthRequest, HealthReply, Reconcile, Credit, Tasks, TasksAck,
                  Recall, Returned, Started, Progress, Log, Result, ResultAck, Kill, Drain, Drained,
-                 Events, Watch, WatchCredit, Snapshot, Snap>;
+                 Events, Watch, WatchCredit, Snapshot, Snap, BulkHello, BulkWelcome, Put, PutState,
+                 PutData, Get, GetData, GetCredit, BulkCancel>;
 
 // Visited and asked like the variant that it is. What makes, copies, moves and destroys one is
 // compiled once, in message.cpp: left to each file, it costs the compiler more than all the rest.

@@ -15,7 +15,10 @@ struct Artifact {
   std::string name;  // relative to the attempt's directory
   std::string path;  // absolute, on the worker's node
   std::uint64_t size_bytes = 0;
-  std::string sha256;  // 64 hex digits; empty when the file was too large to hash in time
+  std::string sha256;     // 64 hex digits; empty when the file was too large to hash in time
+  bool stored = false;    // the broker's store has it, under its hash
+  bool shared = false;    // `path` lies on a file system that all hosts share
+  std::string problem{};  // why it is neither, where that is not by design
   friend bool operator==(const Artifact&, const Artifact&) = default;
 };
 

@@ -79,6 +79,24 @@ std::optional<Error> check_labels(const std::vector<Label>& labels) {
   return std::nullopt;
 }
 
+std::optional<Error> check_inputs(const std::vector<TaskInput>& inputs) {
+  if (inputs.size() > limits::kMaxInputs) return invalid("inputs", "has more than 256 entries");
+  for (const auto& input : inputs) {
+    if (!is_plain_relative_path(input.name) || input.name.size() > limits::kMaxPathBytes) {
+      return invalid("inputs.name", "'" + input.name +
+                                        "' must be a relative path without empty, '.' or '..' "
+                                        "parts, of at most 4096 bytes");
+    }
+    if (!is_sha256_hex(input.sha256)) {
+      return invalid("inputs." + input.name, "has no SHA-256 of 64 lower-case hex digits");
+    }
+  }
+  if (const auto name = repeated(inputs, &TaskInput::name); !name.empty()) {
+    return invalid("inputs." + std::string(name), "is given twice; give each file its own name");
+  }
+  return std::nullopt;
+}
+
 std::optional<Error> check_resources(const Resources& resources) {
   if (resources.named.size() > limits::kMaxNamedResources) {
     return invalid("resources.named", "has more than 32 entries");
@@ -129,6 +147,30 @@ std::optional<Error> check_retry(const RetryPolicy& retry) {
 }
 
 }  // namespace
+
+bool is_plain_relative_path(std::string_view path) {
+  if (path.empty() || has_control_character(path)) return false;
+  while (true) {
+    const std::size_t end = path.find('/');
+    const std::string_view part = path.substr(0, end);
+    if (part.empty() || part == "." || part == "..") return false;
+    if (end == std::string_view::npos) return true;
+    path.remove_prefix(end + 1);
+  }
+}
+
+bool is_sha256_hex(std::string_view text) {
+  return text.size() == limits::kSha256HexBytes &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+bool brings_script(const TaskSpec& spec) {
+  if (!spec.inline_script.empty()) return true;
+  return !spec.script.empty() &&
+         std::any_of(spec.inputs.begin(), spec.inputs.end(),
+                     [&](const TaskInput& input) { return input.name == spec.script; });
+}
 
 std::string_view name_of(TaskState state) {
   const auto index = static_cast<std::size_t>(state);
@@ -191,9 +233,16 @@ std::optional<Error> check_spec(const TaskSpec& spec) {
   if (!spec.inline_script.empty() && spec.script.empty()) {
     return invalid("script", "is empty; an inline script needs a file name");
   }
+  if (!spec.inline_script.empty() &&
+      std::any_of(spec.inputs.begin(), spec.inputs.end(),
+                  [&](const TaskInput& input) { return input.name == spec.script; })) {
+    return invalid("inputs." + spec.script,
+                   "has the name of the inline script; rename one of them");
+  }
   if (auto error = check_limits(spec.limits)) return error;
   if (auto error = check_retry(spec.retry)) return error;
   if (auto error = check_resources(spec.resources)) return error;
+  if (auto error = check_inputs(spec.inputs)) return error;
   return check_labels(spec.labels);
 }
 

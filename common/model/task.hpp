@@ -84,6 +84,21 @@ struct Label {
   friend auto operator<=>(const Label&, const Label&) = default;
 };
 
+// A file that the task finds in its attempt's directory. Its content lies in the broker's store,
+// under its hash.
+struct TaskInput {
+  std::string name;    // relative to the attempt's directory
+  std::string sha256;  // 64 lower-case hex digits
+  std::uint64_t size_bytes = 0;
+  bool executable = false;
+  friend bool operator==(const TaskInput&, const TaskInput&) = default;
+};
+
+// "a/b.txt": relative, without empty parts, "." and "..", NUL and control characters.
+[[nodiscard]] bool is_plain_relative_path(std::string_view path);
+// 64 lower-case hex digits.
+[[nodiscard]] bool is_sha256_hex(std::string_view text);
+
 struct TaskLimits {
   std::uint64_t run_time_ms = 0;  // 0 = the tool's own limit
   std::uint32_t grace_ms = 0;     // between SIGTERM and SIGKILL; 0 = limits::kDefaultGraceMs
@@ -125,10 +140,15 @@ struct TaskSpec {
   RetryPolicy retry;
   std::vector<Label> labels;       // sorted by key, each once
   bool wait_for_capacity = false;  // wait, rather than UNSATISFIABLE, when no worker could run it
+  std::vector<TaskInput> inputs;   // fetched before the start; names are unique
 
   friend bool operator==(const TaskSpec&, const TaskSpec&) = default;
 };
 using TaskSpecPtr = std::shared_ptr<const TaskSpec>;
+
+// Whether the script travels with the task, inline or as an input of its name, so that the worker
+// needs none of its own.
+[[nodiscard]] bool brings_script(const TaskSpec& spec);
 
 // INVALID or TOO_BIG naming the field, or nothing. Checked by the client before it sends and by the
 // broker when it receives.

@@ -27,8 +27,8 @@ inline constexpr std::uint16_t kMagic = 0x5450;  // "TP"
 inline constexpr std::size_t kHeaderBytes = 24;
 inline constexpr std::uint16_t kFlagResend = 1;
 
-// Stable on the wire: numbers are never reused. 1–15 session, 16–63 client, 64–95 worker, 96–
-// events.
+// Stable on the wire: numbers are never reused. 1–15 session, 16–49 client, 50–59 bulk
+// port, 64–95 worker, 96– events.
 enum class MessageType : std::uint8_t {
   who = 1,
   hello = 2,
@@ -61,6 +61,15 @@ enum class MessageType : std::uint8_t {
   snap = 37,
   resubmit = 40,
   resubmit_ack = 41,
+  bulk_hello = 50,
+  bulk_welcome = 51,
+  put = 52,
+  put_state = 53,
+  put_data = 54,
+  get = 55,
+  get_data = 56,
+  get_credit = 57,
+  bulk_cancel = 58,
   reconcile = 64,
   credit = 65,
   tasks = 66,

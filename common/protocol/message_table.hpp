@@ -64,6 +64,15 @@ inline constexpr std::array<MessageEntry, std::variant_size_v<MessageVariant>> k
     {MessageType::watch_credit, "WATCH_CREDIT"},
     {MessageType::snapshot, "SNAPSHOT"},
     {MessageType::snap, "SNAP"},
+    {MessageType::bulk_hello, "BULK_HELLO"},
+    {MessageType::bulk_welcome, "BULK_WELCOME"},
+    {MessageType::put, "PUT"},
+    {MessageType::put_state, "PUT_STATE"},
+    {MessageType::put_data, "PUT_DATA"},
+    {MessageType::get, "GET"},
+    {MessageType::get_data, "GET_DATA"},
+    {MessageType::get_credit, "GET_CREDIT"},
+    {MessageType::bulk_cancel, "BULK_CANCEL"},
 }};
 
 inline constexpr std::size_t kNoMessage = kMessageTable.size();

@@ -61,6 +61,9 @@ struct Schema<Artifact> : MapShape {
     f.optional(2, "path", s.path, kPath);
     f.optional(3, "size_bytes", s.size_bytes);
     f.optional(4, "sha256", s.sha256, up_to_bytes(limits::kSha256HexBytes));
+    f.optional(5, "stored", s.stored);
+    f.optional(6, "shared", s.shared);
+    f.optional(7, "problem", s.problem, prose());
   }
 };
 

@@ -84,6 +84,8 @@ struct Schema<Welcome> : MapShape {
     f.required(9, "messages_total", s.messages_total);
     f.required(10, "bytes_total", s.bytes_total);
     f.optional(11, "event_endpoint", s.event_endpoint, kText);
+    f.optional(12, "bulk_endpoint", s.bulk_endpoint, kText);
+    f.optional(13, "bulk_token", s.bulk_token);
     f.optional(14, "role", s.role);
     f.optional(15, "user", s.user, kName);
   }

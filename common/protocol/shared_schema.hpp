@@ -115,6 +115,24 @@ struct Schema<RetryPolicy> : MapShape {
   }
 };
 
+// A hash of 64 lower-case hex digits, or INVALID.
+[[nodiscard]] inline std::optional<Defect> check_sha256(const std::string& sha256) {
+  if (is_sha256_hex(sha256)) return std::nullopt;
+  return Defect{ErrorCode::invalid, "sha256", "is not 64 lower-case hex digits"};
+}
+
+template <>
+struct Schema<TaskInput> : MapShape {
+  template <class Fields, class Struct>
+  static void fields(Fields& f, Struct& s) {
+    f.required(1, "name", s.name, up_to_bytes(limits::kMaxPathBytes));
+    f.required(2, "sha256", s.sha256, up_to_bytes(limits::kSha256HexBytes));
+    f.optional(3, "size_bytes", s.size_bytes);
+    f.optional(4, "executable", s.executable);
+  }
+  static std::optional<Defect> check(const TaskInput& s) { return check_sha256(s.sha256); }
+};
+
 template <>
 struct Schema<TaskSpec> : MapShape {
   template <class Fields, class Struct>
@@ -128,6 +146,7 @@ struct Schema<TaskSpec> : MapShape {
     f.optional(7, "labels", s.labels, kLabels);
     f.optional(8, "wait_for_capacity", s.wait_for_capacity);
     f.optional(9, "retry", s.retry);
+    f.optional(10, "inputs", s.inputs, up_to_items(limits::kMaxInputs));
   }
   static std::optional<Defect> settle(TaskSpec& s) {
     normalize(s.resources);  // an amount of zero asks for nothing

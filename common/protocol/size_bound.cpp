@@ -41,16 +41,20 @@ std::size_t outcome(const Outcome& value) {
 }  // namespace
 
 std::size_t encoded_size_bound(const TaskSpec& spec) {
-  constexpr std::size_t kFields = 8;
+  constexpr std::size_t kFields = 10;
   constexpr std::size_t kResources = kHead + 4 * kKey + 3 * kNumber + kHead;
-  constexpr std::size_t kTaskLimits = kHead + 2 * (kKey + kNumber);
+  constexpr std::size_t kTaskLimits = kHead + 4 * (kKey + kNumber);
+  constexpr std::size_t kRetry = kHead + 5 * (kKey + kNumber);
+  constexpr std::size_t kInput = kHead + 4 * kKey + 2 * kNumber;
   constexpr std::size_t kSmallFields = 2 * kNumber;  // priority and wait_for_capacity
-  std::size_t size = kHead + kFields * kKey + kResources + kTaskLimits + kSmallFields + kHead;
+  std::size_t size =
+      kHead + kFields * kKey + kResources + kTaskLimits + kRetry + kSmallFields + 2 * kHead;
   size += text(spec.tool) + text(spec.script) + payload(spec.inline_script);
   for (const auto& label : spec.labels) size += kHead + text(label.key) + text(label.value);
   for (const auto& resource : spec.resources.named) {
     size += kHead + text(resource.name) + kNumber;
   }
+  for (const auto& input : spec.inputs) size += kInput + text(input.name) + text(input.sha256);
   return size;
 }
 

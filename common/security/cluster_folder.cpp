@@ -107,7 +107,8 @@ tl::expected<void, Error> write_config(const ClusterPlan& plan) {
   const std::string text = "# Start the broker with:  taskpipe-broker --config " + folder +
                            "/broker.conf\nkeys = " + folder + "\ndata-dir = " + folder +
                            "/data\nclient-bind = tcp://" + host + ":7610\nworker-bind = tcp://" +
-                           host + ":7611\nevent-bind = tcp://" + host + ":7612\n";
+                           host + ":7611\nevent-bind = tcp://" + host +
+                           ":7612\nbulk-bind = tcp://" + host + ":7613\n";
   return write_public_file(plan.folder / "broker.conf", text);
 }
 

@@ -75,7 +75,8 @@ void write_codec(Seeds& seeds) {
 
 // Each message alone, and all of a group in a row, with work being done in between.
 void write_scripts(Seeds& seeds) {
-  for (const std::string target : {"fuzz_broker_ports", "fuzz_worker", "fuzz_client"}) {
+  for (const std::string target :
+       {"fuzz_broker_ports", "fuzz_bulk", "fuzz_worker", "fuzz_client"}) {
     for (const int arg : {0, 2, 34, 41}) {
       Script all;
       for (const std::string& message : dictionary()) {

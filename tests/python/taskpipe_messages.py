@@ -42,8 +42,8 @@ WELCOME = Map(
     messages_total=U64,
     bytes_total=U64,
     event_endpoint=text(TEXT),
-    key_12=maybe(U64),  # not in use here
-    key_13=maybe(U64),
+    bulk_endpoint=text(TEXT),
+    bulk_token=Optional(ID, bytes(16)),
     role=maybe(U32),
     user=text(NAME),
 )
@@ -199,6 +199,15 @@ MESSAGES = {
     21: ("DONE", DONE),
     22: ("QUERY", QUERY),
     23: ("ROWS", Map(rows=List(ROW, 1000), unknown=some(batch(ID)), next=text(TEXT))),
+    50: ("BULK_HELLO", Map(token=ID, connection=number(U64))),
+    51: ("BULK_WELCOME", Map(chunk_bytes=U32, transfers=U32)),
+    52: ("PUT", Map(sha256=SHA256, size_bytes=U64)),
+    53: ("PUT_STATE", Map(have=flag(), offset=number(U64), credit=number(U64))),
+    54: ("PUT_DATA", Map(offset=U64, data=Payload(1 << 18))),
+    55: ("GET", Map(sha256=SHA256, offset=number(U64), credit=U64)),
+    56: ("GET_DATA", Map(offset=U64, size_bytes=U64, data=Payload(1 << 18))),
+    57: ("GET_CREDIT", Map(credit=U64)),
+    58: ("BULK_CANCEL", Map()),
     40: ("RESUBMIT", Map(items=batch(Tuple(original=ID, task_id=ID)))),
     41: (
         "RESUBMIT_ACK",
@@ -250,7 +259,15 @@ class Value:
     pack = unpack
 
 
-ARTIFACT = Map(name=PATH, path=text(PATH), size_bytes=number(U64), sha256=text(SHA256))
+ARTIFACT = Map(
+    name=PATH,
+    path=text(PATH),
+    size_bytes=number(U64),
+    sha256=text(SHA256),
+    stored=flag(),
+    shared=flag(),
+    problem=text(PROSE),
+)
 RUN_REPORT = Map(
     node=text(NAME),
     directory=text(PATH),

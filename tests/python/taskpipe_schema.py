@@ -244,6 +244,7 @@ RETRY = Map(
     max_backoff_ms=U32,
     max_worker_losses=maybe(U32),
 )
+INPUT = Map(name=PATH, sha256=SHA256, size_bytes=number(U64), executable=flag())
 SPEC = Map(
     tool=NAME,
     script=text(SCRIPT),
@@ -254,6 +255,7 @@ SPEC = Map(
     labels=some(LABELS),
     wait_for_capacity=flag(),
     retry=maybe(RETRY),
+    inputs=some(List(INPUT, 256)),
 )
 SUBMIT_ITEM = Tuple(task_id=ID, spec=U32, params=PARAMS, params_hash=ID)
 USAGE = Tuple(wall_us=U64, user_us=U64, system_us=U64, max_rss_bytes=U64)

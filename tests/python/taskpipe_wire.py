@@ -218,3 +218,49 @@ class Peer:
             message = self.expect(reply)
             if message.header.correlation == correlation:
                 return message.body
+
+
+class BulkPeer(Peer):
+    """A connection to the bulk port (§13), shown by the session of another peer."""
+
+    def __init__(self, peer, endpoint=None, **options):
+        super().__init__(endpoint or peer.welcome["bulk_endpoint"], **options)
+        self.session, self.token = peer.session, peer.welcome["bulk_token"]
+
+    def handshake(self):
+        self.expect("WHO")
+        self.send("BULK_HELLO", {"token": self.token})
+        self.welcome = self.expect("BULK_WELCOME").body
+        return self.welcome
+
+    def put(self, content, most=None):
+        """Uploads it, or its first `most` bytes; (what was there before, bytes sent)."""
+        chunk = 256 << 10
+        stop = len(content) if most is None else most
+        sha256 = hashlib.sha256(content).hexdigest()
+        correlation = self.send("PUT", {"sha256": sha256, "size_bytes": len(content)})
+        state = self.expect("PUT_STATE").body
+        begun = at = len(content) if state["have"] else state["offset"]
+        while not state["have"] and (most is None or at < stop):
+            while at < min(state["credit"], stop):
+                piece = content[at:min(at + chunk, state["credit"], stop)]
+                self.send("PUT_DATA", {"offset": at, "data": piece}, correlation=correlation)
+                at += len(piece)
+            if at < stop or most is None:
+                state = self.expect("PUT_STATE").body
+        return begun, at - begun
+
+    def get(self, sha256, offset=0):
+        """The content behind `offset`."""
+        window = 1 << 20
+        correlation = self.send("GET", {"sha256": sha256, "offset": offset,
+                                        "credit": offset + window})
+        content = b""
+        while True:
+            data = self.expect("GET_DATA").body
+            check(data["offset"] == offset + len(content), "offset", "is not the next one")
+            content += data["data"]
+            if offset + len(content) == data["size_bytes"]:
+                return content
+            self.send("GET_CREDIT", {"credit": offset + len(content) + window},
+                      correlation=correlation)

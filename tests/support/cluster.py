@@ -121,8 +121,8 @@ class Cluster:
         self.broker = None
         self.workers = {}
         # Fixed for the cluster's life, so that a restarted broker is found again.
-        self.client_endpoint, self.worker_endpoint, self.event_endpoint = (
-            f"tcp://127.0.0.1:{free_port()}" for _ in range(3))
+        self.client_endpoint, self.worker_endpoint, self.event_endpoint, self.bulk_endpoint = (
+            f"tcp://127.0.0.1:{free_port()}" for _ in range(4))
 
     def __enter__(self):
         return self
@@ -142,7 +142,8 @@ class Cluster:
             "broker",
             [*prefix, self.bin_dir / "taskpipe-broker", "--data-dir", self.folder / "data",
              "--client-bind", self.client_endpoint, "--worker-bind", self.worker_endpoint,
-             "--event-bind", self.event_endpoint, "--log-format", "json", *options],
+             "--event-bind", self.event_endpoint, "--bulk-bind", self.bulk_endpoint,
+             "--log-format", "json", *options],
             self.folder / "broker.log", **popen)
         if wait:
             self.broker.wait_for('"listening"')

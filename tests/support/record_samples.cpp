@@ -102,6 +102,11 @@ class Samples {
     }
     spec.labels = list([this] { return Label{text(), text()}; });
     spec.wait_for_capacity = below(2) == 1;
+    if (below(3) == 1) {
+      spec.inputs = list([this] {
+        return TaskInput{text(), text(), integer<std::uint64_t>(), below(2) == 1};
+      });
+    }
     return std::make_shared<const TaskSpec>(std::move(spec));
   }
   RetryPolicy retry() {

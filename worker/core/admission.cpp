@@ -62,7 +62,7 @@ std::optional<Error> Admission::check_script(const Tool& tool, const TaskSpec& s
   // Handlers have no scripts; callers that always name one (as the Celery interface does) are let
   // through, and the handler may look at the name.
   if (tool.kind == AttemptKind::handler && !tool.requires_script) return std::nullopt;
-  if (!spec.inline_script.empty()) {
+  if (brings_script(spec)) {
     if (tool.inline_scripts) return std::nullopt;
     return Error{ErrorCode::invalid,
                  "tool '" + spec.tool +

@@ -83,6 +83,7 @@ struct Effects {
   std::vector<ReadLog> log_reads;
   std::vector<Send> sends;
   std::vector<Note> notes;
+  std::optional<Welcome> session_began;  // where files go, and what shows the session there
   bool reset_link = false;   // close the socket, if any, and open a fresh one; after the sends
   std::optional<Exit> exit;  // last of all: the loop ends
 
@@ -94,6 +95,7 @@ struct Effects {
     log_reads.clear();
     sends.clear();
     notes.clear();
+    session_began.reset();
     reset_link = false;
     exit.reset();
   }

@@ -86,6 +86,7 @@ void WorkerCore::on_message(const Welcome& welcome, Correlation correlation, Tur
     return;
   }
   link_.on_welcome(welcome, turn.now.monotonic);
+  turn.out.session_began = welcome;
   tasks_messages_ = 0;
   note(turn, NoteLevel::info,
        "registered with the broker: session " + std::to_string(welcome.session.value()) +

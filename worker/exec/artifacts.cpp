@@ -2,15 +2,12 @@
 
 #include <fcntl.h>
 #include <fnmatch.h>
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <span>
-#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -105,17 +102,6 @@ void walk(const std::string& directory, const std::vector<std::vector<std::strin
   }
 }
 
-std::string to_hex(std::span<const unsigned char> bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const unsigned char byte : bytes) {
-    text.push_back(kDigits[byte >> 4U]);
-    text.push_back(kDigits[byte & 15U]);
-  }
-  return text;
-}
-
 }  // namespace
 
 bool glob_matches(std::string_view pattern, std::string_view path) {
@@ -144,33 +130,7 @@ std::vector<Artifact> find_artifacts(const std::string& directory,
   return found;
 }
 
-struct ArtifactHasher::Digest {
-  Digest() : context(EVP_MD_CTX_new()) {
-    if (context == nullptr) throw std::bad_alloc();
-  }
-  Digest(const Digest&) = delete;
-  Digest& operator=(const Digest&) = delete;
-  ~Digest() { EVP_MD_CTX_free(context); }
-
-  void begin() {
-    if (EVP_DigestInit_ex(context, EVP_sha256(), nullptr) != 1) {
-      throw std::runtime_error("OpenSSL offers no SHA-256");
-    }
-  }
-  [[nodiscard]] std::string finish() {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
-    unsigned size = 0;
-    if (EVP_DigestFinal_ex(context, bytes.data(), &size) != 1) return "";
-    return to_hex({bytes.data(), size});
-  }
-
-  EVP_MD_CTX* context;
-};
-
-ArtifactHasher::ArtifactHasher(std::vector<Artifact>& artifacts)
-    : artifacts_(artifacts), digest_(std::make_unique<Digest>()) {}
-
-ArtifactHasher::~ArtifactHasher() = default;
+ArtifactHasher::ArtifactHasher(std::vector<Artifact>& artifacts) : artifacts_(artifacts) {}
 
 bool ArtifactHasher::step(std::size_t max_bytes) {
   for (std::size_t done = 0; done < max_bytes;) {
@@ -186,7 +146,7 @@ bool ArtifactHasher::step(std::size_t max_bytes) {
     } else if (got == 0) {
       finish_file();
     } else {
-      EVP_DigestUpdate(digest_->context, buffer_.data(), static_cast<std::size_t>(got));
+      digest_.update(std::as_bytes(std::span(buffer_)).first(static_cast<std::size_t>(got)));
       done += static_cast<std::size_t>(got);
     }
   }
@@ -200,11 +160,11 @@ void ArtifactHasher::open_next() {
   file_.reset(::open(artifact.path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!file_.valid()) return;
   buffer_.resize(kReadBytes);
-  digest_->begin();
+  digest_ = process::Sha256();
 }
 
 void ArtifactHasher::finish_file() {
-  artifacts_[next_ - 1].sha256 = digest_->finish();
+  artifacts_[next_ - 1].sha256 = digest_.finish_hex();
   file_.reset();
 }
 

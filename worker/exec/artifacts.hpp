@@ -3,12 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/model/run_report.hpp"
+#include "common/process/sha256.hpp"
 #include "worker/spawner/descriptor.hpp"
 
 namespace taskpipe::worker {
@@ -33,13 +33,11 @@ class ArtifactHasher {
   explicit ArtifactHasher(std::vector<Artifact>& artifacts);
   ArtifactHasher(const ArtifactHasher&) = delete;
   ArtifactHasher& operator=(const ArtifactHasher&) = delete;
-  ~ArtifactHasher();
 
   // Reads about `max_bytes`. False once everything is done.
   bool step(std::size_t max_bytes);
 
  private:
-  struct Digest;
   void open_next();
   void finish_file();
 
@@ -47,7 +45,7 @@ class ArtifactHasher {
   std::size_t next_ = 0;  // artifact to be opened
   Descriptor file_;
   std::uint64_t hashed_bytes_ = 0;
-  std::unique_ptr<Digest> digest_;
+  process::Sha256 digest_;
   std::vector<unsigned char> buffer_;
 };
 

@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "common/model/limits.hpp"
+#include "common/model/task.hpp"
 
 namespace taskpipe::worker {
 namespace {
@@ -34,45 +36,51 @@ Error invalid_name(const std::string& name, const char* why) {
   return {ErrorCode::invalid, "file name '" + name + "' " + why, "files"};
 }
 
-// "a/b.txt", without empty parts, "." and "..".
-bool is_plain_relative(const std::string& name) {
-  if (name.empty() || name.find('\0') != std::string::npos) return false;
-  std::string_view rest = name;
-  while (true) {
-    const std::size_t end = rest.find('/');
-    const std::string_view part = rest.substr(0, end);
-    if (part.empty() || part == "." || part == "..") return false;
-    if (end == std::string_view::npos) return true;
-    rest.remove_prefix(end + 1);
+// Where a file of that name goes; its folder is there then.
+tl::expected<std::string, Error> place_for(const std::string& directory, const std::string& name) {
+  if (!is_plain_relative_path(name)) {
+    return tl::unexpected(
+        invalid_name(name, "must be a relative path without empty, '.' or '..' parts"));
   }
+  if (name == kStdoutFile || name == kStderrFile) {
+    return tl::unexpected(invalid_name(name, "is reserved for the attempt's own log"));
+  }
+  std::string path = directory + "/" + name;
+  if (const std::size_t slash = name.rfind('/'); slash != std::string::npos) {
+    std::error_code error;
+    fs::create_directories(directory + "/" + name.substr(0, slash), error);
+    if (error) return tl::unexpected(storage_error("create the folder of", path, error.value()));
+  }
+  return path;
 }
 
 tl::expected<void, Error> write_file(const std::string& directory, const RunPlan::File& file) {
-  if (!is_plain_relative(file.name)) {
-    return tl::unexpected(
-        invalid_name(file.name, "must be a relative path without empty, '.' or '..' parts"));
-  }
-  if (file.name == kStdoutFile || file.name == kStderrFile) {
-    return tl::unexpected(invalid_name(file.name, "is reserved for the attempt's own log"));
-  }
-  const std::string path = directory + "/" + file.name;
-  if (const std::size_t slash = file.name.rfind('/'); slash != std::string::npos) {
-    std::error_code error;
-    fs::create_directories(directory + "/" + file.name.substr(0, slash), error);
-    if (error) return tl::unexpected(storage_error("create the folder of", path, error.value()));
-  }
-  const Descriptor out(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+  const auto path = place_for(directory, file.name);
+  if (!path) return tl::unexpected(path.error());
+  const Descriptor out(::open(path->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                               file.executable ? 0755 : 0644));
   if (!out.valid() && errno == EEXIST) {
     return tl::unexpected(invalid_name(file.name, "is given twice"));
   }
-  if (!out.valid()) return tl::unexpected(storage_error("create", path, errno));
+  if (!out.valid()) return tl::unexpected(storage_error("create", *path, errno));
   std::string_view rest = file.content.text();
   while (!rest.empty()) {
     const ssize_t written = ::write(out.get(), rest.data(), rest.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return tl::unexpected(storage_error("write", path, errno));
+    if (written < 0) return tl::unexpected(storage_error("write", *path, errno));
     rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+tl::expected<void, Error> move_input(const std::string& directory, const RunPlan::Input& input) {
+  const auto path = place_for(directory, input.name);
+  if (!path) return tl::unexpected(path.error());
+  if (::access(path->c_str(), F_OK) == 0) {
+    return tl::unexpected(invalid_name(input.name, "is given twice"));
+  }
+  if (::rename(input.source.c_str(), path->c_str()) != 0) {
+    return tl::unexpected(storage_error("create", *path, errno));
   }
   return {};
 }
@@ -84,7 +92,8 @@ std::string leaf_name(const AttemptKey& attempt) {
 }  // namespace
 
 tl::expected<AttemptDirectory, Error> AttemptDirectory::create(
-    const std::string& root, const AttemptKey& attempt, const std::vector<RunPlan::File>& files) {
+    const std::string& root, const AttemptKey& attempt, const std::vector<RunPlan::File>& files,
+    const std::vector<RunPlan::Input>& inputs) {
   if (files.size() > limits::kMaxPlanFiles) {
     return tl::unexpected(Error{ErrorCode::too_big,
                                 "a plan may hold " + std::to_string(limits::kMaxPlanFiles) +
@@ -117,6 +126,11 @@ tl::expected<AttemptDirectory, Error> AttemptDirectory::create(
   for (const RunPlan::File& file : files) {
     if (auto written = write_file(made.path_, file); !written) {
       return tl::unexpected(std::move(written.error()));
+    }
+  }
+  for (const RunPlan::Input& input : inputs) {
+    if (auto moved = move_input(made.path_, input); !moved) {
+      return tl::unexpected(std::move(moved.error()));
     }
   }
   return made;

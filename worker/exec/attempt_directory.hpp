@@ -26,11 +26,13 @@ inline constexpr std::string_view kStderrFile = "stderr.log";
 // A fresh folder, held as in use until destruction. Movable value.
 class AttemptDirectory {
  public:
-  // Makes the folder, replacing an unused one of the same name, and writes `files` into it. Errors
+  // Makes the folder, replacing an unused one of the same name, writes `files` and moves `inputs`
+  // into it. Errors
   // are sentences naming the path and the remedy: STORAGE for the disk's refusals, INVALID for file
   // names that are absolute, climb out, repeat, or are those of the logs.
   [[nodiscard]] static tl::expected<AttemptDirectory, Error> create(
-      const std::string& root, const AttemptKey& attempt, const std::vector<RunPlan::File>& files);
+      const std::string& root, const AttemptKey& attempt, const std::vector<RunPlan::File>& files,
+      const std::vector<RunPlan::Input>& inputs = {});
 
   AttemptDirectory(AttemptDirectory&&) noexcept = default;
   AttemptDirectory& operator=(AttemptDirectory&&) noexcept;

@@ -46,7 +46,13 @@ struct RunPlan {
     Payload content;
     bool executable = false;
   };
-  std::vector<File> files;                  // written before the start
+  std::vector<File> files;  // written before the start
+  struct Input {
+    std::string name;    // relative to the attempt's directory
+    std::string source;  // a copy of its own on the same file system, which is moved
+    std::string sha256;
+  };
+  std::vector<Input> inputs;                // likewise
   std::vector<std::string> artifact_globs;  // relative to the attempt's directory
   Millis time_limit{0};                     // 0 = none
   Millis silence_limit{0};                  // the longest time without a byte of output; 0 = none

@@ -50,9 +50,11 @@ ExecutorLoop::ExecutorLoop(ProcessExecutorOptions options, Executor::Sink sink)
   if (!epoll_.valid()) throw std::system_error(errno, std::generic_category(), "epoll_create1");
   watch(mailbox_.fd(), tag_of(Source::mailbox), EPOLLIN);
   if (!start_spawner()) throw std::runtime_error(broken_reason_);
-  finisher_ = std::make_unique<Finisher>([this](RunNumber run, Outcome outcome) {
-    post(executor_command::Finished{run, std::move(outcome)});
-  });
+  finisher_ = std::make_unique<Finisher>(
+      [this](RunNumber run, Outcome outcome) {
+        post(executor_command::Finished{run, std::move(outcome)});
+      },
+      options_.keeper);
 }
 
 void ExecutorLoop::run() {
@@ -139,7 +141,11 @@ void ExecutorLoop::on_command(executor_command::Stop& stop) {
   const auto run = runs_.find(stop.attempt);
   if (run == runs_.end()) return;
   RunningAttempt& attempt = *find(run->second);
-  if (attempt.finishing()) return;
+  if (attempt.finishing()) {
+    // It has ended, and ends as it did; but nobody waits for what it left.
+    if (options_.keeper != nullptr) options_.keeper->give_up(run->second);
+    return;
+  }
   attempt.ask_to_end(cause);
   const auto grace = std::clamp<std::int64_t>(stop.grace.count(), 0, limits::kMaxGraceMs);
   if (link_ != nullptr) {
@@ -191,8 +197,8 @@ void ExecutorLoop::begin(executor_command::Start start) {
   const RunNumber run = next_run_++;
   auto spawn = describe_process(start.plan, run);
   if (!spawn) return end_at_once(start.attempt, spawn_error(spawn.error()));
-  auto directory =
-      AttemptDirectory::create(options_.attempts_root, start.attempt, start.plan.files);
+  auto directory = AttemptDirectory::create(options_.attempts_root, start.attempt, start.plan.files,
+                                            start.plan.inputs);
   if (!directory) return end_at_once(start.attempt, spawn_error(directory.error().text));
   spawn->directory = directory->path();
   auto out = open_pipe();
@@ -256,6 +262,7 @@ void ExecutorLoop::finish(RunNumber run, Outcome outcome) {
   if (attempt.finishing()) return;
   FinishJob job = attempt.finish(now_, sink_, options_.node, scratch_);
   job.outcome = std::move(outcome);
+  job.keep = attempt.cause() != EndCause::superseded && attempt.cause() != EndCause::shutdown;
   reschedule(run, attempt);
   finisher_->submit(std::move(job));
 }

@@ -1,7 +1,9 @@
 #include "worker/exec/finisher.hpp"
 
+#include <algorithm>
 #include <utility>
 
+#include "common/process/sha256.hpp"
 #include "common/protocol/value_codec.hpp"
 #include "worker/exec/artifacts.hpp"
 
@@ -9,6 +11,19 @@ namespace taskpipe::worker {
 namespace {
 
 constexpr std::size_t kHashSliceBytes = 16U << 20U;
+
+// What the task brought along and left as it was.
+bool was_there_before(const FinishJob& job, const Artifact& artifact) {
+  const auto is_input = [&](const RunPlan::Input& input) {
+    return input.name == artifact.name && input.sha256 == artifact.sha256;
+  };
+  const auto is_file = [&](const RunPlan::File& file) {
+    return file.name == artifact.name && file.content.size() == artifact.size_bytes &&
+           process::sha256_hex(file.content.text()) == artifact.sha256;
+  };
+  return std::any_of(job.inputs.begin(), job.inputs.end(), is_input) ||
+         std::any_of(job.files.begin(), job.files.end(), is_file);
+}
 
 }  // namespace
 
@@ -36,7 +51,8 @@ struct Finisher::Active {
   ArtifactHasher hasher;
 };
 
-Finisher::Finisher(Done done) : done_(std::move(done)), thread_([this] { run(); }) {}
+Finisher::Finisher(Done done, ArtifactKeeper* keeper)
+    : done_(std::move(done)), keeper_(keeper), thread_([this] { run(); }) {}
 
 Finisher::~Finisher() {
   {
@@ -84,9 +100,17 @@ void Finisher::run() {
 }
 
 void Finisher::deliver(Active& active) {
-  FinishJob& job = active.job;
-  job.outcome.report = encode_fitting(job.report);
-  done_(job.run, std::move(job.outcome));
+  std::erase_if(active.job.report.artifacts,
+                [&](const Artifact& artifact) { return was_there_before(active.job, artifact); });
+  auto deliver = [done = done_](FinishJob job) {
+    job.outcome.report = encode_fitting(job.report);
+    done(job.run, std::move(job.outcome));
+  };
+  if (keeper_ != nullptr) {
+    keeper_->keep(std::move(active.job), std::move(deliver));
+  } else {
+    deliver(std::move(active.job));
+  }
 }
 
 }  // namespace taskpipe::worker

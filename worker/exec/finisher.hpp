@@ -12,16 +12,10 @@
 
 #include "common/model/run_report.hpp"
 #include "common/model/task.hpp"
+#include "worker/exec/artifact_keeper.hpp"
 #include "worker/spawner/spawn_protocol.hpp"
 
 namespace taskpipe::worker {
-
-struct FinishJob {
-  RunNumber run = 0;
-  Outcome outcome;   // its report is filled here
-  RunReport report;  // its artifacts are filled here
-  std::vector<std::string> artifact_globs;
-};
 
 // One thread. Hashing is sliced: attempts take turns of kHashSliceBytes, so that a large artifact
 // of one delays the others by a slice each, not by its length.
@@ -30,7 +24,9 @@ class Finisher {
   // Called by the finisher's thread, once per job. Must not block.
   using Done = std::function<void(RunNumber, Outcome)>;
 
-  explicit Finisher(Done done);
+  // `keeper` may be null: then artifacts stay where they are. Otherwise it outlives the finisher,
+  // and hands back what it still holds before that is destroyed.
+  explicit Finisher(Done done, ArtifactKeeper* keeper = nullptr);
   Finisher(const Finisher&) = delete;
   Finisher& operator=(const Finisher&) = delete;
   // Delivers what is left, unhashed, and waits.
@@ -45,6 +41,7 @@ class Finisher {
   void deliver(Active& active);
 
   Done done_;
+  ArtifactKeeper* keeper_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<FinishJob> submitted_;

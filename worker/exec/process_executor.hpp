@@ -22,6 +22,7 @@
 #include <thread>
 
 #include "common/model/limits.hpp"
+#include "worker/exec/artifact_keeper.hpp"
 #include "worker/exec/executor.hpp"
 #include "worker/exec/spawner_link.hpp"
 
@@ -32,6 +33,7 @@ struct ProcessExecutorOptions {
   SpawnerOptions spawner;
   std::string node;  // host name, for reports
   std::uint64_t max_log_file_bytes = limits::kMaxLogFileBytes;
+  ArtifactKeeper* keeper = nullptr;  // see finisher.hpp
 };
 
 class ExecutorLoop;

@@ -117,6 +117,8 @@ FinishJob RunningAttempt::finish(MonotonicTime now, const Executor::Sink& sink,
   FinishJob job;
   job.run = run_;
   job.artifact_globs = std::move(plan_.artifact_globs);
+  job.files = std::move(plan_.files);
+  job.inputs = std::move(plan_.inputs);
   job.report.node = node;
   job.report.directory = directory_.path();
   job.report.stdout_tail = out_.tail_text();

@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <unordered_set>
+#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -18,6 +20,7 @@
 #include "worker/core/effect.hpp"
 #include "worker/exec/executor.hpp"
 #include "worker/shell/command_sink.hpp"
+#include "worker/shell/input_fetcher.hpp"
 #include "worker/tools/tool.hpp"
 
 namespace taskpipe::worker {
@@ -28,9 +31,12 @@ class ProcessRunner {
   using Planner = std::function<tl::expected<RunPlan, Error>(const TaskSpec&, const ValueMap&,
                                                              const AttemptContext&)>;
 
-  // `executor` must outlive the runner and report to `commands` as well (see `post_to`).
+  // `executor` must outlive the runner and report to `commands` as well (see `post_to`). `inputs`
+  // gets the files of tasks that bring some, and must be gone before the runner; null: such tasks
+  // end in an error.
   ProcessRunner(Planner planner, Executor& executor, std::string attempts_root,
                 CommandMailbox& commands);
+  void fetch_inputs_by(InputFetcher* inputs);
   ProcessRunner(const ProcessRunner&) = delete;
   ProcessRunner& operator=(const ProcessRunner&) = delete;
   // Forgets what is not planned yet.
@@ -42,8 +48,15 @@ class ProcessRunner {
   void stop(const Stop& stop);
 
  private:
+  struct Planned {
+    Start start;
+    std::vector<RunPlan::Input> inputs;
+  };
   void work();
-  void plan_and_start(const Start& start);
+  void plan_and_start(Planned planned);
+  void enqueue(Planned planned);
+  void fetch_inputs(Start start);
+  void on_fetched(Start start, InputFetcher::Fetched fetched);
 
   Planner planner_;
   Executor& executor_;
@@ -51,9 +64,11 @@ class ProcessRunner {
   CommandMailbox& commands_;
   std::mutex mutex_;
   std::condition_variable ready_;
-  std::deque<Start> queue_;
-  AttemptKey planning_;             // nil while nothing is
-  std::optional<Stop> stop_after_;  // of the one being planned
+  std::deque<Planned> queue_;
+  InputFetcher* inputs_ = nullptr;
+  std::unordered_set<AttemptKey> fetching_;  // their inputs
+  AttemptKey planning_;                      // nil while nothing is
+  std::optional<Stop> stop_after_;           // of the one being planned
   bool stopping_ = false;
   std::thread thread_;  // last: it uses the others
 };

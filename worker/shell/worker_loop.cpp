@@ -20,6 +20,8 @@ constexpr Millis kFarewell{500};
 WorkerLoop::WorkerLoop(WorkerConfig config, const std::string& broker_endpoint, WorkerParts parts,
                        std::optional<net::CurveClient> curve)
     : core_(std::move(config)),
+      broker_endpoint_(broker_endpoint),
+      curve_(curve),
       link_(parts.context, broker_endpoint, std::move(curve)),
       parts_(parts) {
   make_poller();
@@ -106,6 +108,11 @@ void WorkerLoop::take_handler_news(const Now& now) {
 }
 
 void WorkerLoop::carry_out(const Now& now) {
+  if (effects_.session_began && parts_.bulk_access != nullptr) {
+    const Welcome& welcome = *effects_.session_began;
+    parts_.bulk_access->set(bulk::Access{bulk::reachable(welcome.bulk_endpoint, broker_endpoint_),
+                                         welcome.session, welcome.bulk_token, curve_});
+  }
   for (SpoolStore& store : effects_.stores) parts_.spool.store(std::move(store));
   for (const SpoolDrop& drop : effects_.drops) parts_.spool.drop(drop);
   for (const Stop& stop : effects_.stops) {

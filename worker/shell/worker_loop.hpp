@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/bulk/access.hpp"
 #include "common/model/time.hpp"
 #include "common/net/poll_loop.hpp"
 #include "common/process/logging.hpp"
@@ -30,6 +31,7 @@ struct WorkerParts {
   SpoolThread& spool;
   LogReader& logs;
   process::Logger& logger;
+  bulk::AccessHolder* bulk_access = nullptr;  // is told of each session
   ProcessRunner* processes = nullptr;
   HandlerExecutor* handlers = nullptr;
   process::SignalFd* signals = nullptr;  // null: only commands end the loop
@@ -59,6 +61,8 @@ class WorkerLoop {
   void write_notes();
 
   WorkerCore core_;
+  std::string broker_endpoint_;
+  std::optional<net::CurveClient> curve_;
   BrokerLink link_;
   WorkerParts parts_;
   Effects effects_;

@@ -99,6 +99,16 @@ void declare(OptionTable& table, WorkerOptions& options, RawOptions& raw) {
                  "How long the folders of ended attempts are kept.");
   table.size("keep-bytes", options.keep_bytes, {}, "Most that they may occupy.");
 
+  table.group("Files");
+  table.duration("upload-patience", options.upload_patience, {Millis(0), Millis(86'400'000)},
+                 "How long an ended task waits without progress for its artifacts to reach the "
+                 "broker; then it ends without them.");
+  table.size("input-cache", options.input_cache_bytes, {},
+             "Most that the input files of tasks may occupy in the work folder, beyond those in "
+             "use.");
+  table.text("shared-dir", options.shared_dir, "DIR",
+             "A folder that all hosts see under the same path: artifacts below it are not sent.");
+
   table.group("Logging");
   table.choice("log-level", raw.log_level, {"debug", "info", "warning", "error"},
                "What is worth a line.");
@@ -249,6 +259,14 @@ tl::expected<void, Error> fill_in(const process::OptionSources& sources, const R
   }
   std::error_code error;
   options.work_dir = fs::absolute(options.work_dir, error).lexically_normal();
+  if (!options.shared_dir.empty()) {
+    options.shared_dir = fs::absolute(options.shared_dir, error).lexically_normal().string();
+    if (options.shared_dir.ends_with('/')) options.shared_dir.pop_back();
+    if (!fs::is_directory(options.shared_dir, error)) {
+      return tl::unexpected(invalid(
+          "shared-dir", "--shared-dir '" + options.shared_dir + "' is no folder; mount it first"));
+    }
+  }
   options.tool_folders = tool_folders(raw);
   const fs::path beside = program_folder();
   options.spawner = !raw.spawner.empty()

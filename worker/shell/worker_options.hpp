@@ -10,6 +10,7 @@
 #include <tl/expected.hpp>
 
 #include "common/model/error.hpp"
+#include "common/model/limits.hpp"
 #include "common/model/resources.hpp"
 #include "common/model/task.hpp"
 #include "common/model/time.hpp"
@@ -41,6 +42,10 @@ struct WorkerOptions {
   Millis broker_wait{0};
   Millis keep_attempts{std::int64_t{7} * 24 * 3600 * 1000};
   std::uint64_t keep_bytes = 20ULL << 30U;
+
+  Millis upload_patience{limits::kUploadPatienceMs};
+  std::uint64_t input_cache_bytes = limits::kInputCacheBytes;
+  std::string shared_dir;  // absolute; empty = there is none
 
   process::LogOptions log;
 };

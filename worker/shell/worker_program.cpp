@@ -15,7 +15,10 @@
 #include "common/process/signals.hpp"
 #include "worker/exec/process_executor.hpp"
 #include "worker/handlers/builtin_handlers.hpp"
+#include "worker/shell/artifact_uploader.hpp"
 #include "worker/shell/attempt_sweeper.hpp"
+#include "worker/shell/input_cache.hpp"
+#include "worker/shell/input_fetcher.hpp"
 #include "worker/shell/worker_identity.hpp"
 #include "worker/shell/worker_loop.hpp"
 #include "worker/shell/worker_options.hpp"
@@ -120,17 +123,26 @@ int run(const WorkerOptions& options, const HandlerRegistry& handlers, process::
 
   const std::string attempts_root = (options.work_dir / "attempts").string();
   CommandMailbox commands;
+  ArtifactUploader uploader({options.upload_patience, options.shared_dir}, logger);
   std::unique_ptr<ProcessExecutor> executor;
   if (offers_processes(offers)) {
     ProcessExecutorOptions exec;
     exec.attempts_root = attempts_root;
     exec.spawner = {options.spawner.string(), options.memory_control, options.cgroup_parent};
     exec.node = process::host_name();
+    exec.keeper = &uploader;
     executor = std::make_unique<ProcessExecutor>(std::move(exec), post_to(commands));
     logger.info("tasks run as processes", {{"memory_limits", executor->memory_control()}});
   }
 
   net::Context context;
+  bulk::AccessHolder bulk_access;
+  uploader.open(context, bulk_access);
+  // Before the context ends, and after the loop.
+  struct CloseUploads {
+    ArtifactUploader& uploader;
+    ~CloseUploads() { uploader.close(); }
+  } const close_uploads{uploader};
   SpoolThread spool_thread(std::move(*spool), commands, logger);
   LogReader log_reader(attempts_root, commands);
   AttemptSweeper sweeper(attempts_root, options.keep_bytes,
@@ -144,6 +156,10 @@ int run(const WorkerOptions& options, const HandlerRegistry& handlers, process::
         },
         *executor, attempts_root, commands);
   }
+  InputFetcher inputs(context, bulk_access,
+                      InputCache(options.work_dir / "inputs", options.input_cache_bytes),
+                      options.upload_patience);
+  if (processes) processes->fetch_inputs_by(&inputs);
   HandlerExecutor handler_pool(handlers, options.handler_threads, process::host_name(),
                                post_batches_to(commands));
 
@@ -156,6 +172,7 @@ int run(const WorkerOptions& options, const HandlerRegistry& handlers, process::
                                 {"gpus", std::to_string(config.resources.gpus)},
                                 {"memory_bytes", std::to_string(config.resources.memory_bytes)}});
   WorkerParts parts{context, commands, spool_thread, log_reader, logger};
+  parts.bulk_access = &bulk_access;
   parts.processes = processes.get();
   parts.handlers = &handler_pool;
   parts.signals = &signals;

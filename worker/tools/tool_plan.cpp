@@ -105,14 +105,18 @@ tl::expected<Tool::PlannedScript, Error> Tool::plan_script(const TaskSpec& spec,
                                                            RunPlan& plan) const {
   PlannedScript script;
   const bool wants_text = manifest_.progress.kind == ProgressKind::lammps;
-  if (!spec.inline_script.empty()) {
+  if (brings_script(spec)) {
     if (!manifest_.inline_scripts) {
       return tl::unexpected(invalid("inline_script", "is not accepted by tool '" + manifest_.name +
                                                          "'; name one of its own scripts"));
     }
     if (auto error = check_inline_name(spec.script)) return tl::unexpected(std::move(*error));
-    plan.files.push_back(RunPlan::File{spec.script, spec.inline_script, true});
     script.path = (context.directory.empty() ? "." : context.directory) + "/" + spec.script;
+    if (spec.inline_script.empty()) {
+      if (wants_text) script.text = read_script_text(context.script_source);
+      return script;
+    }
+    plan.files.push_back(RunPlan::File{spec.script, spec.inline_script, true});
     if (wants_text) {
       script.text = spec.inline_script.text().substr(0, limits::kMaxAnalysedScriptBytes);
     }

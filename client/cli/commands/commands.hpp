@@ -23,6 +23,8 @@ ExitCode run_status(Invocation& call);
 ExitCode run_list(Invocation& call);
 ExitCode run_logs(Invocation& call);
 ExitCode run_result(Invocation& call);
+ExitCode run_artifacts_list(Invocation& call);
+ExitCode run_artifacts_get(Invocation& call);
 ExitCode run_dead_list(Invocation& call);
 ExitCode run_dead_show(Invocation& call);
 ExitCode run_dead_resubmit(Invocation& call);

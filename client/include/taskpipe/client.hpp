@@ -40,6 +40,8 @@
 #include "taskpipe/events.hpp"
 
 namespace taskpipe::client {
+class FileTraffic;
+class InputUploads;
 class StreamFollower;
 class TaskMonitor;
 }  // namespace taskpipe::client
@@ -238,9 +240,37 @@ class Client {
                                              const LogCallback& on_chunk,
                                              const CallOptions& options = {});
 
+  // --- Files. Default timeout: none; each fails after request_timeout without any progress. -----
+  /// Gets how much of a file is done, on the calling thread.
+  using FileProgress = std::function<void(const FileTransfer&)>;
+  /// The files that an ended task left, by name. Waits for its end. Without request_timeout.
+  [[nodiscard]] CallResult<std::vector<Artifact>> artifacts(const TaskId& id,
+                                                            const CallOptions& options = {});
+  /// Writes one of them to `path`: from the report, a shared file system, or the broker's store. A
+  /// download that was broken off goes on from where it was (`path`.part). The file is there under
+  /// its name only once its size and hash are right. INVALID: no such artifact. UNSUPPORTED: it is
+  /// nowhere but on its worker's node, and the text says why.
+  [[nodiscard]] CallResult<void> fetch_artifact(const TaskResult& result, const Artifact& artifact,
+                                                const std::string& path,
+                                                const FileProgress& on_progress = {},
+                                                const CallOptions& options = {});
+  /// The same of a task's artifact by its name; returns what was fetched.
+  [[nodiscard]] CallResult<Artifact> fetch_artifact(const TaskId& id, const std::string& name,
+                                                    const std::string& path,
+                                                    const FileProgress& on_progress = {},
+                                                    const CallOptions& options = {});
+  /// Makes sure that the broker has the files, and returns them as TaskRequest::inputs takes them.
+  /// Submits do this for TaskRequest::input_files by themselves. INVALID names a file that cannot
+  /// be read; STORAGE: the broker has no room.
+  [[nodiscard]] CallResult<std::vector<TaskInput>> upload(std::span<const InputFile> files,
+                                                          const FileProgress& on_progress = {},
+                                                          const CallOptions& options = {});
+
  private:
   friend class TaskListing;
   friend class Subscription;
+  friend class client::FileTraffic;
+  friend class client::InputUploads;
   friend class client::StreamFollower;
   friend class client::TaskMonitor;
   class Impl;

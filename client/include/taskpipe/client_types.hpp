@@ -96,6 +96,15 @@ struct CallOptions {
 
 // --- What is submitted --------------------------------------------------------------------------
 
+/// A local file that a task needs. The client uploads what the broker does not have yet.
+struct InputFile {
+  std::string path;        ///< of the file here
+  std::string name{};      ///< in the attempt's directory; empty = the last part of `path`
+  bool executable{false};  ///< whether the task may execute it; also when it is executable here
+  /// Equal in every field.
+  friend bool operator==(const InputFile&, const InputFile&) = default;
+};
+
 /// A task to submit.
 struct TaskRequest {
   std::string tool;           ///< what runs it, as `Client::tools` names it
@@ -110,7 +119,9 @@ struct TaskRequest {
   std::vector<Label> labels{};     ///< any order; each key once
   std::string inline_script{};     ///< the script's text; empty = the worker's own file
   bool wait_for_capacity = false;  ///< wait, rather than UNSATISFIABLE, when no worker could run it
-  std::optional<TaskId> id{};      ///< only to repeat a submit; otherwise the client draws one
+  std::vector<InputFile> input_files{};  ///< uploaded before the submit, unless the broker has them
+  std::vector<TaskInput> inputs{};       ///< files whose content the broker has already, by hash
+  std::optional<TaskId> id{};  ///< only to repeat a submit; otherwise the client draws one
 };
 
 /// A task of a workflow, and what it waits for.
@@ -172,6 +183,7 @@ struct TaskStatuses {
 struct ConnectionInfo {
   std::string broker;              ///< the address in use
   std::string events;              ///< where events come from; empty = over the client port
+  std::string bulk;                ///< where artifacts and inputs go; empty = nowhere
   BrokerUuid broker_uuid;          ///< of the broker's data folder
   Epoch epoch;                     ///< counts the broker's starts
   SessionId session;               ///< of this client
@@ -182,6 +194,13 @@ struct ConnectionInfo {
 
   /// Whether it may follow everybody's tasks.
   [[nodiscard]] bool sees_everybody() const { return !role || *role != Role::client; }
+};
+
+/// How far the transfer of a file has come.
+struct FileTransfer {
+  std::string_view name;         ///< of the artifact or input, valid during the callback
+  std::uint64_t done_bytes = 0;  ///< of it
+  std::uint64_t size_bytes = 0;  ///< in all
 };
 
 /// A piece of a task's output.

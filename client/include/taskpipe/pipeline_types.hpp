@@ -59,7 +59,8 @@ struct PipelineResult {
   /// The state in a word: 'success', 'failed', 'timeout' or 'error'.
   [[nodiscard]] std::string_view status() const;
   /// The dict: status, tool, script, params, returncode (null when it never ran), stdout,
-  /// stderr, artifacts (paths), artifact_details (name, path, size in bytes, sha256),
+  /// stderr, artifacts (paths), artifact_details (name, path, size in bytes, sha256,
+  /// stored),
   /// resource_usage (wall_seconds, user_seconds, system_seconds, max_rss_bytes), duration_seconds;
   /// error where there is one; value where a handler returned one.
   [[nodiscard]] ValueMap to_dict() const;

@@ -119,6 +119,20 @@ std::pair<std::uint64_t, bool> fetch_log(BoundClient& bound, const std::string& 
   return {end.next_offset, end.complete};
 }
 
+void fetch_artifact(BoundClient& bound, const std::string& id, const std::string& name,
+                    const std::string& path, std::optional<nb::callable> on_progress,
+                    TimeoutMs timeout) {
+  const auto task = to_task_id(id);
+  const auto client = bound.client();
+  const auto pass_on = [&](const FileTransfer& transfer) {
+    if (!on_progress) return;
+    const nb::gil_scoped_acquire acquired;
+    (*on_progress)(transfer.done_bytes, transfer.size_bytes);
+  };
+  ask(timeout,
+      [&](const CallOptions& o) { return client->fetch_artifact(task, name, path, pass_on, o); });
+}
+
 BoundListing::BoundListing(BoundClient& bound, QueryFilter filter, TimeoutMs timeout)
     : process_(::getpid()),
       attention_(timeout),

@@ -100,6 +100,11 @@ class BoundSubscription {
                                                        bool follow, nanobind::callable on_chunk,
                                                        TimeoutMs timeout, const Stop* stop);
 
+// Writes an artifact to `path`. on_progress(done, size), if any, runs on the calling thread.
+void fetch_artifact(BoundClient& bound, const std::string& id, const std::string& name,
+                    const std::string& path, std::optional<nanobind::callable> on_progress,
+                    TimeoutMs timeout);
+
 // Tasks, newest first, a page per call. One thread at a time.
 class BoundListing {
  public:

@@ -151,7 +151,12 @@ void bind_client(nb::module_& module) {
            "on_chunk"_a, timeout, stop,
            nb::sig("def fetch_log(self, id: str, of_stderr: bool, offset: int, follow: bool, "
                    "on_chunk: collections.abc.Callable[[int, bytes], object], timeout_ms: int | "
-                   "None = None, stop: Stop | None = None) -> tuple[int, bool]"));
+                   "None = None, stop: Stop | None = None) -> tuple[int, bool]"))
+      .def("fetch_artifact", &Method<&fetch_artifact>::call, "id"_a, "name"_a, "path"_a,
+           "on_progress"_a.none(), timeout,
+           nb::sig("def fetch_artifact(self, id: str, name: str, path: str, on_progress: "
+                   "collections.abc.Callable[[int, int], object] | None, timeout_ms: int | None = "
+                   "None) -> None"));
 }
 
 void bind_request(nb::module_& module) {

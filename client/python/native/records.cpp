@@ -47,6 +47,9 @@ nb::dict to_dict(const Artifact& artifact) {
   dict["path"] = text(artifact.path);
   dict["size_bytes"] = artifact.size_bytes;
   dict["sha256"] = or_none(artifact.sha256);
+  dict["stored"] = artifact.stored;
+  dict["shared"] = artifact.shared;
+  dict["problem"] = or_none(artifact.problem);
   return dict;
 }
 
@@ -261,6 +264,7 @@ nb::dict to_dict(const ConnectionInfo& info) {
   nb::dict dict;
   dict["broker"] = text(info.broker);
   dict["events"] = text(info.events);
+  dict["bulk"] = text(info.bulk);
   dict["broker_uuid"] = info.broker_uuid.to_string();
   dict["epoch"] = info.epoch.value();
   dict["session"] = info.session.value();

@@ -27,6 +27,14 @@ void set_labels(TaskRequest& request, nb::handle value) {
   }
 }
 
+void set_inputs(TaskRequest& request, nb::handle value) {
+  for (const auto& pair : nb::cast<nb::list>(value)) {
+    const auto file = nb::cast<nb::tuple>(pair);
+    request.input_files.push_back(
+        {nb::cast<std::string>(file[0]), nb::cast<std::string>(file[1]), false});
+  }
+}
+
 // The Python side has checked the names.
 void set_retried_failures(TaskRequest& request, nb::handle value) {
   request.retry.failures = 0;
@@ -69,6 +77,7 @@ const std::map<std::string, Setter, std::less<>>& setters() {
       {"labels", set_labels},
       {"inline_script",
        [](TaskRequest& r, nb::handle v) { r.inline_script = nb::cast<std::string>(v); }},
+      {"inputs", set_inputs},
       {"wait_for_capacity",
        [](TaskRequest& r, nb::handle v) { r.wait_for_capacity = nb::cast<bool>(v); }},
       {"task_id",

@@ -13,7 +13,8 @@ namespace taskpipe::python {
 
 // From keyword arguments: tool, script, params and any of priority, cpus, gpus, memory_bytes, named
 // (dict), run_time_ms, grace_ms, queue_time_ms, no_progress_ms, max_attempts, retry_on (list of
-// names), backoff_ms, max_backoff_ms, max_worker_losses, labels (dict), inline_script,
+// names), backoff_ms, max_backoff_ms, max_worker_losses, labels (dict), inputs
+// (pairs of path and name), inline_script,
 // wait_for_capacity, task_id. Unknown names are a TypeError.
 [[nodiscard]] TaskRequest to_request(const std::string& tool, const std::string& script,
                                      nanobind::handle params, const nanobind::dict& options);

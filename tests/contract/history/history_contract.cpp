@@ -222,7 +222,7 @@ TEST_P(HistoryRows, EveryStateAndFailureClass) {
 
 TEST_P(HistoryRows, SpecificationsThatDifferInOneFieldStayApart) {
   const TaskSpec base = *full_task().spec;
-  std::vector<TaskSpec> specs(21, base);
+  std::vector<TaskSpec> specs(26, base);
   specs[1].tool += "x";
   specs[2].script += "x";
   specs[3].inline_script = Payload();
@@ -243,6 +243,12 @@ TEST_P(HistoryRows, SpecificationsThatDifferInOneFieldStayApart) {
   specs[18].retry.backoff_ms = 9;
   specs[19].retry.max_backoff_ms = 999;
   specs[20].retry.max_worker_losses.reset();
+  const TaskInput input{"mesh.msh", std::string(64, 'a'), 5, false};
+  specs[21].inputs = {input};
+  specs[22].inputs = {input, {"b", std::string(64, 'b'), 0, true}};
+  specs[23].inputs = {{"other", input.sha256, 5, false}};
+  specs[24].inputs = {{input.name, std::string(64, 'c'), 5, false}};
+  specs[25].inputs = {{input.name, input.sha256, 5, true}};
   std::vector<FinishedTask> tasks;
   for (std::uint32_t n = 0; n < specs.size(); ++n) {
     tasks.push_back(plain_task(n + 1));

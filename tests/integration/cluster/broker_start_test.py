@@ -28,7 +28,7 @@ class BrokerStart(unittest.TestCase):
 
     def binds(self):
         return ("--client-bind", "tcp://127.0.0.1:*", "--worker-bind", "tcp://127.0.0.1:*",
-                "--event-bind", "tcp://127.0.0.1:*")
+                "--event-bind", "tcp://127.0.0.1:*", "--bulk-bind", "tcp://127.0.0.1:*")
 
     def test_an_unknown_option_names_the_nearest(self):
         code, said = refused("--data-dri", "x")
@@ -46,7 +46,7 @@ class BrokerStart(unittest.TestCase):
         self.cluster.start_broker()
         code, said = refused("--data-dir", self.cluster.folder / "other", "--client-bind",
                              self.cluster.client_endpoint, "--worker-bind", "tcp://127.0.0.1:*",
-                             "--event-bind", "tcp://127.0.0.1:*")
+                             "--event-bind", "tcp://127.0.0.1:*", "--bulk-bind", "tcp://127.0.0.1:*")
         self.assertEqual(code, 1)
         self.assertIn("--client-bind: ", said)
         self.assertIn("in use", said)

@@ -71,6 +71,21 @@ class DataCheck(unittest.TestCase):
         self.assertIn("sound", said)
         self.assertEqual(contents(self.data), before)
 
+    def test_a_file_of_the_store_with_another_content_is_named(self):
+        self.cluster.broker.stop()
+        for content in (b"right", b"changed"):
+            digest = hashlib.sha256(content).hexdigest()
+            folder = self.data / "blobs" / digest[:2]
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / digest).write_bytes(content)
+        code, said = self.check("--json")
+        self.assertEqual(code, 0, said)
+        self.assertEqual(json.loads(said)["store"], {"files": 2, "bytes": 12, "unfinished": 0})
+        (folder / digest).write_bytes(b"chanqed")
+        code, said = self.check()
+        self.assertEqual(code, 1, said)
+        self.assertIn(digest, said)
+
     def test_a_running_broker_is_named(self):
         code, said = self.check()
         self.assertEqual(code, 2, said)
@@ -152,15 +167,15 @@ class DataCheck(unittest.TestCase):
 
     def test_a_journal_of_a_newer_format_is_refused_and_left_alone(self):
         self.cluster.broker.stop()
-        self.patch(self.segment(), 8, struct.pack("<I", 3))
-        self.newer_is_refused(("journal format 3", "reads up to 2", "release that wrote it"))
+        self.patch(self.segment(), 8, struct.pack("<I", 4))
+        self.newer_is_refused(("journal format 4", "reads up to 3", "release that wrote it"))
 
     def test_a_history_of_a_newer_schema_is_refused_and_left_alone(self):
         self.cluster.broker.stop()
         with sqlite3.connect(self.data / "history.sqlite") as database:
-            database.execute("PRAGMA user_version = 3")
+            database.execute("PRAGMA user_version = 4")
         database.close()
-        self.newer_is_refused(("schema 3", "reads up to 2", "release that wrote it"))
+        self.newer_is_refused(("schema 4", "reads up to 3", "release that wrote it"))
 
 
 if __name__ == "__main__":

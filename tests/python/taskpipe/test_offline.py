@@ -255,7 +255,8 @@ def test_shapes_of_what_did_not_succeed(state, word):
     assert shape == {
         "status": word, "tool": "t", "script": "s", "params": {"a": 1}, "returncode": None,
         "stdout": "", "stderr": "", "artifacts": ["/d/a"],
-        "artifact_details": [{"name": "a", "path": "/d/a", "size": 1, "sha256": None}],
+        "artifact_details": [{"name": "a", "path": "/d/a", "size": 1, "sha256": None,
+                              "stored": False}],
         "resource_usage": {"wall_seconds": 2.0, "user_seconds": 1.0, "system_seconds": 0.5,
                            "max_rss_bytes": 9},
         "duration_seconds": 2.0, "error": "cannot be started",

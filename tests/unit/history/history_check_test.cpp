@@ -72,7 +72,7 @@ TEST_F(HistoryCheckTest, NamesDamage) {
 
 TEST_F(HistoryCheckTest, ANewerOneIsNotDamaged) {
   { SqliteHistory history(path); }
-  SqliteDatabase(path, 0).execute("PRAGMA user_version = 3");
+  SqliteDatabase(path, 0).execute("PRAGMA user_version = 4");
   EXPECT_THROW(static_cast<void>(check_history(path)), NewerHistory);
   EXPECT_THROW(SqliteHistory(path, {.read_only = true}), NewerHistory);
 }

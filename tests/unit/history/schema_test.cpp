@@ -49,9 +49,9 @@ TEST_F(SchemaTest, SyncsEveryCommit) {
 
 TEST_F(SchemaTest, ANewerVersionIsRefusedAndLeftAlone) {
   open();
-  SqliteDatabase(path, 0).execute("PRAGMA user_version = 3");
-  EXPECT_THAT([&] { open(); }, refuses("newer taskpipe (schema 3, this one reads up to 2)"));
-  EXPECT_EQ(SqliteDatabase(path, 0).integer("PRAGMA user_version"), 3);
+  SqliteDatabase(path, 0).execute("PRAGMA user_version = 4");
+  EXPECT_THAT([&] { open(); }, refuses("newer taskpipe (schema 4, this one reads up to 3)"));
+  EXPECT_EQ(SqliteDatabase(path, 0).integer("PRAGMA user_version"), 4);
 }
 
 TEST_F(SchemaTest, SomebodyElsesFileIsRefusedAndLeftAlone) {
@@ -116,6 +116,7 @@ TEST_F(SchemaTest, AHistoryOfTheFirstVersionIsBroughtForward) {
       database.execute((std::string("ALTER TABLE specs DROP COLUMN ") + column).c_str());
     }
     database.execute("DROP TABLE attempts");
+    database.execute("DROP TABLE spec_inputs");
     database.execute("DROP INDEX tasks_by_original");
     database.execute("ALTER TABLE tasks DROP COLUMN original");
     database.execute("PRAGMA user_version = 1");
@@ -129,6 +130,30 @@ TEST_F(SchemaTest, AHistoryOfTheFirstVersionIsBroughtForward) {
   task.id = TaskId(1, 3);
   history.store(std::vector{task}, {}, Lsn(2));
   EXPECT_EQ(SqliteDatabase(path, 0).integer("SELECT count(*) FROM specs"), 1);
+}
+
+// And what the second version wrote.
+TEST_F(SchemaTest, AHistoryOfTheSecondVersionIsBroughtForward) {
+  TaskSpec spec;
+  spec.tool = "lammps";
+  FinishedTask task;
+  task.id = TaskId(1, 2);
+  task.owner = "ada";
+  task.spec = std::make_shared<const TaskSpec>(spec);
+  task.outcome.state = TaskState::failure;
+  SqliteHistory(path).store(std::vector{task}, {}, Lsn(1));
+  {
+    SqliteDatabase database(path, 0);
+    database.execute("DROP TABLE spec_inputs");
+    database.execute("PRAGMA user_version = 2");
+  }
+  SqliteHistory history(path);
+  EXPECT_EQ(*history.find_tasks(std::vector{task.id}).at(0).spec, spec);
+  spec.inputs = {{"mesh.msh", std::string(64, 'a'), 5, true}};
+  task.id = TaskId(1, 3);
+  task.spec = std::make_shared<const TaskSpec>(spec);
+  history.store(std::vector{task}, {}, Lsn(2));
+  EXPECT_EQ(*history.find_tasks(std::vector{task.id}).at(0).spec, spec);
 }
 
 // The views are text; the names they show must be those of name_of.

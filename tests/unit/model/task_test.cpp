@@ -200,5 +200,40 @@ TEST(CheckSpec, DotsWithinNamesAreFine) {
   }
 }
 
+TEST(CheckSpec, InputsStayInTheDirectoryAndHaveAHash) {
+  const std::string hash(64, 'a');
+  for (const char* name : {"", "/etc/passwd", "../x", "a/../b", "a//b", "./a", "a/.", "a\nb"}) {
+    TaskSpec spec = good_spec();
+    spec.inputs = {{name, hash, 1, false}};
+    EXPECT_TRUE(check_spec(spec)) << name;
+  }
+  for (const std::string& wrong :
+       {std::string(), std::string(63, 'a'), std::string(64, 'A'), std::string(64, 'g')}) {
+    TaskSpec spec = good_spec();
+    spec.inputs = {{"a", wrong, 1, false}};
+    EXPECT_TRUE(check_spec(spec)) << wrong;
+  }
+  TaskSpec spec = good_spec();
+  spec.inputs = {{"a/b.txt", hash, 1, false}, {".hidden", hash, 0, true}};
+  EXPECT_EQ(check_spec(spec), std::nullopt);
+  spec.inputs.push_back(spec.inputs.front());
+  EXPECT_TRUE(check_spec(spec)) << "a name twice";
+  spec.inputs.assign(limits::kMaxInputs + 1, {"a", hash, 1, false});
+  EXPECT_TRUE(check_spec(spec));
+}
+
+TEST(BringsScript, InlineOrAsAnInputOfItsName) {
+  TaskSpec spec;
+  EXPECT_FALSE(brings_script(spec));
+  spec.inputs = {{"x.sh", std::string(64, 'a'), 1, true}};
+  EXPECT_FALSE(brings_script(spec));
+  spec.script = "x.sh";
+  EXPECT_TRUE(brings_script(spec));
+  spec.inputs.clear();
+  EXPECT_FALSE(brings_script(spec));
+  spec.inline_script = Payload(std::string_view("echo"));
+  EXPECT_TRUE(brings_script(spec));
+}
+
 }  // namespace
 }  // namespace taskpipe

@@ -32,6 +32,8 @@ TaskSpecPtr full_spec() {
                 30'000, 2};
   spec.labels = {{"project", "glas-übergang"}, {"team", "materials"}};
   spec.wait_for_capacity = true;
+  spec.inputs = {{"data/mesh.msh", std::string(64, 'd'), 5'000'000'000, false},
+                 {"pre.sh", std::string(64, 'e'), 12, true}};
   return std::make_shared<const TaskSpec>(spec);
 }
 
@@ -60,8 +62,10 @@ RunReport report() {
   report.stderr_tail = "warning: größer\n";
   report.stdout_bytes = 123'456;
   report.stderr_bytes = 17;
-  report.artifacts = {
-      {"log.lammps", "/var/lib/taskpipe/attempts/1/log.lammps", 70'001, std::string(64, 'a')}};
+  report.artifacts = {{"log.lammps", "/var/lib/taskpipe/attempts/1/log.lammps", 70'001,
+                       std::string(64, 'a'), true, false, ""},
+                      {"big.dump", "/shared/big.dump", 1ULL << 40U, "", false, true,
+                       "the store has no room for it"}};
   report.metrics = {{"energy", -4.5}, {"temp", 1.44}};
   report.value = ValueMap{{"answer", 42}};
   return report;
@@ -69,7 +73,7 @@ RunReport report() {
 
 std::vector<Sample> all() {
   std::vector<Sample> samples;
-  for (auto group : {session(), client(), status(), watching(), worker(), events()}) {
+  for (auto group : {session(), client(), status(), watching(), worker(), bulk(), events()}) {
     std::move(group.begin(), group.end(), std::back_inserter(samples));
   }
   return samples;
@@ -123,6 +127,8 @@ std::vector<Sample> session() {
   welcome.messages_total = 65'536;
   welcome.bytes_total = 64U << 20U;
   welcome.event_endpoint = "tcp://127.0.0.1:7612";
+  welcome.bulk_endpoint = "tcp://127.0.0.1:7613";
+  welcome.bulk_token = BulkToken(0x6061626364656667, 0x68696a6b6c6d6e6f);
   welcome.role = Role::observer;
   welcome.user = "ann";
 

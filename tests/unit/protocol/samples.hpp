@@ -25,6 +25,7 @@ struct Sample {
 [[nodiscard]] std::vector<Sample> status();
 [[nodiscard]] std::vector<Sample> worker();
 [[nodiscard]] std::vector<Sample> watching();
+[[nodiscard]] std::vector<Sample> bulk();
 [[nodiscard]] std::vector<Sample> events();
 
 [[nodiscard]] ValueMap params();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -155,6 +156,20 @@ def _retry(retry: object, prefix: str) -> dict[str, object]:
     return options
 
 
+def _inputs(inputs: object, prefix: str) -> list[tuple[str, str]]:
+    if isinstance(inputs, (str, bytes)) or not isinstance(inputs, Iterable):
+        raise invalid(prefix + "inputs", f"must be a list of paths, not {type(inputs).__name__}")
+    files = []
+    for index, value in enumerate(inputs):
+        field = f"{prefix}inputs[{index}]"
+        path, name = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
+        if not isinstance(path, (str, os.PathLike)):
+            raise invalid(field, "must be a path, or a pair of path and name")
+        path = text(field, os.fspath(path))
+        files.append((path, os.path.basename(path) if name is None else text(field, name)))
+    return files
+
+
 def request(task: Task, prefix: str = "") -> _native.Request:
     """The request for a task.
 
@@ -189,6 +204,8 @@ def request(task: Task, prefix: str = "") -> _native.Request:
         }
     if task.inline_script:
         options["inline_script"] = text(prefix + "inline_script", task.inline_script)
+    if task.inputs:
+        options["inputs"] = _inputs(task.inputs, prefix)
     if task.wait_for_capacity:
         options["wait_for_capacity"] = True
     if task.task_id is not None:

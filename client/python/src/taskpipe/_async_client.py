@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import functools
+import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 from taskpipe import _arguments, _feed, _records
@@ -22,7 +25,15 @@ from taskpipe._loop_calls import (
     submit_in_executor,
     waker,
 )
-from taskpipe._types import StreamChanges, Task, TaskEvent, TaskInfo, TaskResult, WorkflowReceipt
+from taskpipe._types import (
+    Artifact,
+    StreamChanges,
+    Task,
+    TaskEvent,
+    TaskInfo,
+    TaskResult,
+    WorkflowReceipt,
+)
 
 
 class AsyncClient:
@@ -87,6 +98,11 @@ class AsyncClient:
         **options: Any,
     ) -> str:
         """As ``Client.submit``."""
+        if options.get("inputs"):  # files to be hashed and sent: not in the event loop
+            call = functools.partial(
+                self._client.submit, tool, script, params, timeout=timeout, **options
+            )
+            return await submit_in_executor(call)
         request = _arguments.single_request(tool, script, params, options)
         return await submit(self._client._native, request, _arguments.timeout_ms(timeout))
 
@@ -264,6 +280,24 @@ class AsyncClient:
     async def log(self, task_id: str, stream: str = "stdout", **options: Any) -> bytes:
         """As ``Client.log``."""
         return await in_executor(self._client.log, task_id, stream, **options)
+
+    async def artifacts(self, task_id: str, **options: Any) -> tuple[Artifact, ...]:
+        """As ``Client.artifacts``."""
+        await self.wait(task_id, timeout=options.pop("timeout", None))
+        return await in_executor(self._client.artifacts, task_id, **options)
+
+    async def get_artifacts(
+        self,
+        task_id: str,
+        directory: str | os.PathLike[str],
+        names: str | Iterable[str] | None = None,
+        **options: Any,
+    ) -> builtins.list[Path]:
+        """As ``Client.get_artifacts``. Progress is told in a thread of the executor."""
+        await self.wait(task_id)
+        return await in_executor(
+            self._client.get_artifacts, task_id, directory, names, **options
+        )
 
     # --- How
 

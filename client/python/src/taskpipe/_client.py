@@ -9,13 +9,14 @@ from typing import Any
 
 from taskpipe import _arguments, _feed, _native, _records
 from taskpipe._errors import BatchRefused, invalid, not_ended, simplest
+from taskpipe._files import Files
 from taskpipe._following import Following
 from taskpipe._types import EventBatch, Task, TaskEvent, TaskResult, WorkflowEnd, WorkflowReceipt
 
 _ON_FAILURE = ("run_dependents", "cancel_dependents")
 
 
-class Client(Following):
+class Client(Following, Files):
     """Submits tasks to a broker, waits for them, watches them, reads what they wrote.
 
     Making one connects to nothing and starts no thread; the first call connects. Every method may

@@ -70,6 +70,7 @@ class Connection:
 
     broker: str  #: address in use
     events: str  #: where events come from
+    bulk: str  #: where artifacts and inputs go; empty: nowhere
     broker_uuid: str  #: of the broker's data folder
     epoch: int  #: counts the broker's starts
     session: int  #: number of this session

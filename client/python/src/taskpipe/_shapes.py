@@ -48,6 +48,7 @@ def result_dict(
                 "path": artifact.path,
                 "size": artifact.size_bytes,
                 "sha256": artifact.sha256,
+                "stored": artifact.stored,
             }
             for artifact in result.artifacts
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -66,6 +67,8 @@ class Task:
         grace_s: Seconds between SIGTERM and SIGKILL when it must stop. None: five.
         labels: For people and listings.
         inline_script: The script's text, which travels with the task. Empty: the worker's file.
+        inputs: Files of this host that the task finds in its directory: paths, or pairs of path and
+            name there. Sent only if the broker does not have them yet.
         wait_for_capacity: Wait, rather than be refused, while no worker could run it.
         retry: Whether and when a failed attempt is followed by another. None: the first failure is
             final.
@@ -95,6 +98,7 @@ class Task:
     no_progress_s: float | None = None
     task_id: str | None = None
     after: Sequence[int] = ()
+    inputs: Sequence[str | os.PathLike[str] | tuple[str | os.PathLike[str], str]] = ()
 
 
 @dataclass(frozen=True)
@@ -123,12 +127,18 @@ class Artifact:
         path: Absolute, on the worker's node.
         size_bytes: Its size.
         sha256: 64 hex digits; None when it was too large to hash in time.
+        stored: Whether the broker's store has it.
+        shared: Whether ``path`` lies on a file system that all hosts share.
+        problem: Why it can be had from neither, where that is not by design; else None.
     """
 
     name: str
     path: str
     size_bytes: int
     sha256: str | None
+    stored: bool = False
+    shared: bool = False
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
