@@ -149,7 +149,9 @@ void on_result(Turn& turn, Session& session, Correlation correlation, Result& re
       ack.items.push_back({item.attempt, ErrorCode::ok});
       continue;
     }
-    if (elsewhere || !task.fence_is(item.attempt.epoch, item.attempt.attempt)) {
+    // A task that was never dispatched has an attempt 0, which nobody can have run.
+    const bool never_ran = item.attempt.attempt.value() == 0;
+    if (elsewhere || never_ran || !task.fence_is(item.attempt.epoch, item.attempt.attempt)) {
       ack.items.push_back({item.attempt, ErrorCode::stale_attempt});
       if (item.outcome.failure == FailureClass::cancelled) {
         item.outcome.reason = "stopped, as it counted no more";

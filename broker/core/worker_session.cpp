@@ -94,7 +94,7 @@ void send_reconcile(Turn& turn, const Session& session, Reconcile all) {
 bool adopt(Turn& turn, WorkerSlot worker, const AttemptKey& key) {
   State& state = turn.state;
   const TaskSlot slot = state.tasks.find(key.task);
-  if (slot.value() == kNoSlot) return false;
+  if (slot.value() == kNoSlot || key.attempt.value() == 0) return false;  // 0: never dispatched
   const Task& task = state.tasks[slot];
   if (!std::holds_alternative<phase::Ready>(task.phase) || !task.fence_is(key.epoch, key.attempt)) {
     return false;

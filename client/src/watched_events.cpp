@@ -58,7 +58,8 @@ std::optional<StreamFilter> filter_for(const std::vector<std::string>& topics) {
   StreamFilter filter;
   filter.stream = kTask;
   if (kinds > 1) return filter;
-  if (tools.size() == 1 && !tools.front().empty()) filter.stream = std::string(kTask) + tools.front() + ".";
+  if (tools.size() == 1 && !tools.front().empty())
+    filter.stream = std::string(kTask) + tools.front() + ".";
   if (workflows.size() == 1) filter.stream = workflows.front();
   if (!tasks.empty() && tasks.size() <= limits::kMaxBatchItems) {
     filter.stream.clear();

@@ -186,6 +186,20 @@ TEST_F(AuthorityTest, ARevokedKeyLosesItsSessionsAndNobodyElseDoes) {
   EXPECT_EQ(answer_to(kBob, bob_, Query{}), ErrorCode::ok);
 }
 
+TEST_F(AuthorityTest, AWorkerCannotEndWhatItWasNeverGiven) {
+  auto elsewhere = std::make_shared<TaskSpec>();
+  elsewhere->tool = "of another worker";
+  elsewhere->wait_for_capacity = true;
+  submit(elsewhere, {id(0)});
+  cluster_.say(kWorker, worker_, Result{{{AttemptKey{id(0), Epoch{}, Attempt{}}, success()}}});
+  EXPECT_EQ(cluster_.take_all<ResultAck>(kWorker).at(0).items.at(0).code, ErrorCode::stale_attempt);
+  Hello hello = hello_of(kWorker, true);
+  hello.worker->running = {AttemptKey{id(0), Epoch{}, Attempt{}}};
+  greet(kWorker, hello, key_of("farm", Role::worker));
+  cluster_.say(kClient, client_, query_of(id(0)));
+  EXPECT_EQ(cluster_.take_all<Rows>(kClient).at(0).rows.at(0).state, TaskState::pending);
+}
+
 TEST_F(AuthorityTest, ProgressIsWatchedByItsOwnerAlone) {
   submit(spec_of("tool"), {id(0)});
   const AttemptKey key = given().at(0);

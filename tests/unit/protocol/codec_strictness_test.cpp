@@ -166,7 +166,7 @@ std::vector<Refusal> values() {
       {"UnknownCode", MessageType::result_ack,
        [](auto& o) { put_items(o, 1), o.array(2), put_attempt(o), o.uint(19); }, ErrorCode::invalid,
        "items[0].code"},
-      {"UnknownRole", MessageType::hello, [](auto& o) { o.map(1), o.uint(1), o.uint(2); },
+      {"UnknownRole", MessageType::hello, [](auto& o) { o.map(1), o.uint(1), o.uint(4); },
        ErrorCode::invalid, "role"},
       {"BinForText", MessageType::bye,
        [](auto& o) { o.map(1), o.uint(1), o.bin(samples::view("bye")); }, ErrorCode::malformed,
@@ -277,6 +277,17 @@ TEST(CodecStrictness, WorkersMustSayWhatTheyOffer) {
   hello.role = Role::client;
   hello.worker = WorkerOffer{};
   EXPECT_FALSE(encode(hello, Correlation(), SessionId()).has_value());
+}
+
+// That a client is an observer or an admin, its key says.
+TEST(CodecStrictness, NobodySaysByItselfThatItIsAnAdmin) {
+  for (const Role role : {Role::observer, Role::admin}) {
+    Hello hello;
+    hello.role = role;
+    const auto encoded = encode(hello, Correlation(), SessionId());
+    ASSERT_FALSE(encoded.has_value());
+    EXPECT_EQ(encoded.error().field, "role");
+  }
 }
 
 TEST(CodecStrictness, EachItemOfAWorkflowHasItsDependencies) {
