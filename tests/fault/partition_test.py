@@ -38,6 +38,7 @@ class Partition(unittest.TestCase):
         self.cluster.client_endpoint = f"tcp://{address}:7610"
         self.cluster.worker_endpoint = f"tcp://{address}:7611"
         self.cluster.event_endpoint = f"tcp://{address}:7612"
+        self.cluster.bulk_endpoint = f"tcp://{address}:7613"
         self.cluster.start_broker(*BROKER_OPTIONS, prefix=self.net.prefix("broker"))
         self.client = self.net.prefix("client")
 

@@ -18,6 +18,21 @@ printf short > short.txt
 echo said
 """
 
+MELT = """
+units lj
+lattice fcc 0.8442
+region box block 0 4 0 4 0 4
+create_box 1 box
+create_atoms 1 box
+mass 1 1.0
+velocity all create 1.44 87287
+pair_style lj/cut 2.5
+pair_coeff 1 1 1.0 1.0 2.5
+fix 1 all nve
+dump 1 all atom 10 melt.dump
+run 50
+"""
+
 
 def by_name(result):
     return {artifact["name"]: artifact for artifact in result["artifact_details"]}
@@ -136,6 +151,21 @@ class Artifacts(ArtifactCase):
         self.cluster.cli("artifacts", "get", task_id, "big", "--to", self.here)
         content = (self.here / "big").read_bytes()
         self.assertEqual(sha256(content), by_name(result)["big"]["sha256"])
+
+
+    @unittest.skipUnless(shutil.which("lmp"), "LAMMPS is not installed")
+    def test_the_dump_of_a_solver(self):
+        path = self.here / "melt.lammps"
+        path.write_text(MELT)
+        task_id = self.cluster.cli("submit", "lammps", "--script", path)["task_ids"][0]
+        result = self.result(task_id)
+        self.assertEqual(result["status"], "success", result)
+        self.cluster.cli("artifacts", "get", task_id, "*.dump", "log.lammps", "--to", self.here)
+        frames = (self.here / "melt.dump").read_text().count("ITEM: TIMESTEP")
+        self.assertEqual(frames, 6)
+        self.assertIn("Total wall time", (self.here / "log.lammps").read_text())
+        self.assertEqual(sha256((self.here / "melt.dump").read_bytes()),
+                         by_name(result)["melt.dump"]["sha256"])
 
 
 class Quota(ArtifactCase):

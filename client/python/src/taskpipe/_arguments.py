@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from taskpipe import _native
@@ -166,7 +167,7 @@ def _inputs(inputs: object, prefix: str) -> list[tuple[str, str]]:
         if not isinstance(path, (str, os.PathLike)):
             raise invalid(field, "must be a path, or a pair of path and name")
         path = text(field, os.fspath(path))
-        files.append((path, os.path.basename(path) if name is None else text(field, name)))
+        files.append((path, Path(path).name if name is None else text(field, name)))
     return files
 
 

@@ -295,9 +295,7 @@ class AsyncClient:
     ) -> builtins.list[Path]:
         """As ``Client.get_artifacts``. Progress is told in a thread of the executor."""
         await self.wait(task_id)
-        return await in_executor(
-            self._client.get_artifacts, task_id, directory, names, **options
-        )
+        return await in_executor(self._client.get_artifacts, task_id, directory, names, **options)
 
     # --- How
 

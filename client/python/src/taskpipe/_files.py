@@ -72,9 +72,7 @@ class Files(Connected):
 
     def _ended(self, task_id: str, timeout: float | None) -> TaskResult:
         ids = [_arguments.id_text(task_id)]
-        return _records.task_result(
-            self._native.wait_all(ids, _arguments.timeout_ms(timeout))[0]
-        )
+        return _records.task_result(self._native.wait_all(ids, _arguments.timeout_ms(timeout))[0])
 
 
 def _progress_of(
