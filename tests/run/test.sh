@@ -2,7 +2,6 @@
 # Part of ./run: tests, their tiers, and how they are counted.
 
 readonly TEST_LABELS='unit|contract|scenario|simulation|structure|integration|fault|solvers'
-readonly TSAN_LABELS='unit|contract|scenario|integration'
 
 PASSED=0  # tests, and steps that count as one
 FAILED=0
@@ -69,7 +68,8 @@ test_ordinary() {
 }
 
 # The heavy tier: every function prints a heading and counts its results.
-HEAVY=(heavy_tidy heavy_docs heavy_simulation heavy_fuzz heavy_fault heavy_wheel)
+HEAVY=(heavy_tidy heavy_docs heavy_simulation heavy_fuzz heavy_fault heavy_tsan
+  heavy_wheel)
 
 heavy_docs() {
   local before=$FAILED
@@ -128,6 +128,9 @@ heavy_fault() {
   if ((FAILED == before)); then PASSED=$((PASSED + 1)); fi
 }
 
+# The programs and what is quick to build; `./run tsan` has more.
+heavy_tsan() { tsan threads; }
+
 # The Python package as users get it: from pip, into a fresh virtual environment.
 heavy_wheel() { python_test; }
 
@@ -174,14 +177,28 @@ python_lint() { # VENV
   "$1/bin/mypy" --config-file client/python/pyproject.toml client/python/src client/examples/python
 }
 
-tsan() { # everything that has no processes of its own, under ThreadSanitizer
-  local before=$FAILED
-  step "build tsan" build tsan
+# Under ThreadSanitizer: the real programs with every thread at work, and the tests of what has threads.
+# A program that is killed cannot fail a test any more: the reports are files, and none may be there.
+tsan() { # [TARGET]: threads, or more_threads (all of them)
+  local target=${1:-more_threads} before=$FAILED reports=$ROOT/build/tsan/races report
+  local -a build_too=()
+  # The command line drives the test from outside; any build of it will do.
+  local cli=$ROOT/build/dev/bin/taskpipe
+  if [[ ! -x $cli ]]; then cli=$ROOT/build/tsan/bin/taskpipe build_too=(taskpipe); fi
+  step "build tsan" build tsan "$target" "${build_too[@]}"
   if ((FAILED > before)); then return 0; fi
   heading "test under ThreadSanitizer"
-  local options=halt_on_error=1:second_deadlock_stack=1
-  if [[ -f tests/tsan.supp ]]; then options+=:suppressions=$ROOT/tests/tsan.supp; fi
-  TSAN_OPTIONS=$options run_ctest tsan "$TSAN_LABELS"
+  rm -rf "$reports"
+  mkdir -p "$reports"
+  local options=halt_on_error=1:second_deadlock_stack=1:log_path=$reports/race
+  TSAN_OPTIONS=$options:suppressions=$ROOT/tests/tsan.supp TASKPIPE_CLI=$cli \
+    run_ctest tsan "threads|$target"
+  for report in "$reports"/race*; do
+    [[ -e $report ]] || continue
+    cat "$report"
+    FAILED=$((FAILED + 1))
+    FAILURES+=("ThreadSanitizer: $report")
+  done
 }
 
 run_tests() { # [--all]

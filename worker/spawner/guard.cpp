@@ -49,7 +49,7 @@ bool Guard::prepare() {
                                    inherited_.lifeline};
   // Above all the spawner's ends of other guards' sockets: they would never see end-of-file.
   close_all_except(keep);
-  if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
     fail(SpawnStage::guard, errno, "PR_SET_CHILD_SUBREAPER");
     return false;
   }

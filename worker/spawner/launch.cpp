@@ -11,7 +11,9 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 #include "worker/spawner/descriptor.hpp"
 
@@ -24,12 +26,15 @@ namespace {
 
 constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
 
-// What travels through the error pipe.
+// What travels through the error pipe, byte for byte: it has no padding, which would be whatever
+// the stack held before.
 struct Failure {
   SpawnStage stage = SpawnStage::none;
+  std::array<std::uint8_t, 3> unused{};
   int error = 0;
   std::size_t candidate = 0;
 };
+static_assert(std::has_unique_object_representations_v<Failure>);
 
 // Everything the child needs, prepared before vfork: it must neither allocate nor lock.
 struct ChildPlan {
@@ -55,7 +60,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 }
 
 [[noreturn]] void fail(const ChildPlan& plan, SpawnStage stage, int error, std::size_t which = 0) {
-  const Failure failure{stage, error, which};
+  const Failure failure{stage, {}, error, which};
   [[maybe_unused]] const auto written = ::write(plan.report_fd, &failure, sizeof failure);
   ::_exit(127);
 }
@@ -131,7 +136,7 @@ void connect_descriptors(const ChildPlan& plan) {
   if (::chdir(plan.spawn->directory.c_str()) != 0) fail(plan, SpawnStage::directory, errno);
   reset_signals();
   // Last, because a change of user clears it. Whoever died before is caught by the comparison.
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (::getppid() != plan.parent) fail(plan, SpawnStage::orphaned, ESRCH);
   execute(plan);
 }

@@ -55,7 +55,7 @@ Spawner::Spawner(Descriptor socket, Descriptor lifeline, std::unique_ptr<CgroupD
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       open_files_(raise_open_files()) {
   if (!epoll_.valid()) throw_errno("epoll_create1");
-  if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) throw_errno("PR_SET_CHILD_SUBREAPER");
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) throw_errno("PR_SET_CHILD_SUBREAPER");
   if (const char* path = std::getenv("PATH")) search_path_ = path;
   sigset_t all;
   ::sigfillset(&all);

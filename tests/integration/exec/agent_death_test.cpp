@@ -26,9 +26,8 @@ class Agent {
     EXPECT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
     output_.reset(pipe[0]);
     const Descriptor write_end(pipe[1]);
-    std::array<std::string, 5> arguments = {TASKPIPE_AGENT_PROGRAM, root_.path(),
-                                            TASKPIPE_SPAWNER_PROGRAM, TASKPIPE_PROBE_PROGRAM,
-                                            marker_};
+    std::array<std::string, 5> arguments = {TASKPIPE_AGENT_PROGRAM, root_.path(), spawner_program(),
+                                            TASKPIPE_PROBE_PROGRAM, marker_};
     std::array<char*, 6> argv{};
     for (std::size_t i = 0; i < arguments.size(); ++i) argv[i] = arguments[i].data();
     posix_spawn_file_actions_t actions;

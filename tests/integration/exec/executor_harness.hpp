@@ -19,6 +19,10 @@
 
 namespace taskpipe::worker {
 
+// The one that was built with the tests, or what TASKPIPE_SPAWNER names: the same in a tool that
+// watches it (spawner_memory_test.py).
+[[nodiscard]] std::string spawner_program();
+
 // Everything that was heard of one attempt.
 struct AttemptLog {
   int started = 0;

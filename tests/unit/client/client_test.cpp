@@ -71,7 +71,8 @@ TEST_F(ClientTest, BatchesAreSharedOutOverFewMessages) {
   ASSERT_EQ(ids.size(), 1000U);
   EXPECT_EQ(broker_.task_count(), 1000U);
   std::size_t messages = 0;
-  broker_.on_thread([&] { messages = broker_.seen(MessageType::submit); });
+  // Not counting what was sent again because the broker took its time.
+  broker_.on_thread([&] { messages = broker_.seen(MessageType::submit) - broker_.seen_resends(); });
   EXPECT_EQ(messages, 4U);
   EXPECT_EQ(ids[1].low() - ids[0].low(), 1U);  // one prefix per batch
 }

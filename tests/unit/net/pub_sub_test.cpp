@@ -124,6 +124,9 @@ TEST_F(PubSub, AnAddressInUseIsRefused) {
 }
 
 TEST_F(PubSub, WhatWaitsForSubscribersIsBoundedInBytes) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "to copy 400 MB takes longer here than TCP waits for a peer that does not read";
+#endif
   SocketTuning narrow = quick_tuning();
   narrow.receive_high_water = 1;
   auto slow = std::make_unique<SubSocket>(context_, narrow);
