@@ -107,6 +107,7 @@ struct LogFollower {
   SessionId session;
   Correlation correlation;
   std::uint64_t next_offset = 0;
+  Attempt attempt;  // whose output the offset counts in
 };
 // A FETCH that a worker was asked to answer.
 struct ForwardedFetch {
