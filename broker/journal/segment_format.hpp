@@ -13,7 +13,7 @@
 //
 //   header, 4096 bytes                          batch header, 48 bytes, at a multiple of 8
 //    0  8  magic "TPJOURN\n"                     0  4  magic "TPjb"
-//    8  4  format version, 2                     4  4  bytes of the body
+//    8  4  format version, 3                     4  4  bytes of the body
 //   12  4  zero                                  8  4  records in the body
 //   16 16  journal id, same in all segments     12  4  CRC-32C of the body
 //   32  8  generation                           16  8  LSN of the first record
@@ -61,7 +61,7 @@
 
 namespace taskpipe::broker {
 
-inline constexpr std::uint32_t kFormatVersion = 2;
+inline constexpr std::uint32_t kFormatVersion = 3;
 inline constexpr std::uint64_t kFirstGeneration = 1;  // begins with record 1
 inline constexpr std::size_t kPageBytes = 4096;
 inline constexpr std::size_t kSegmentHeaderBytes = kPageBytes;

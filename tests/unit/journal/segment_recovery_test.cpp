@@ -197,7 +197,7 @@ TEST_F(RecoveryTest, ANewerFormatRefusesWithItsOwnCode) {
   const auto opened = open();
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, ErrorCode::version);
-  EXPECT_THAT(opened.error().text, HasSubstr("newer taskpipe (journal format 3"));
+  EXPECT_THAT(opened.error().text, HasSubstr("newer taskpipe (journal format 4"));
 }
 
 TEST_F(RecoveryTest, AnUnknownRecordTypeRefusesEvenInTheTail) {
