@@ -14,6 +14,14 @@ std::size_t wanted_length(const Fetch& fetch) {
   return std::min<std::size_t>(fetch.length, limits::kMaxLogChunkBytes);
 }
 
+// Offsets count in the output of one attempt: where another has begun since, that is read from its
+// beginning.
+Fetch of_attempt(Fetch fetch, Attempt newest) {
+  if (fetch.attempt != newest && fetch.attempt != Attempt{}) fetch.offset = 0;
+  fetch.attempt = newest;
+  return fetch;
+}
+
 // Asks the worker that ran the task; its CHUNK comes back through on_chunk, its ERROR through
 // on_fetch_refused.
 // `when_absent` says whether it is worth while to ask again.
@@ -64,7 +72,8 @@ bool feed(Turn& turn, const TaskId& id, LogStream stream, LogFollower& follower,
   std::uint64_t offset = std::max(follower.next_offset, ring.begin());
   for (auto data = ring.read(offset, limits::kMaxLogChunkBytes); !data.empty();
        data = ring.read(offset, limits::kMaxLogChunkBytes)) {
-    turn.send(*session, follower.correlation, Chunk{id, stream, offset, false, Payload(data)});
+    turn.send(*session, follower.correlation,
+              Chunk{id, stream, offset, false, Payload(data), follower.attempt});
     offset += data.size();
     sent = true;
   }
@@ -82,6 +91,10 @@ void take_output(Turn& turn, TaskSlot slot, const LogItem& item) {
   const auto followers = state.followers.find({item.attempt.task, item.stream});
   if (followers != state.followers.end()) {
     for (auto& follower : followers->second) {
+      if (follower.attempt != item.attempt.attempt) {
+        if (follower.attempt != Attempt{}) follower.next_offset = 0;
+        follower.attempt = item.attempt.attempt;
+      }
       feed(turn, item.attempt.task, item.stream, follower, ring);
     }
   }
@@ -110,7 +123,7 @@ void follow(Turn& turn, Session& session, Correlation correlation, const Fetch& 
   session.follows.insert(key);
   ++state.follower_count;
   auto& followers = state.followers[key];
-  followers.push_back({session.id, correlation, fetch.offset});
+  followers.push_back({session.id, correlation, fetch.offset, fetch.attempt});
   if (ring != nullptr) feed(turn, fetch.task, fetch.stream, followers.back(), *ring);
 }
 
@@ -131,12 +144,12 @@ void on_log(Turn& turn, Session& session, const Log& log) {
   }
 }
 
-void on_fetch(Turn& turn, Session& session, Correlation correlation, const Fetch& fetch) {
+void on_fetch(Turn& turn, Session& session, Correlation correlation, const Fetch& asked) {
   State& state = turn.state;
-  const TaskSlot slot = state.tasks.find(fetch.task);
+  const TaskSlot slot = state.tasks.find(asked.task);
   if (slot.value() == kNoSlot) {
-    ask_history(turn, session, correlation, lookup::Fetching{session.id, correlation, fetch},
-                HistoryLookup::Tasks{{fetch.task}});
+    ask_history(turn, session, correlation, lookup::Fetching{session.id, correlation, asked},
+                HistoryLookup::Tasks{{asked.task}});
     return;
   }
   const Task& task = state.tasks[slot];
@@ -144,6 +157,7 @@ void on_fetch(Turn& turn, Session& session, Correlation correlation, const Fetch
     turn.refuse(session, correlation, ErrorCode::unknown_task, "no such task", "task_id");
     return;
   }
+  const Fetch fetch = of_attempt(asked, task.attempt);
   if (task.ended()) {
     forward(turn, session, correlation, fetch, task.end().worker, ErrorCode::unsupported);
     return;
@@ -165,7 +179,7 @@ void on_fetch(Turn& turn, Session& session, Correlation correlation, const Fetch
   const auto data =
       ring == nullptr ? std::string_view() : ring->read(fetch.offset, wanted_length(fetch));
   turn.send(session, correlation,
-            Chunk{fetch.task, fetch.stream, fetch.offset, false, Payload(data)});
+            Chunk{fetch.task, fetch.stream, fetch.offset, false, Payload(data), fetch.attempt});
 }
 
 void resume_fetch(Turn& turn, lookup::Fetching& waiting, const std::vector<FinishedTask>& found) {
@@ -184,7 +198,8 @@ void resume_fetch(Turn& turn, lookup::Fetching& waiting, const std::vector<Finis
   if (!found[0].placements.empty()) {
     worker = state.workers.find(found[0].placements[0].worker).value_or(WorkerSlot(kNoSlot));
   }
-  forward(turn, *session, waiting.correlation, waiting.fetch, worker, ErrorCode::unsupported);
+  forward(turn, *session, waiting.correlation, of_attempt(waiting.fetch, found[0].attempt), worker,
+          ErrorCode::unsupported);
 }
 
 void on_chunk(Turn& turn, Session& session, Correlation correlation, Chunk chunk) {
@@ -211,7 +226,7 @@ void end_follows(Turn& turn, TaskSlot slot) {
       if (Session* session = state.sessions.find(follower.session)) {
         session->follows.erase({id, stream});
         turn.send(*session, follower.correlation,
-                  Chunk{id, stream, follower.next_offset, true, Payload()});
+                  Chunk{id, stream, follower.next_offset, true, Payload(), follower.attempt});
       }
     }
     state.follower_count -= followers->second.size();

@@ -14,7 +14,7 @@ CallResult<LogEnd> Client::fetch_log(const TaskId& id, LogStream stream, std::ui
     if (arrived == nullptr) return true;
     const Chunk& chunk = arrived->chunk;
     const std::string_view text = chunk.data.text();
-    if (!text.empty() && on_chunk) on_chunk(LogChunk{chunk.offset, text});
+    if (!text.empty() && on_chunk) on_chunk(LogChunk{chunk.offset, text, chunk.attempt});
     end.next_offset = chunk.offset + text.size();
     end.complete = chunk.eof;
     if (!chunk.eof) impl_->log_consumed(call, text.size());

@@ -61,12 +61,27 @@ void LogReads::cut_known(const Read& read, Chunk& chunk) {
   chunk.offset = read.next_offset;
 }
 
+void LogReads::see_attempt(Read& read, Chunk& chunk) {
+  if (chunk.attempt > read.attempt) {
+    if (read.attempt != Attempt{}) {
+      read.next_offset = 0;
+      read.gap_at.reset();
+    }
+    read.attempt = chunk.attempt;
+  } else if (chunk.attempt < read.attempt) {
+    chunk.attempt = read.attempt;
+    chunk.offset = read.next_offset;
+    chunk.data = Payload();
+  }
+}
+
 std::optional<CallId> LogReads::on_chunk(Correlation correlation, Chunk&& chunk, Effects& out) {
   const auto found = reads_.find(Key{chunk.task, chunk.stream});
   if (found == reads_.end()) return std::nullopt;
   Read& read = found->second;
   // Chunks of an earlier FETCH may still be on their way; they would look like gaps.
   if (read.correlation != correlation || read.ask || read.paused) return std::nullopt;
+  see_attempt(read, chunk);
   if (read.following && chunk.offset > read.next_offset && read.gap_at != read.next_offset) {
     read.gap_at = read.next_offset;
     ask_again(read);
@@ -116,8 +131,9 @@ void LogReads::flush(MonotonicTime now, SessionId session, Effects& out) {
     if (!read.ask || read.paused || now < read.not_before) continue;
     read.ask = false;
     read.correlation = correlations_.next(RequestKind::log);
-    out.sends.push_back(Outgoing{Fetch{key.task, key.stream, read.next_offset, 0, read.following},
-                                 read.correlation, session});
+    out.sends.push_back(
+        Outgoing{Fetch{key.task, key.stream, read.next_offset, 0, read.following, read.attempt},
+                 read.correlation, session});
   }
 }
 

@@ -2,7 +2,7 @@
 // broker pushes what is new from its short memory of a running task, whereas a plain FETCH reaches
 // the whole file at the worker, also when the task has ended. Chunks carry their offset; whatever
 // leaves a gap (a reconnect, a pause, a burst) goes back to catching up from the offset wanted
-// next.
+// next. A task that is tried again writes anew: its reader begins again at 0.
 //
 // A reader that does not keep up pauses its log once limits::kMaxUnreadLogBytes wait for it; chunks
 // that still arrive are ignored, and asked for again when half of it has been read.
@@ -49,6 +49,7 @@ class LogReads {
   struct Read {
     CallId call;
     std::uint64_t next_offset = 0;
+    Attempt attempt;         // whose output that is; 0 = not known yet
     bool follow = false;     // go on when everything present has been read
     bool following = false;  // the last FETCH was one that pushes
     bool ask = true;         // a FETCH from next_offset is due
@@ -63,6 +64,8 @@ class LogReads {
   // Goes back to catching up.
   static void ask_again(Read& read);
   static void cut_known(const Read& read, Chunk& chunk);
+  // Turns to the output of a later attempt, or away from that of an earlier one.
+  static void see_attempt(Read& read, Chunk& chunk);
 
   CorrelationSource& correlations_;
   Reads reads_;

@@ -298,6 +298,8 @@ struct Fetch {
   std::uint64_t offset = 0;
   std::uint32_t length = 0;  // most bytes wanted; 0 = as many as fit
   bool follow = false;
+  Attempt attempt{};  // whose output `offset` counts in; a later one is read from its beginning. 0
+                      // = the newest there is
   friend bool operator==(const Fetch&, const Fetch&) = default;
 };
 struct Chunk {
@@ -306,6 +308,7 @@ struct Chunk {
   std::uint64_t offset = 0;
   bool eof = false;  // nothing will follow data
   Payload data;
+  Attempt attempt{};  // that wrote it; 0 = unknown
   friend bool operator==(const Chunk&, const Chunk&) = default;
 };
 

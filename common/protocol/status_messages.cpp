@@ -95,6 +95,7 @@ struct Schema<Fetch> : MapShape {
     f.optional(3, "offset", s.offset);
     f.optional(4, "length", s.length);
     f.optional(5, "follow", s.follow);
+    f.optional(6, "attempt", s.attempt);
   }
 };
 
@@ -107,6 +108,7 @@ struct Schema<Chunk> : MapShape {
     f.required(3, "offset", s.offset);
     f.optional(4, "eof", s.eof);
     f.optional(5, "data", s.data, up_to_bytes(limits::kMaxLogChunkBytes));
+    f.optional(6, "attempt", s.attempt);
   }
 };
 

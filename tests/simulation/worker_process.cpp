@@ -154,6 +154,7 @@ void WorkerProcess::carry_out(const Now& now) {
     Chunk chunk;
     chunk.task = read.fetch.task;
     chunk.offset = read.fetch.offset;
+    chunk.attempt = read.fetch.attempt;
     chunk.eof = true;
     post(worker::command::LogRead{read.session, read.correlation, chunk});
   }

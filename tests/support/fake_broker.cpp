@@ -194,7 +194,7 @@ void FakeBroker::finish(const TaskId& id, TaskState state, Payload report) {
     if (state != TaskState::success) task.outcome.reason = "as the test wanted";
     if (task.follower) {
       send(task.follower_session, *task.follower,
-           Chunk{id, LogStream::out, task.log.size(), true, {}});
+           Chunk{id, LogStream::out, task.log.size(), true, {}, task.attempt});
       task.follower.reset();
     }
     Done done;
@@ -221,11 +221,21 @@ void FakeBroker::write_log(const TaskId& id, const std::string& text) {
   });
 }
 
+void FakeBroker::try_again(const TaskId& id) {
+  on_thread([&] {
+    Task& task = tasks_.at(id);
+    task.attempt = task.attempt.next();
+    task.log.clear();
+    task.follower_offset = 0;
+  });
+}
+
 void FakeBroker::feed_log(const TaskId& id, Task& task) {
   if (!task.follower || task.follower_offset >= task.log.size()) return;
   const std::string data = task.log.substr(task.follower_offset);
   send(task.follower_session, *task.follower,
-       Chunk{id, LogStream::out, task.follower_offset, false, Payload(std::string_view(data))});
+       Chunk{id, LogStream::out, task.follower_offset, false, Payload(std::string_view(data)),
+             task.attempt});
   task.follower_offset = task.log.size();
 }
 

@@ -74,6 +74,7 @@ class FakeBroker {
   void finish(const TaskId& id, TaskState state, Payload report = {});
   void finish_workflow(const WorkflowId& id, std::uint32_t succeeded);
   void write_log(const TaskId& id, const std::string& text);  // stdout
+  void try_again(const TaskId& id);                           // with an empty log
   void add_task(const TaskId& id, const std::string& tool);   // submitted by somebody else
   void heartbeat();
   void publish(const std::string& topic, Events events);
@@ -91,6 +92,7 @@ class FakeBroker {
     Outcome outcome;
     double percent = -1.0;
     std::string log;
+    Attempt attempt{1};  // that writes the log
     std::set<SessionId> waiters{};
     std::optional<Correlation> follower{};
     SessionId follower_session{};

@@ -209,7 +209,8 @@ struct FakeBroker::Handle {
     const std::uint64_t from = std::min<std::uint64_t>(fetch.offset, task.log.size());
     const std::string data = task.log.substr(from, limits::kMaxLogChunkBytes);
     const bool eof = is_terminal(task.state) && from + data.size() == task.log.size();
-    reply(Chunk{fetch.task, fetch.stream, from, eof, Payload(std::string_view(data))});
+    reply(
+        Chunk{fetch.task, fetch.stream, from, eof, Payload(std::string_view(data)), task.attempt});
   }
   void operator()(const ToolsRequest&) const {
     ToolsReply tools;

@@ -22,8 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // "<epoch>-<attempt>"; nothing for any other name.
-std::optional<std::pair<std::uint64_t, std::uint64_t>> parse_leaf(std::string_view name) {
-  std::pair<std::uint64_t, std::uint64_t> parsed;
+std::optional<std::pair<std::uint64_t, std::uint32_t>> parse_leaf(std::string_view name) {
+  std::pair<std::uint64_t, std::uint32_t> parsed;
   const char* end = name.data() + name.size();
   const auto epoch = std::from_chars(name.data(), end, parsed.first);
   if (epoch.ec != std::errc{} || epoch.ptr == end || *epoch.ptr != '-') return std::nullopt;
@@ -39,16 +39,19 @@ Error storage_error(const fs::path& path, int error) {
 
 }  // namespace
 
-std::optional<fs::path> newest_attempt_folder(const fs::path& attempts_root, const TaskId& task) {
+std::optional<AttemptFolder> newest_attempt_folder(const fs::path& attempts_root,
+                                                   const TaskId& task) {
   const fs::path folder = attempts_root / task.to_string();
-  std::optional<std::pair<std::uint64_t, std::uint64_t>> newest;
+  std::optional<std::pair<std::uint64_t, std::uint32_t>> newest;
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const auto leaf = parse_leaf(it->path().filename().string());
     if (leaf && (!newest || *newest < *leaf)) newest = leaf;
   }
   if (!newest) return std::nullopt;
-  return folder / (std::to_string(newest->first) + "-" + std::to_string(newest->second));
+  return AttemptFolder{
+      folder / (std::to_string(newest->first) + "-" + std::to_string(newest->second)),
+      Attempt(newest->second)};
 }
 
 std::variant<Chunk, Error> read_log(const fs::path& attempts_root, const Fetch& fetch,
@@ -57,6 +60,7 @@ std::variant<Chunk, Error> read_log(const fs::path& attempts_root, const Fetch& 
   chunk.task = fetch.task;
   chunk.stream = fetch.stream;
   chunk.offset = fetch.offset;
+  chunk.attempt = fetch.attempt;
   const auto folder = newest_attempt_folder(attempts_root, fetch.task);
   if (!folder) {
     // One that has only just been started has not written anything yet.
@@ -66,7 +70,10 @@ std::variant<Chunk, Error> read_log(const fs::path& attempts_root, const Fetch& 
                  "removed after the time that folders are kept",
                  "task_id"};
   }
-  const fs::path path = *folder / (fetch.stream == LogStream::out ? kStdoutFile : kStderrFile);
+  if (running && folder->attempt < fetch.attempt) return chunk;  // likewise, after an earlier one
+  if (folder->attempt > fetch.attempt && fetch.attempt != Attempt{}) chunk.offset = 0;
+  chunk.attempt = folder->attempt;
+  const fs::path path = folder->path / (fetch.stream == LogStream::out ? kStdoutFile : kStderrFile);
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   struct ::stat status {};
   if (!file.valid() || ::fstat(file.get(), &status) != 0) {
@@ -75,14 +82,14 @@ std::variant<Chunk, Error> read_log(const fs::path& attempts_root, const Fetch& 
     return chunk;
   }
   const auto size = static_cast<std::uint64_t>(status.st_size);
-  const std::uint64_t left = size > fetch.offset ? size - fetch.offset : 0;
+  const std::uint64_t left = size > chunk.offset ? size - chunk.offset : 0;
   std::uint64_t wanted = std::min<std::uint64_t>(left, limits::kMaxLogChunkBytes);
   if (fetch.length != 0) wanted = std::min<std::uint64_t>(wanted, fetch.length);
   std::string bytes(wanted, '\0');
   std::size_t filled = 0;
   while (filled < bytes.size()) {
     const ssize_t got = ::pread(file.get(), bytes.data() + filled, bytes.size() - filled,
-                                static_cast<off_t>(fetch.offset + filled));
+                                static_cast<off_t>(chunk.offset + filled));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return storage_error(path, errno);
     if (got == 0) break;
@@ -90,7 +97,7 @@ std::variant<Chunk, Error> read_log(const fs::path& attempts_root, const Fetch& 
   }
   bytes.resize(filled);
   chunk.data = Payload(bytes);
-  chunk.eof = !running && fetch.offset + filled >= size;
+  chunk.eof = !running && chunk.offset + filled >= size;
   return chunk;
 }
 

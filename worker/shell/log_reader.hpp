@@ -18,14 +18,19 @@
 
 namespace taskpipe::worker {
 
-// The folder of a task's newest attempt below `attempts_root` (see exec/attempt_directory.hpp);
-// nothing when there is none.
-[[nodiscard]] std::optional<std::filesystem::path> newest_attempt_folder(
+struct AttemptFolder {
+  std::filesystem::path path;
+  Attempt attempt;
+};
+// Of a task's newest attempt below `attempts_root` (see exec/attempt_directory.hpp); nothing when
+// there is none.
+[[nodiscard]] std::optional<AttemptFolder> newest_attempt_folder(
     const std::filesystem::path& attempts_root, const TaskId& task);
 
-// At most limits::kMaxLogChunkBytes from the newest attempt's log. `running` keeps the end of the
-// file from being the end of the stream. UNKNOWN_TASK when nothing is kept, STORAGE when the disk
-// fails.
+// At most limits::kMaxLogChunkBytes from the newest attempt's log; from its beginning, when the
+// attempt that was asked for is an earlier one, and nothing yet, when it is a later one. `running`
+// keeps the end of the file from being the end of the stream. UNKNOWN_TASK when nothing is kept,
+// STORAGE when the disk fails.
 [[nodiscard]] std::variant<Chunk, Error> read_log(const std::filesystem::path& attempts_root,
                                                   const Fetch& fetch, bool running);
 

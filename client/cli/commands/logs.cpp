@@ -37,14 +37,25 @@ ExitCode run_logs(Invocation& call) {
   const LogStream stream = from_stderr ? LogStream::err : LogStream::out;
   const auto from = static_cast<std::uint64_t>(offset);
   std::uint64_t expected = from;
+  Attempt attempt;
   LogTextAssembler assembler;
   const auto print_json = [&](const std::optional<LogText>& text) {
     if (!text) return;
     call.print(ValueMap{{"stream", from_stderr ? "stderr" : "stdout"},
+                        {"attempt", static_cast<std::int64_t>(attempt.value())},
                         {"offset", static_cast<std::int64_t>(text->offset)},
                         {"data", text->data}});
   };
   const auto on_chunk = [&](const LogChunk& chunk) {
+    if (chunk.attempt != attempt) {
+      if (attempt != Attempt{}) {
+        expected = 0;
+        if (call.json()) print_json(assembler.rest());
+        call.console().hint("attempt " + std::to_string(chunk.attempt.value()) +
+                            " of the task begins");
+      }
+      attempt = chunk.attempt;
+    }
     if (chunk.offset > expected && !call.json()) {
       call.console().complain("taskpipe: " + bytes_text(chunk.offset - expected) +
                               " before this are not kept any more");

@@ -232,7 +232,8 @@ class Client {
   /// Gets each piece, on the calling thread.
   using LogCallback = std::function<void(const LogChunk&)>;
   /// Reads a task's output from `offset`, in order. Nothing is lost or repeated; a first chunk that
-  /// starts later means that the beginning is not kept any more. Without `follow` up to what is
+  /// starts later means that the beginning is not kept any more. A task that is tried again writes
+  /// anew: chunks with a higher `attempt` begin again at offset 0. Without `follow` up to what is
   /// written now (default timeout: request_timeout, for each step); with it until the stream ends
   /// (default timeout: none). One reader per task and stream: a second one is refused with BUSY.
   [[nodiscard]] CallResult<LogEnd> fetch_log(const TaskId& id, LogStream stream,

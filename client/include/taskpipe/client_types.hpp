@@ -207,6 +207,7 @@ struct FileTransfer {
 struct LogChunk {
   std::uint64_t offset = 0;  ///< of data[0] in the stream
   std::string_view data;     ///< valid during the callback
+  Attempt attempt{};         ///< that wrote it; with a later one the offset begins again at 0
 };
 /// How far a log was read.
 struct LogEnd {

@@ -107,7 +107,7 @@ std::pair<std::uint64_t, bool> fetch_log(BoundClient& bound, const std::string& 
   const auto client = bound.client();
   const auto pass_on = [&](const LogChunk& chunk) {
     const nb::gil_scoped_acquire acquired;
-    on_chunk(chunk.offset, nb::bytes(chunk.data.data(), chunk.data.size()));
+    on_chunk(chunk.offset, nb::bytes(chunk.data.data(), chunk.data.size()), chunk.attempt.value());
   };
   const auto stream = of_stderr ? LogStream::err : LogStream::out;
   const auto end = ask(

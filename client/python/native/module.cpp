@@ -149,9 +149,10 @@ void bind_client(nb::module_& module) {
            nb::sig("def health(self, timeout_ms: int | None = None) -> dict[str, typing.Any]"))
       .def("fetch_log", &Method<&fetch_log>::call, "id"_a, "of_stderr"_a, "offset"_a, "follow"_a,
            "on_chunk"_a, timeout, stop,
-           nb::sig("def fetch_log(self, id: str, of_stderr: bool, offset: int, follow: bool, "
-                   "on_chunk: collections.abc.Callable[[int, bytes], object], timeout_ms: int | "
-                   "None = None, stop: Stop | None = None) -> tuple[int, bool]"))
+           nb::sig(
+               "def fetch_log(self, id: str, of_stderr: bool, offset: int, follow: bool, "
+               "on_chunk: collections.abc.Callable[[int, bytes, int], object], timeout_ms: int | "
+               "None = None, stop: Stop | None = None) -> tuple[int, bool]"))
       .def("fetch_artifact", &Method<&fetch_artifact>::call, "id"_a, "name"_a, "path"_a,
            "on_progress"_a.none(), timeout,
            nb::sig("def fetch_artifact(self, id: str, name: str, path: str, on_progress: "

@@ -48,6 +48,19 @@ def test_a_failed_attempt_is_followed_by_another(client):
     assert client.status(task_id).attempts == ()
 
 
+def test_the_output_is_followed_through_all_attempts(client):
+    says = "print('attempt', os.environ['TASKPIPE_ATTEMPT'], '*' * (500 // int(os.environ['TASKPIPE_ATTEMPT'])));"
+    task_id = client.submit(**python("import os;" + says + FLAKY.format(enough=3),
+                                     retry=Retry(3, backoff_s=0.1)))
+    said = {}
+    for chunk in client.follow_log(task_id, timeout=LIMIT_S):
+        assert chunk.offset == len(said.setdefault(chunk.attempt, b""))
+        said[chunk.attempt] += chunk.data
+    assert said == {n: b"attempt %d %s\n" % (n, b"*" * (500 // n)) for n in said}
+    assert max(said) == 3
+    assert client.log(task_id) == said[3]
+
+
 def test_other_failures_are_final(client):
     task_id = client.submit(**flaky(2, retry=Retry(5, on=("timeout", "signal"))))
     assert client.wait(task_id, timeout=LIMIT_S).attempt == 1

@@ -35,6 +35,36 @@ TEST_F(RetryTest, EachFailureIsFollowedByAnotherAttemptUntilTheyAreUsedUp) {
   EXPECT_EQ(cluster_.terminal_records().at(id(0)), 1);
 }
 
+TEST_F(RetryTest, AFollowerOfTheOutputHearsTheNextAttemptFromItsBeginning) {
+  connect();
+  submit(retried(2), {id(0)});
+  const AttemptKey first = given().at(0);
+  cluster_.say(kWorker, worker_, Started{{{first, 1}}});
+  cluster_.say(kClient, client_, Fetch{id(0), LogStream::out, 0, 0, true});
+  cluster_.say(kWorker, worker_, Log{{{first, LogStream::out, 0, Payload("a long output")}}});
+  finish(first, failed());
+  cluster_.take_all<Chunk>(kClient);
+  const AttemptKey second = next_attempt(kBackoffMs);
+  cluster_.say(kWorker, worker_, Log{{{second, LogStream::out, 0, Payload("short")}}});
+  auto chunks = cluster_.take_all<Chunk>(kClient);
+  ASSERT_EQ(chunks.size(), 1U);
+  EXPECT_EQ(chunks[0].attempt, Attempt(2));
+  EXPECT_EQ(chunks[0].offset, 0U);
+  EXPECT_EQ(chunks[0].data.text(), "short");
+  // Whoever asks for what follows the first attempt's output gets the second one's, all of it.
+  cluster_.say(kClient, client_, Fetch{id(0), LogStream::out, 13, 0, false, Attempt(1)});
+  chunks = cluster_.take_all<Chunk>(kClient);
+  ASSERT_EQ(chunks.size(), 1U);
+  EXPECT_EQ(chunks[0].attempt, Attempt(2));
+  EXPECT_EQ(chunks[0].data.text(), "short");
+  finish(second);
+  chunks = cluster_.take_all<Chunk>(kClient);
+  ASSERT_EQ(chunks.size(), 1U);
+  EXPECT_TRUE(chunks[0].eof);
+  EXPECT_EQ(chunks[0].attempt, Attempt(2));
+  EXPECT_EQ(chunks[0].offset, 5U);
+}
+
 TEST_F(RetryTest, ASuccessEndsIt) {
   connect();
   submit(retried(3), {id(0)});

@@ -277,6 +277,31 @@ TEST_F(ClientTest, LogsAreReadAndFollowed) {
   EXPECT_EQ(read, text + "more");
 }
 
+TEST_F(ClientTest, AFollowedLogGoesOnWithTheNextAttemptFromItsBeginning) {
+  const TaskId id = submitted();
+  broker_.write_log(id, "a long output of the first attempt");
+  std::vector<std::pair<Attempt, std::string>> read;
+  const auto note = [&read](const LogChunk& chunk) {
+    if (read.empty() || read.back().first != chunk.attempt) read.emplace_back(chunk.attempt, "");
+    EXPECT_EQ(chunk.offset, read.back().second.size());
+    read.back().second += chunk.data;
+  };
+  auto following =
+      in_background([&] { return client_.fetch_log(id, LogStream::out, 0, true, note, patient_); });
+  ASSERT_TRUE(broker_.await_seen(MessageType::fetch, 3));  // caught up, and follows
+  broker_.try_again(id);
+  broker_.write_log(id, "a short");
+  broker_.write_log(id, " one");
+  broker_.finish(id, TaskState::success);
+  const auto end = following.get();
+  ASSERT_TRUE(end) << end.error().text();
+  EXPECT_TRUE(end->complete);
+  EXPECT_EQ(end->next_offset, 11U);
+  EXPECT_THAT(read, ::testing::ElementsAre(
+                        std::pair(Attempt(1), std::string("a long output of the first attempt")),
+                        std::pair(Attempt(2), std::string("a short one"))));
+}
+
 TEST_F(ClientTest, AnExceptionOfACallbackReachesTheCaller) {
   const TaskId id = submitted();
   broker_.write_log(id, "text");

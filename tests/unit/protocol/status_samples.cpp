@@ -106,28 +106,29 @@ std::vector<Sample> status() {
   Query attempts;
   attempts.filter.tasks = {task_id(0)};
   attempts.with_attempts = true;
-  return {{"QUERY full", query},
-          {"QUERY minimal", Query{}},
-          {"QUERY attempts", attempts},
-          {"ROWS full", Rows{{full_row(), empty_row}, {task_id(9)}, "0193a5b6c7d8"}},
-          {"ROWS minimal", Rows{}},
-          {"FETCH full", Fetch{task_id(0), LogStream::err, 70'000, 4096, true}},
-          {"FETCH minimal", Fetch{}},
-          {"CHUNK full", Chunk{task_id(0), LogStream::err, 70'000, true, large_payload()}},
-          {"CHUNK minimal", Chunk{}},
-          {"TOOLS full", ToolsRequest{"shell"}},
-          {"TOOLS minimal", ToolsRequest{}},
-          {"TOOLS_REPLY full",
-           ToolsReply{{{offer, 3}, {{"shell", "", "", {}, false, false}, 0}}, "shell"}},
-          {"TOOLS_REPLY minimal", ToolsReply{}},
-          {"WORKERS full", WorkersRequest{"17"}},
-          {"WORKERS minimal", WorkersRequest{}},
-          {"WORKERS_REPLY full", WorkersReply{{full_worker(), WorkerRow{}}, "17"}},
-          {"WORKERS_REPLY minimal", WorkersReply{}},
-          {"HEALTH full", HealthRequest{}},
-          {"HEALTH minimal", HealthRequest{}},
-          {"HEALTH_REPLY full", full_health()},
-          {"HEALTH_REPLY minimal", HealthReply{}}};
+  return {
+      {"QUERY full", query},
+      {"QUERY minimal", Query{}},
+      {"QUERY attempts", attempts},
+      {"ROWS full", Rows{{full_row(), empty_row}, {task_id(9)}, "0193a5b6c7d8"}},
+      {"ROWS minimal", Rows{}},
+      {"FETCH full", Fetch{task_id(0), LogStream::err, 70'000, 4096, true, Attempt(2)}},
+      {"FETCH minimal", Fetch{}},
+      {"CHUNK full", Chunk{task_id(0), LogStream::err, 70'000, true, large_payload(), Attempt(2)}},
+      {"CHUNK minimal", Chunk{}},
+      {"TOOLS full", ToolsRequest{"shell"}},
+      {"TOOLS minimal", ToolsRequest{}},
+      {"TOOLS_REPLY full",
+       ToolsReply{{{offer, 3}, {{"shell", "", "", {}, false, false}, 0}}, "shell"}},
+      {"TOOLS_REPLY minimal", ToolsReply{}},
+      {"WORKERS full", WorkersRequest{"17"}},
+      {"WORKERS minimal", WorkersRequest{}},
+      {"WORKERS_REPLY full", WorkersReply{{full_worker(), WorkerRow{}}, "17"}},
+      {"WORKERS_REPLY minimal", WorkersReply{}},
+      {"HEALTH full", HealthRequest{}},
+      {"HEALTH minimal", HealthRequest{}},
+      {"HEALTH_REPLY full", full_health()},
+      {"HEALTH_REPLY minimal", HealthReply{}}};
 }
 
 std::vector<Sample> watching() {

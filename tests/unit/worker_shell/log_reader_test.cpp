@@ -45,6 +45,25 @@ TEST_F(LogReaderTest, ReadsTheNewestAttempt) {
   EXPECT_EQ(chunk(fetch(0)).data.text(), "third");
 }
 
+TEST_F(LogReaderTest, AnOffsetCountsInTheAttemptThatWasAskedFor) {
+  attempt(1, 1, "of the first");
+  attempt(1, 2, "second");
+  Fetch asked = fetch(4);
+  asked.attempt = Attempt(2);
+  EXPECT_EQ(chunk(asked).data.text(), "nd");
+  asked.attempt = Attempt(1);
+  const Chunk newest = chunk(asked);
+  EXPECT_EQ(newest.data.text(), "second");
+  EXPECT_EQ(newest.offset, 0U);
+  EXPECT_EQ(newest.attempt, Attempt(2));
+  asked.attempt = Attempt(3);
+  const Chunk nothing_yet = chunk(asked, /*running=*/true);
+  EXPECT_TRUE(nothing_yet.data.empty());
+  EXPECT_EQ(nothing_yet.attempt, Attempt(3));
+  EXPECT_FALSE(nothing_yet.eof);
+  EXPECT_EQ(chunk(asked).attempt, Attempt(2)) << "the last one never started";
+}
+
 TEST_F(LogReaderTest, ReadsFromAnOffsetAndKnowsTheEnd) {
   attempt(1, 1, "0123456789");
   Chunk part = chunk(fetch(3, 4));

@@ -222,7 +222,7 @@ class Questions(Connected):
             _is_stderr(stream),
             _arguments.count("offset", offset, 2**63),
             False,
-            lambda _, data: chunks.append(data),
+            lambda _, data, __: chunks.append(data),
             _arguments.timeout_ms(timeout),
         )
         return b"".join(chunks)
@@ -236,6 +236,8 @@ class Questions(Connected):
         timeout: float | None = None,
     ) -> _feed.Feed[LogChunk]:
         """What a task writes, as it writes it, until it ends. Nothing is lost or repeated.
+
+        A task that is tried again writes anew: with a higher ``attempt`` the offset begins at 0.
 
         Args:
             task_id: Its id.
@@ -259,7 +261,7 @@ class Questions(Connected):
                 of_stderr,
                 offset,
                 True,
-                lambda start, data: put(LogChunk(start, data)),
+                lambda start, data, attempt: put(LogChunk(start, data, attempt)),
                 limit_ms,
                 stop,
             )

@@ -351,3 +351,4 @@ class LogChunk:
 
     offset: int  #: of the first byte in the stream
     data: bytes  #: the bytes, as they were written
+    attempt: int = 0  #: that wrote it; with a later one ``offset`` begins again at 0
