@@ -86,6 +86,7 @@ std::vector<WatchedBatch> batches_of(const Events& events) {
     under(std::string(kWorkflow) + event.id.to_string() + ".").workflows.push_back(event);
   }
   std::vector<WatchedBatch> batches;
+  batches.reserve(by_topic.size());
   for (auto& [topic, own] : by_topic) batches.push_back({topic, std::move(own)});
   return batches;
 }
