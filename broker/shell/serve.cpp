@@ -223,7 +223,7 @@ tl::expected<int, std::string> Serving::serve_all() {
       {[&news](const std::string& reason) { news.failed("history: " + reason); },
        [this](const std::optional<std::string>& full) { tell_room(full); }});
   BrokerLoop loop({core, **journal, history_thread, client_port_, worker_port_, event_port_,
-                   signals_, news.mailbox(), logger_, guards_.authenticator.get(),
+                   bulk_port_, signals_, news.mailbox(), logger_, guards_.authenticator.get(),
                    guards_.audit.get()});
   if (!loop.begin(std::move(effects))) return tl::unexpected(news.first_failure());
   bind_or_refuse("--worker-bind", worker_port_.bind(options_.worker_bind));

@@ -68,15 +68,21 @@ changed_sources() { # since the branch left main, or since the commit before
   } | sort -u
 }
 
-lint_tidy() { # [--all]
+lint_tidy() { # [--all | --third]; without either what changed
   cmake --preset tidy >"$(build_log tidy)" 2>&1 || { cat "$(build_log tidy)" >&2; return 1; }
   local -a files=() units
-  if [[ ${1:-} != --all ]]; then
+  if [[ -z ${1:-} ]]; then
     mapfile -t files < <(changed_sources)
     ((${#files[@]})) || return 0
   fi
   mapfile -t units < <(/usr/bin/python3 tests/support/tidy_units.py build/tidy "${files[@]}")
-  if [[ ${1:-} != --all ]] && ((${#units[@]} > TIDY_UNITS_MAX)); then
+  if [[ ${1:-} == --third ]]; then
+    local -a all=("${units[@]}")
+    local i
+    units=()
+    for ((i = $(date +%j | sed 's/^0*//') % 3; i < ${#all[@]}; i += 3)); do units+=("${all[i]}"); done
+    say "clang-tidy: looks at ${#units[@]} of ${#all[@]} units, another third on each day"
+  elif [[ -z ${1:-} ]] && ((${#units[@]} > TIDY_UNITS_MAX)); then
     say "clang-tidy: looks at $TIDY_UNITS_MAX of ${#units[@]} changed units; lint --all at every one"
     units=("${units[@]:0:TIDY_UNITS_MAX}")
   fi

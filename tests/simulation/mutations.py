@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
 """Shows that the simulator catches bugs: plants one at a time and runs lives until one fails.
 
-    mutations.py BUILD [--hours H] [NAME…]
+    mutations.py BUILD [--hours H] [--some N | NAME…]
 
 BUILD is a configured build folder that holds a built `simulate`. Each mutation replaces a piece of
 one source file, which is compiled into BUILD/mutations and linked in front of the libraries; the
 sources themselves are not touched. A mutation that survives H virtual hours (40) is a failure, and
-so is one whose piece is no longer in the source: it has to be kept up with the code.
+so is one whose piece is no longer in the source: it has to be kept up with the code. --some N
+plants N of them, others on each day, and looks whether the pieces of all are there.
 """
 
 import argparse
 import concurrent.futures
+import datetime
 import json
 import pathlib
+import random
 import shlex
 import signal
 import subprocess
@@ -230,10 +233,15 @@ def main():
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--hours", type=float, default=40.0)
+    parser.add_argument("--some", type=int, metavar="N")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     build = options.build.resolve()
     names = options.names or list(MUTATIONS)
+    if options.some is not None:
+        for name in names:
+            mutated_source(name)
+        names = random.Random(datetime.date.today().toordinal()).sample(names, options.some)
     unknown = [name for name in names if name not in MUTATIONS]
     if unknown:
         parser.error(f"there is no mutation '{unknown[0]}'")

@@ -24,10 +24,10 @@ struct AttemptContext {
   // and the place of inline scripts. May be empty: paths are then relative to the working
   // directory, which the executor sets to the attempt's directory, and TMPDIR is not set.
   std::string directory;
-  // Where the text of a script lies that comes as an input, until the attempt has its directory.
-  std::string script_source;
   // Added last, replacing what the manifest says: TASKPIPE_TASK_ID, TASKPIPE_ATTEMPT.
   std::vector<std::pair<std::string, std::string>> environment;
+  // Where the text of a script lies that comes as an input, until the attempt has its directory.
+  std::string script_source{};
 };
 
 class Tool {

@@ -4,13 +4,10 @@
 #include <algorithm>
 
 #include "broker/core/session_token.hpp"
-#include "tests/support/core_cluster.hpp"
+#include "tests/unit/broker_core/broker_core_fixture.hpp"
 
 namespace taskpipe::broker::testing {
 namespace {
-
-constexpr Peer kClient{Port::client, 1};
-constexpr Peer kWorker{Port::worker, 100};
 
 std::string hash(char digit) { return std::string(64, digit); }
 

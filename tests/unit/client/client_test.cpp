@@ -3,6 +3,8 @@
 #include <limits>
 #include <thread>
 
+#include <gmock/gmock.h>
+
 #include "tests/unit/client/client_fixture.hpp"
 
 namespace taskpipe::testing {
