@@ -114,10 +114,12 @@ ROW = Map(
     original=maybe(ID),
 )
 FETCH = Map(
-    task_id=ID, stream=number(STREAM), offset=number(U64), length=number(U32), follow=flag()
+    task_id=ID, stream=number(STREAM), offset=number(U64), length=number(U32), follow=flag(),
+    attempt=number(U32),
 )
 CHUNK = Map(
-    task_id=ID, stream=number(STREAM), offset=U64, eof=flag(), data=Optional(Payload(65536), b"")
+    task_id=ID, stream=number(STREAM), offset=U64, eof=flag(), data=Optional(Payload(65536), b""),
+    attempt=number(U32),
 )
 WORKER_ROW = Map(
     uuid=ID,

@@ -11,7 +11,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from secured import SecuredCluster, entry  # noqa: E402
 from cluster import Cluster, wait_until  # noqa: E402
-from taskpipe_wire import WORKER, Peer, ProtocolError, new_ids, new_item  # noqa: E402
+from taskpipe_wire import WORKER, ProtocolError, new_ids, new_item  # noqa: E402
 
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
 OFFER = {"slots": 4, "resources": {"cpus": 4}, "tools": [{"name": "tool"}]}
@@ -81,34 +81,6 @@ class WhoGetsIn(Secured):
         self.assertIn(("cleo", "client"), {(line["user"], line["role"]) for line in opened})
         code, out, err = self.cluster.cli_as(self.cluster.keys / "join/client.join", "health")
         self.assertEqual(code, 0, out + err)
-
-    def test_files_travel_for_those_with_keys(self):
-        self.cluster.start_worker("w0", "--join", self.cluster.keys / "join/worker.join")
-        content = os.urandom(700_000)
-        given = self.cluster.folder / "given.bin"
-        given.write_bytes(content)
-        script = self.cluster.folder / "turn.sh"
-        script.write_text("cat given.bin given.bin > made.bin\n")
-        join = self.cluster.keys / "join/client.join"
-        code, out, err = self.cluster.cli_as(join, "submit", "shell", "--script", script, "--input",
-                                             given, "--wait", "--json")
-        self.assertEqual(code, 0, out + err)
-        (task,) = [row["task_id"] for row in json.loads(out)["tasks"]]
-        for name, key in (("own", join), ("seen", self.cluster.join("otto", "observer"))):
-            to = self.cluster.folder / name
-            code, out, err = self.cluster.cli_as(key, "artifacts", "get", task, "made.bin", "--to", to)
-            self.assertEqual(code, 0, out + err)
-            self.assertEqual((to / "made.bin").read_bytes(), content + content)
-        code, _, _ = self.cluster.cli_as(self.cluster.join("other"), "artifacts", "get", task,
-                                         "--to", self.cluster.folder / "stolen")
-        self.assertNotEqual(code, 0)
-        self.assertFalse((self.cluster.folder / "stolen").exists())
-        # The port itself: no key, a key without a session, and a session that may only read.
-        stranger = Peer(self.cluster.bulk_endpoint)
-        self.addCleanup(stranger.close)
-        self.assertIsNone(stranger.receive(timeout=0.5))
-        bulk = self.peer(self.cluster.join("odd", "observer"), endpoint=self.cluster.bulk_endpoint)
-        self.assertEqual(bulk.expect("WHO").type, "WHO")
 
     def test_an_unknown_key_is_refused_with_a_remedy(self):
         join = self.cluster.join("stranger")
