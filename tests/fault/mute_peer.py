@@ -15,6 +15,7 @@ has every one of them.
 import os
 import pathlib
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "python"))
 import taskpipe_wire as wire  # noqa: E402
@@ -35,6 +36,7 @@ class Link:
     def __init__(self, endpoint, on_session, **arguments):
         self.peer = wire.Peer(endpoint, timeout=PATIENCE_S, **arguments)
         self.on_session = on_session
+        self.greeted = time.monotonic()
         self.peer.handshake()
         on_session(self.peer)
 
@@ -44,11 +46,17 @@ class Link:
             if message is None:
                 self.peer.send("PING", {"t": 1})
             elif message.name == "WHO":
-                self.greet()
+                if self.may_greet():
+                    self.greet()
             else:
                 return message
 
+    def may_greet(self):
+        """One HELLO answers all the WHOs that are on their way: they would multiply otherwise."""
+        return time.monotonic() - self.greeted >= PING_S
+
     def greet(self):
+        self.greeted = time.monotonic()
         hello = {"role": self.peer.role, "user": self.peer.user, "uuid": self.peer.uuid,
                  "incarnation": self.peer.incarnation, "name": "mute", "version_min": 1,
                  "version_max": 1, "worker": self.peer.offer}
@@ -58,7 +66,7 @@ class Link:
             message = self.peer.receive(PING_S)
             if message is not None and message.name == "WELCOME":
                 break
-            if message is not None and message.name == "WHO":
+            if message is not None and message.name == "WHO" and self.may_greet():
                 return self.greet()
         self.peer.session = message.body["session"]
         self.on_session(self.peer)
