@@ -42,7 +42,8 @@ class Connected:
                 ``broker`` is given, to whom it need not belong. Empty: where the broker says.
             join: A join file with keys, as ``taskpipe keygen`` makes it; None: ``$TASKPIPE_JOIN``.
                 Empty: no keys.
-            user: Whose tasks, where there are no keys; None: ``$TASKPIPE_USER``. Empty: the login name.
+            user: Whose tasks, where there are no keys; None: ``$TASKPIPE_USER``. Empty: the login
+                name.
             name: Shown to operators.
             connect_timeout: How long to look for a broker, in seconds.
             request_timeout: Default limit of submits, queries and cancels, in seconds.
