@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "client/cli/assignments.hpp"
+#include "client/cli/input_argument.hpp"
 #include "client/cli/input_file.hpp"
 #include "client/cli/json_reader.hpp"
 #include "common/model/utf8.hpp"
@@ -50,22 +51,6 @@ tl::expected<void, Error> attach_script(TaskRequest& request, const std::string&
 }
 
 }  // namespace
-
-tl::expected<InputFile, Error> read_input(const std::string& text) {
-  InputFile file;
-  const auto colon = text.rfind(':');
-  file.path = text.substr(0, colon);
-  if (colon != std::string::npos) file.name = text.substr(colon + 1);
-  if (colon == std::string::npos) file.name = std::filesystem::path(text).filename().string();
-  if (file.path.empty() || !is_utf8(file.name) || !is_plain_relative_path(file.name)) {
-    return tl::unexpected(Error{ErrorCode::invalid,
-                                "--input '" + text +
-                                    "': write FILE or FILE:NAME, where NAME is a relative path "
-                                    "without '..'",
-                                "input"});
-  }
-  return file;
-}
 
 void declare(process::OptionTable& table, SubmitOptions& options) {
   declare_params(table, options,

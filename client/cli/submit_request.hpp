@@ -41,7 +41,4 @@ void declare_task(process::OptionTable& table, SubmitOptions& options);
                                                             const std::string& script,
                                                             const SubmitOptions& options);
 
-// "FILE" or "FILE:NAME".
-[[nodiscard]] tl::expected<InputFile, Error> read_input(const std::string& text);
-
 }  // namespace taskpipe::cli

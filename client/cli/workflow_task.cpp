@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "client/cli/input_argument.hpp"
 #include "client/cli/retry_policy.hpp"
-#include "client/cli/submit_request.hpp"
 #include "common/model/limits.hpp"
 
 namespace taskpipe::cli {
