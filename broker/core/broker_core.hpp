@@ -40,8 +40,6 @@ class BrokerCore {
 
   // Before `start`: the retained records, in order.
   void replay(const Record& record, Lsn lsn);
-  // Why what was replayed cannot be the whole truth: the journal is damaged. Nothing = all is well.
-  [[nodiscard]] const std::optional<std::string>& replay_problem() const;
 
   // Begins a new epoch. `epoch` must be above every replayed one; `broker` names the data folder.
   // Tasks that were placed wait one lease for their workers.

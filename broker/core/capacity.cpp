@@ -5,8 +5,7 @@ namespace taskpipe::broker {
 
 std::uint64_t journal_bytes_of(const Task& task) {
   constexpr std::uint64_t kFixedBytes = 256;
-  constexpr std::uint64_t kImagesPerSpec = limits::kSpecReach / 4;  // others come in between
-  return kFixedBytes + task.params.size() + task.spec->inline_script.size() / kImagesPerSpec;
+  return kFixedBytes + task.params.size() + task.spec->inline_script.size();
 }
 
 std::size_t text_bytes_of(const TaskSpec& spec) {

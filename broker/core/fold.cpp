@@ -217,34 +217,14 @@ struct Folder {
     }
   }
 
-  void operator()(const record::SpecKept& r) const {
-    if (state.kept_specs.keep(r.number, r.spec, lsn, state.memory)) return;
-    state.replay_problem = "record " + std::to_string(lsn.value()) + " holds specification " +
-                           std::to_string(r.number.value()) +
-                           ", which is not above those before it";
-  }
   void operator()(const record::TaskImage& r) const;
-  void operator()(const record::TaskImageWithSpec& r) const { restore(r.image, r.spec); }
   void operator()(const record::WorkflowImage& r) const;
-  void restore(const record::TaskImage& r, const TaskSpecPtr& spec) const;
 };
-
-void Folder::operator()(const record::TaskImage& r) const {
-  const TaskSpecPtr spec = state.kept_specs.named(r.spec, lsn);
-  if (spec == nullptr) {
-    if (state.kept_specs.is_superseded(r.spec)) return;
-    state.replay_problem = "record " + std::to_string(lsn.value()) + " is the image of task " +
-                           r.id.to_string() + ", whose specification " +
-                           std::to_string(r.spec.value()) + " is in no record";
-    return;
-  }
-  restore(r, spec);
-}
 
 // The image of a workflow may lie before or after those of its tasks: whichever comes second links
 // them. An image of a task that is known adds nothing but its new home; of an unknown one,
 // everything.
-void Folder::restore(const record::TaskImage& r, const TaskSpecPtr& spec) const {
+void Folder::operator()(const record::TaskImage& r) const {
   const TaskSlot known = state.tasks.find(r.id);
   if (known.value() != kNoSlot) {
     state.tasks.move_home(known, lsn);
@@ -252,7 +232,7 @@ void Folder::restore(const record::TaskImage& r, const TaskSpecPtr& spec) const 
   }
   SubmitItem item{r.id, 0, r.params, r.params_hash};
   Task& task =
-      add_task(state, item, spec, state.owners.intern(r.owner), r.submitted, r.arrival, lsn);
+      add_task(state, item, r.spec, state.owners.intern(r.owner), r.submitted, r.arrival, lsn);
   const TaskSlot slot = state.tasks.newest();
   task.epoch = r.epoch;
   task.attempt = r.attempt;

@@ -10,12 +10,12 @@
 namespace taskpipe::broker {
 namespace {
 
-record::TaskImage image_of(const State& state, TaskSlot slot, SpecNumber spec) {
+record::TaskImage image_of(const State& state, TaskSlot slot) {
   const Task& task = state.tasks[slot];
   record::TaskImage image;
   image.id = task.id;
   image.owner = state.owners.name(task.owner);
-  image.spec = spec;
+  image.spec = task.spec;
   image.params = task.params;
   image.params_hash = task.params_hash;
   image.arrival = task.arrival;
@@ -84,21 +84,9 @@ void carry_names(Turn& turn, Lsn up_to) {
   if (!workers.workers.empty()) turn.commit(std::move(workers));
 }
 
-// A number of the task's spec, for an image that follows at once.
-SpecNumber kept_spec(Turn& turn, TaskSlot slot, Lsn given_up) {
-  State& state = turn.state;
-  const TaskSpecPtr spec = state.tasks[slot].spec;
-  if (const auto number = state.kept_specs.number_of(spec.get(), state.last_lsn, given_up))
-    return *number;
-  const SpecNumber number = state.kept_specs.unused();
-  turn.commit(record::SpecKept{number, spec});
-  return number;
-}
-
 }  // namespace
 
-// Names first: replay meets a worker's name before its placements. With the tasks of the segment go
-// those whose images name a specification that lies in it.
+// Names first: replay meets a worker's name before its placements.
 void on_carry_forward(Turn& turn, const command::CarryForward& command) {
   State& state = turn.state;
   const std::size_t records_before = turn.effects.records.size();
@@ -110,15 +98,10 @@ void on_carry_forward(Turn& turn, const command::CarryForward& command) {
       turn.commit(image_of(state, state.workflows[slot]));
     }
   }
-  const Lsn last_image = state.kept_specs.last_image(command.up_to);
   while (spent() < command.max_records) {
     const TaskSlot slot = state.tasks.oldest_home();
-    if (slot.value() == kNoSlot || state.tasks[slot].home_lsn > last_image) {
-      state.kept_specs.forget(command.up_to, state.memory);
-      return;
-    }
-    const SpecNumber spec = kept_spec(turn, slot, command.up_to);
-    turn.commit(image_of(state, slot, spec));
+    if (slot.value() == kNoSlot || state.tasks[slot].home_lsn > command.up_to) return;
+    turn.commit(image_of(state, slot));
   }
 }
 
@@ -152,7 +135,6 @@ Lsn oldest_needed(const State& state) {
   Lsn oldest = state.last_lsn.next();
   const TaskSlot task = state.tasks.oldest_home();
   if (task.value() != kNoSlot) oldest = std::min(oldest, state.tasks[task].home_lsn);
-  if (const auto home = state.kept_specs.oldest_home()) oldest = std::min(oldest, *home);
   for (const auto& [id, slot] : state.workflows.all()) {
     oldest = std::min(oldest, state.workflows[slot].home_lsn);
   }

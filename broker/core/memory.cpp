@@ -102,7 +102,6 @@ std::uint64_t count_memory(const State& state) {
     bytes += memory_of(task);
     specs.push_back(task.spec.get());
   }
-  for (const auto& [number, kept] : state.kept_specs.all()) specs.push_back(kept.spec.get());
   std::sort(specs.begin(), specs.end());
   specs.erase(std::unique(specs.begin(), specs.end()), specs.end());
   for (const TaskSpec* spec : specs) bytes += memory_of(*spec);

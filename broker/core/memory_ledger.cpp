@@ -45,30 +45,17 @@ std::uint64_t memory_of(const Workflow& workflow) {
 
 void MemoryLedger::task_added(const Task& task) {
   held_ += memory_of(task);
-  spec_held(*task.spec);
+  if (users_[task.spec.get()]++ == 0) held_ += memory_of(*task.spec);
 }
 
 void MemoryLedger::task_ended(const Task& task) { held_ += memory_of(task.end()); }
 
 void MemoryLedger::task_removed(const Task& task) {
   held_ -= memory_of(task);
-  spec_let_go(*task.spec);
-}
-
-void MemoryLedger::spec_held(const TaskSpec& spec) {
-  if (users_[&spec]++ > 0) return;
-  const std::uint64_t bytes = memory_of(spec);
-  held_ += bytes;
-  specs_ += bytes;
-}
-
-void MemoryLedger::spec_let_go(const TaskSpec& spec) {
-  const auto found = users_.find(&spec);
+  const auto found = users_.find(task.spec.get());
   assert(found != users_.end());
   if (--found->second > 0) return;
-  const std::uint64_t bytes = memory_of(spec);
-  held_ -= bytes;
-  specs_ -= bytes;
+  held_ -= memory_of(*task.spec);
   users_.erase(found);
 }
 

@@ -22,10 +22,6 @@ class MemoryLedger {
   void task_ended(const Task& task);
   void task_removed(const Task& task);
 
-  // By something else than a task.
-  void spec_held(const TaskSpec& spec);
-  void spec_let_go(const TaskSpec& spec);
-
   void workflow_added(const Workflow& workflow);
   void workflow_removed(const Workflow& workflow);
 
@@ -37,14 +33,11 @@ class MemoryLedger {
   [[nodiscard]] std::uint64_t bytes() const { return held_ + outside_; }
   // Without the shell's: what the state accounts for.
   [[nodiscard]] std::uint64_t held() const { return held_; }
-  // Of that, what is in specs.
-  [[nodiscard]] std::uint64_t specs() const { return specs_; }
 
  private:
   std::uint64_t held_ = 0;
   std::uint64_t outside_ = 0;
-  std::uint64_t specs_ = 0;
-  std::unordered_map<const TaskSpec*, std::uint32_t> users_;  // tasks of each spec, and others
+  std::unordered_map<const TaskSpec*, std::uint32_t> users_;  // tasks of each spec
 };
 
 // What one of them takes; a task without its spec.

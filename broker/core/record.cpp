@@ -23,12 +23,16 @@ bool operator==(const WorkflowSubmitted& a, const WorkflowSubmitted& b) {
          a.items == b.items && a.dependencies == b.dependencies;
 }
 
-bool operator==(const SpecKept& a, const SpecKept& b) {
-  return a.number == b.number && *a.spec == *b.spec;
-}
-
-bool operator==(const TaskImageWithSpec& a, const TaskImageWithSpec& b) {
-  return a.image == b.image && *a.spec == *b.spec;
+bool operator==(const TaskImage& a, const TaskImage& b) {
+  return a.id == b.id && a.owner == b.owner && *a.spec == *b.spec && a.params == b.params &&
+         a.params_hash == b.params_hash && a.arrival == b.arrival && a.workflow == b.workflow &&
+         a.state == b.state && a.dispatched == b.dispatched && a.epoch == b.epoch &&
+         a.attempt == b.attempt && a.placements == b.placements &&
+         a.worker_losses == b.worker_losses && a.failures == b.failures &&
+         a.ready_at == b.ready_at && a.pasts == b.pasts && a.original == b.original &&
+         a.cancel_requested == b.cancel_requested && a.cancel_grace_ms == b.cancel_grace_ms &&
+         a.submitted == b.submitted && a.started == b.started && a.finished == b.finished &&
+         a.outcome == b.outcome && a.terminal_lsn == b.terminal_lsn;
 }
 
 }  // namespace taskpipe::broker::record

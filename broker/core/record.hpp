@@ -2,9 +2,8 @@
 // from the first retained one rebuilds the broker's state; nothing else is needed.
 //
 // Each record has a number (LSN), counted by the core from 1 without gaps. Most are deltas about
-// several tasks at once. `TaskImage` and `WorkflowImage` carry everything about one, `SpecKept`
-// what tasks share: they are written when an old segment is given up, and replay ignores deltas
-// about tasks it has not met.
+// several tasks at once. `TaskImage` and `WorkflowImage` carry everything about one: they are
+// written when an old segment is given up, and replay ignores deltas about tasks it has not met.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +19,6 @@
 #include "common/model/workflow.hpp"
 
 namespace taskpipe::broker {
-
-// Of a specification that images of tasks share. Never used twice.
-using SpecNumber = StrongId<struct SpecNumberTag, std::uint64_t>;
 
 namespace record {
 
@@ -157,18 +153,11 @@ struct StaleResults {
   friend bool operator==(const StaleResults&, const StaleResults&) = default;
 };
 
-// A specification, for the images after it that name its number. Numbers rise.
-struct SpecKept {
-  SpecNumber number;
-  TaskSpecPtr spec;
-  friend bool operator==(const SpecKept& a, const SpecKept& b);
-};
-
 // The whole of one task.
 struct TaskImage {
   TaskId id;
   std::string owner;
-  SpecNumber spec;
+  TaskSpecPtr spec;
   Payload params;
   ParamsHash params_hash;
   Arrival arrival;
@@ -190,13 +179,7 @@ struct TaskImage {
   WallTime finished;
   std::optional<Outcome> outcome;  // once ended
   Lsn terminal_lsn;                // once ended
-  friend bool operator==(const TaskImage&, const TaskImage&) = default;
-};
-// As formats 1 and 2 had it: read, but written no more.
-struct TaskImageWithSpec {
-  TaskImage image;  // without a number
-  TaskSpecPtr spec;
-  friend bool operator==(const TaskImageWithSpec& a, const TaskImageWithSpec& b);
+  friend bool operator==(const TaskImage& a, const TaskImage& b);
 };
 
 struct WorkflowMember {
@@ -220,11 +203,11 @@ struct WorkflowImage {
 }  // namespace record
 
 // The order of alternatives is not part of the format on disk; broker/journal/record_codec.* is.
-using Record = std::variant<record::EpochStarted, record::ToolsKnown, record::WorkersKnown,
-                            record::TasksSubmitted, record::WorkflowSubmitted,
-                            record::TasksDispatched, record::TasksStarted, record::TasksRequeued,
-                            record::TasksRetried, record::TasksResubmitted, record::CancelRequested,
-                            record::TasksFinished, record::StaleResults, record::SpecKept,
-                            record::TaskImage, record::TaskImageWithSpec, record::WorkflowImage>;
+using Record =
+    std::variant<record::EpochStarted, record::ToolsKnown, record::WorkersKnown,
+                 record::TasksSubmitted, record::WorkflowSubmitted, record::TasksDispatched,
+                 record::TasksStarted, record::TasksRequeued, record::TasksRetried,
+                 record::TasksResubmitted, record::CancelRequested, record::TasksFinished,
+                 record::StaleResults, record::TaskImage, record::WorkflowImage>;
 
 }  // namespace taskpipe::broker

@@ -19,7 +19,6 @@
 #include "broker/core/event_log.hpp"
 #include "broker/core/event_streams.hpp"
 #include "broker/core/finished.hpp"
-#include "broker/core/kept_specs.hpp"
 #include "broker/core/log_ring.hpp"
 #include "broker/core/memory_ledger.hpp"
 #include "broker/core/name_table.hpp"
@@ -178,9 +177,7 @@ struct State {
   Lsn history_watermark;  // what ended at or below it has left memory
   MemoryLedger memory;
   bool memory_full = false;      // and the operator was told
-  std::uint64_t live_bytes = 0;  // about what tasks take in the journal, without their specs
-  KeptSpecs kept_specs;
-  std::optional<std::string> replay_problem;  // a record that contradicts those before it
+  std::uint64_t live_bytes = 0;  // about what the tasks in memory take in the journal
   std::uint64_t running = 0;
   std::uint64_t finished = 0;  // since the start
 

@@ -229,10 +229,10 @@ struct ImageExtra {
 };
 template <class Image>
 ImageExtra(Image&) -> ImageExtra<Image>;
-void image_fields(auto& c, auto& r, auto& spec) {
+void fields(auto& c, Is<record::TaskImage> auto& r) {
   c(r.id);
   c(r.owner);
-  c(spec);
+  c(r.spec);
   c(r.params);
   c(r.params_hash);
   c(r.arrival);
@@ -250,12 +250,6 @@ void image_fields(auto& c, auto& r, auto& spec) {
   c(r.finished);
   c(r.outcome);
   c(r.terminal_lsn);
-}
-void fields(auto& c, Is<record::TaskImage> auto& r) { image_fields(c, r, r.spec); }
-void fields(auto& c, Is<record::TaskImageWithSpec> auto& r) { image_fields(c, r.image, r.spec); }
-void fields(auto& c, Is<record::SpecKept> auto& r) {
-  c(r.number);
-  c(r.spec);
 }
 void fields(auto& c, Is<record::WorkflowImage> auto& r) {
   c(r.id);
@@ -296,17 +290,13 @@ inline constexpr std::uint8_t kTypeByte<record::TasksFinished> = 10;
 template <>
 inline constexpr std::uint8_t kTypeByte<record::StaleResults> = 11;
 template <>
-inline constexpr std::uint8_t kTypeByte<record::TaskImageWithSpec> = 12;
+inline constexpr std::uint8_t kTypeByte<record::TaskImage> = 12;
 template <>
 inline constexpr std::uint8_t kTypeByte<record::WorkflowImage> = 13;
 template <>
 inline constexpr std::uint8_t kTypeByte<record::TasksRetried> = 14;
 template <>
 inline constexpr std::uint8_t kTypeByte<record::TasksResubmitted> = 15;
-template <>
-inline constexpr std::uint8_t kTypeByte<record::SpecKept> = 16;
-template <>
-inline constexpr std::uint8_t kTypeByte<record::TaskImage> = 17;
 
 namespace {
 

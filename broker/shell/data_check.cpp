@@ -5,12 +5,8 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <optional>
-#include <set>
-#include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 #include "broker/history/schema.hpp"
 #include "broker/journal/posix_disk.hpp"
@@ -21,21 +17,6 @@ namespace {
 std::string number(std::uint64_t value) { return std::to_string(value); }
 
 // An error where the history cannot be checked; what is wrong with it is noted.
-// Whether every image that counts names a specification that is there.
-struct SpecsOfImages {
-  std::set<SpecNumber> known;
-  std::optional<std::string> problem;  // the first
-
-  void look(Lsn lsn, const Record& record) {
-    if (const auto* kept = std::get_if<record::SpecKept>(&record)) known.insert(kept->number);
-    const auto* image = std::get_if<record::TaskImage>(&record);
-    if (image == nullptr || problem || known.empty() || image->spec < *known.begin()) return;
-    if (known.contains(image->spec)) return;
-    problem = "record " + number(lsn.value()) +
-              " is the image of a task whose specification is in no record";
-  }
-};
-
 tl::expected<void, Error> check_history_of(DataCheck& check) {
   const std::string path = history_path(check.folder);
   if (!std::filesystem::exists(path)) {
@@ -106,13 +87,10 @@ tl::expected<DataCheck, Error> check_data(const std::string& data_folder, bool w
         "data-dir"});
   }
   bool journal_is_sound = true;
-  SpecsOfImages specs;
-  const auto chain = read_chain(folder, [&](Lsn lsn, Record&& record) {
+  const auto chain = read_chain(folder, [&check](Lsn lsn, Record&&) {
     if (check.journal.records++ == 0) check.journal.first = lsn;
     check.journal.last = lsn;
-    specs.look(lsn, record);
   });
-  if (specs.problem) check.damage.push_back(*specs.problem);
   if (chain) {
     check.journal = chain->report;
   } else if (chain.error().code == ErrorCode::version) {

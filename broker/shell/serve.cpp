@@ -73,12 +73,6 @@ void bind_or_refuse(const std::string& option, const tl::expected<void, Error>& 
   if (!bound) refuse_start(option + ": " + bound.error().text);
 }
 
-void refuse_contradiction(const BrokerCore& core) {
-  if (const auto& problem = core.replay_problem()) {
-    refuse_start("the journal is damaged: " + *problem + "; restore a backup");
-  }
-}
-
 // What the storage's threads tell the loop; remembers the first failure.
 class StorageNews {
  public:
@@ -208,7 +202,6 @@ tl::expected<int, std::string> Serving::serve_all() {
                             [&news](const Error& error) { news.failed(error.text); }});
   if (!journal && journal.error().code != ErrorCode::storage) refuse_start(journal.error().text);
   if (!journal) return tl::unexpected(journal.error().text);
-  refuse_contradiction(core);
   const RecoveryReport& recovery = (*journal)->recovery();
   const HistoryPosition position{history->watermark(), history->last_arrival()};
   if (const auto why = history_is_ahead(options_.data_dir, position.watermark, recovery.last)) {
@@ -240,7 +233,6 @@ int Serving::serve_reads(const std::string& reason) {
   const auto chain =
       read_chain(folder, [&core](Lsn lsn, Record&& record) { core.replay(record, lsn); });
   if (!chain || chain->segments.empty()) refuse_start(reason);
-  refuse_contradiction(core);
   std::unique_ptr<SqliteHistory> history;
   try {
     history = std::make_unique<SqliteHistory>(history_path(options_.data_dir),

@@ -157,11 +157,11 @@ class Samples {
   std::uint64_t prefix_low_ = 1000;
 };
 
-TaskImage image_alone(Samples& s) {
+broker::Record task_image(Samples& s) {
   TaskImage image;
   image.id = s.task();
   image.owner = s.text();
-  image.spec = s.id<broker::SpecNumber>();
+  image.spec = s.spec();
   image.params = s.payload();
   image.params_hash = s.hash();
   image.arrival = s.id<Arrival>();
@@ -187,14 +187,6 @@ TaskImage image_alone(Samples& s) {
   image.terminal_lsn = s.id<Lsn>();
   return image;
 }
-
-broker::Record task_image(Samples& s) { return image_alone(s); }
-broker::Record task_image_with_spec(Samples& s) {
-  TaskImage image = image_alone(s);
-  image.spec = {};
-  return TaskImageWithSpec{std::move(image), s.spec()};
-}
-broker::Record spec_kept(Samples& s) { return SpecKept{s.id<broker::SpecNumber>(), s.spec()}; }
 
 broker::Record workflow_image(Samples& s) {
   return WorkflowImage{s.unique_id<WorkflowId>(),
@@ -263,7 +255,7 @@ broker::Record random_record(std::mt19937_64& random, std::size_t alternative) {
   Samples s(random);
   const auto attempts = [&s] { return s.list([&s] { return s.task_attempt(); }); };
   // Indexed by a switch over the names, so that a new record cannot be forgotten silently.
-  static_assert(std::variant_size_v<broker::Record> == 17, "add the new record below");
+  static_assert(std::variant_size_v<broker::Record> == 15, "add the new record below");
   switch (alternative) {
     case 0: return EpochStarted{s.id<Epoch>(), s.unique_id<BrokerUuid>(), s.time()};
     case 1: return ToolsKnown{s.list([&s] { return s.tool(); })};
@@ -283,9 +275,7 @@ broker::Record random_record(std::mt19937_64& random, std::size_t alternative) {
                              s.list([&s] { return s.task(); })};
     case 11: return finished(s);
     case 12: return stale(s);
-    case 13: return spec_kept(s);
-    case 14: return task_image(s);
-    case 15: return task_image_with_spec(s);
+    case 13: return task_image(s);
     default: return workflow_image(s);
   }
 }
