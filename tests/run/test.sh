@@ -68,8 +68,7 @@ test_ordinary() {
 }
 
 # The heavy tier: every function prints a heading and counts its results.
-HEAVY=(heavy_tidy heavy_docs heavy_simulation heavy_fuzz heavy_fault heavy_tsan
-  heavy_wheel)
+HEAVY=(heavy_tidy heavy_docs heavy_simulation heavy_fuzz heavy_fault heavy_wheel)
 
 heavy_docs() {
   local before=$FAILED
@@ -130,9 +129,6 @@ heavy_fault() {
     timeout 600 /usr/bin/python3 tests/fault/kill_broker_test.py
   if ((FAILED == before)); then PASSED=$((PASSED + 1)); fi
 }
-
-# The programs and what is quick to build; `./run tsan` has more.
-heavy_tsan() { tsan threads; }
 
 # The Python package as users get it: from pip, into a fresh virtual environment.
 heavy_wheel() { python_test; }
