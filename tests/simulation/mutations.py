@@ -33,8 +33,8 @@ MUTATIONS = {
         "std::move(message), Lsn{}});"),
     "counts a result of any attempt": (
         "broker/core/worker_messages.cpp",
-        "if (elsewhere || !task.fence_is(item.attempt.epoch, item.attempt.attempt)) {",
-        "if (false) {"),
+        "if (elsewhere || never_ran || !task.fence_is(item.attempt.epoch, item.attempt.attempt)) {",
+        "if (never_ran) {"),
     "uses an attempt's number again": (
         "broker/core/placement.cpp",
         "state.epoch, task.attempt.next());",
