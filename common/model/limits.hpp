@@ -156,7 +156,6 @@ inline constexpr std::size_t kMaxRecordBytes = 1ULL << 30U;     // encoded; a la
 inline constexpr std::size_t kJournalBatchBytes = 1U << 20U;    // a batch is closed at this size
 inline constexpr std::size_t kMaxIdleBufferBytes = 16U << 20U;  // of an empty journal buffer
 inline constexpr std::uint64_t kMaxJournalBacklogBytes = 256ULL << 20U;  // appended, not written
-inline constexpr std::uint64_t kSpecReach = 4096;  // records in which an image may name a spec
 inline constexpr std::uint64_t kZeroFillStepBytes = 256ULL << 10U;  // of a new segment, at a time
 inline constexpr std::uint32_t kSpaceCheckMs = 1000;                // while space is short
 
