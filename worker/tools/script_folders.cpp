@@ -1,18 +1,18 @@
 #include "worker/tools/script_folders.hpp"
 
 #include <fnmatch.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <fstream>
-#include <memory>
 #include <optional>
+#include <span>
 #include <system_error>
 #include <utility>
 
 #include "common/model/limits.hpp"
+#include "common/process/sha256.hpp"
 #include "worker/tools/text.hpp"
 
 namespace taskpipe::worker {
@@ -55,27 +55,14 @@ Lookup look_up(const fs::path& folder, std::string_view name, fs::path& out) {
 tl::expected<std::string, std::string> sha256_of_file(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) return tl::unexpected(std::string("cannot be read"));
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
-                                                                        &EVP_MD_CTX_free);
-  bool good = context != nullptr && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1;
+  process::Sha256 hash;
   std::array<char, 16384> buffer{};
-  while (good && in) {
+  while (in) {
     in.read(buffer.data(), buffer.size());
-    good =
-        EVP_DigestUpdate(context.get(), buffer.data(), static_cast<std::size_t>(in.gcount())) == 1;
+    hash.update(std::as_bytes(std::span(buffer.data(), static_cast<std::size_t>(in.gcount()))));
   }
   if (in.bad()) return tl::unexpected(std::string("cannot be read to its end"));
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  good = good && EVP_DigestFinal_ex(context.get(), digest.data(), &size) == 1;
-  if (!good) return tl::unexpected(std::string("cannot be hashed"));
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string hex;
-  for (unsigned int i = 0; i < size; ++i) {
-    hex += kDigits[digest.at(i) >> 4U];
-    hex += kDigits[digest.at(i) & 0xfU];
-  }
-  return hex;
+  return hash.finish_hex();
 }
 
 ScriptFolders::ScriptFolders(std::vector<fs::path> folders, std::vector<std::string> patterns)
