@@ -18,6 +18,25 @@
 # DEPS of a library are what its headers show; everything else is PRIVATE_DEPS, so that the build
 # itself proves the direction of dependencies.
 
+# With TASKPIPE_PRECOMPILED, every file begins with the headers of cmake/precompiled.hpp, parsed once
+# for libraries and once, with those of the tests, for tests: a third of the time of the builds that
+# make everything. No build for release does, for the same proof.
+
+# A target NAME that owns precompiled headers: TYPE decides how the code of those that reuse them is
+# placed, and its folder which sanitizers they have, for both of which the compiler demands equality.
+function(taskpipe_precompiled name type header)
+  set(source "${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp")
+  if(type STREQUAL "LIBRARY")
+    file(CONFIGURE OUTPUT "${source}" CONTENT "// owns precompiled headers\n")
+    add_library(${name} OBJECT "${source}")
+  else()
+    file(CONFIGURE OUTPUT "${source}" CONTENT "int main() {}\n")
+    add_executable(${name} "${source}")
+  endif()
+  target_link_libraries(${name} PRIVATE taskpipe_flags tl::expected ${ARGN})
+  target_precompile_headers(${name} PRIVATE "${PROJECT_SOURCE_DIR}/cmake/${header}")
+endfunction()
+
 function(taskpipe_apart)
   set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()
@@ -27,6 +46,9 @@ function(taskpipe_library name)
   add_library(${name} STATIC ${arg_SOURCES})
   target_link_libraries(${name} PUBLIC ${arg_DEPS} PRIVATE taskpipe_flags ${arg_PRIVATE_DEPS})
   target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+  if(TASKPIPE_PRECOMPILED)
+    target_precompile_headers(${name} REUSE_FROM ${TASKPIPE_PRECOMPILED_FOR_LIBRARIES})
+  endif()
 endfunction()
 
 function(taskpipe_executable name)
@@ -42,6 +64,9 @@ function(taskpipe_test name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE taskpipe_flags ${arg_DEPS} GTest::gmock GTest::gtest_main)
+  if(TASKPIPE_PRECOMPILED)
+    target_precompile_headers(${name} REUSE_FROM precompiled_for_tests)
+  endif()
   if(arg_SHARDS)
     math(EXPR last "${arg_SHARDS} - 1")
     foreach(shard RANGE ${last})

@@ -23,7 +23,7 @@ tl::unexpected<Error> refused(std::string text) {
   return tl::unexpected(Error{ErrorCode::invalid, std::move(text), {}});
 }
 
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 std::string to_text(double value) {
   std::array<char, 32> buffer{};
@@ -43,7 +43,7 @@ std::string range_text(const Bounds<T>& bounds, Show show) {
 template <class T, class Show>
 Assigned check_bounds(T value, const Bounds<T>& bounds, Show show) {
   if (value >= bounds.min && value <= bounds.max) return {};
-  return refused(quoted(show(value)) + " is out of range: it " + range_text(bounds, show));
+  return refused(in_quotes(show(value)) + " is out of range: it " + range_text(bounds, show));
 }
 
 std::optional<bool> parse_flag(std::string_view text) {
@@ -150,7 +150,7 @@ void OptionTable::flag(const std::string& name, bool& variable, std::string help
   if (variable) help += " [default: yes; --" + name.substr(0, name.find(',')) + "=no]";
   impl_->add(name, "", std::move(help), [&variable](const std::string& value) -> Assigned {
     const auto parsed = parse_flag(value);
-    if (!parsed) return refused(quoted(value) + " is neither yes nor no");
+    if (!parsed) return refused(in_quotes(value) + " is neither yes nor no");
     variable = *parsed;
     return {};
   });
@@ -173,7 +173,7 @@ void OptionTable::choice(const std::string& name, std::string& variable,
   impl_->add(name, std::move(value_name), std::move(help),
              [&variable, choices = std::move(choices)](const std::string& value) -> Assigned {
                if (std::find(choices.begin(), choices.end(), value) == choices.end()) {
-                 return refused(quoted(value) + " is not one of " + joined(choices, ", "));
+                 return refused(in_quotes(value) + " is not one of " + joined(choices, ", "));
                }
                variable = value;
                return {};
@@ -226,7 +226,7 @@ void OptionTable::number(const std::string& name, double& variable, Bounds<doubl
              [&variable, bounds, show](const std::string& value) -> Assigned {
                const auto parsed = parse_number<double>(value);
                if (!parsed || !std::isfinite(*parsed)) {
-                 return refused(quoted(value) + " is no number");
+                 return refused(in_quotes(value) + " is no number");
                }
                variable = *parsed;
                return check_bounds(*parsed, bounds, show);
@@ -241,7 +241,7 @@ void OptionTable::add_integer(const std::string& name, Bounds<std::int64_t> boun
   impl_->add(name, "N", std::move(help),
              [assign = std::move(assign), bounds, show](const std::string& value) -> Assigned {
                const auto parsed = parse_number<std::int64_t>(value);
-               if (!parsed) return refused(quoted(value) + " is no whole number");
+               if (!parsed) return refused(in_quotes(value) + " is no whole number");
                if (auto checked = check_bounds(*parsed, bounds, show); !checked) return checked;
                assign(*parsed);
                return {};
@@ -267,7 +267,7 @@ tl::expected<ParsedOptions, Error> OptionTable::parse(const OptionSources& sourc
   }
   if (!impl_->positional_allowed && !line->positional.empty()) {
     return tl::unexpected(Error{ErrorCode::invalid,
-                                "unexpected argument " + quoted(line->positional.front()) +
+                                "unexpected argument " + in_quotes(line->positional.front()) +
                                     "; options begin with '--', see --help",
                                 ""});
   }

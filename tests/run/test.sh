@@ -6,6 +6,13 @@ readonly TEST_LABELS='unit|contract|scenario|simulation|structure|integration|fa
 PASSED=0  # tests, and steps that count as one
 FAILED=0
 FAILURES=()
+TIMINGS=()  # of the parts of `test`, for who wants them shorter
+
+timed() { # NAME COMMAND…
+  local began=$SECONDS
+  "${@:2}"
+  TIMINGS+=("$(printf '%5d s  %s' "$((SECONDS - began))" "$1")")
+}
 
 step() { # NAME COMMAND…: one that counts as a test when it fails
   local name=$1
@@ -53,18 +60,19 @@ count_results() { # NAME STATUS REPORT [FOLDER]
 summary() {
   local failure
   say ""
+  if ((${#TIMINGS[@]})); then printf '%s\n' "${TIMINGS[@]}"; fi
   for failure in "${FAILURES[@]}"; do say "failed: $failure"; done
   say "$PASSED passed, $FAILED failed"
   ((FAILED == 0))
 }
 
 test_ordinary() {
-  step build build dev
-  await_solvers
+  timed build step build build dev
+  timed "packages of the solvers" await_solvers
   if ((FAILED)); then return 0; fi
-  step lint lint
+  timed lint step lint lint
   heading test
-  run_ctest dev "$TEST_LABELS"
+  timed tests run_ctest dev "$TEST_LABELS"
 }
 
 # The heavy tier: every function prints a heading and counts its results.
@@ -87,15 +95,15 @@ heavy_tidy() {
 readonly HEAVY_SIMULATED_HOURS=40
 readonly HEAVY_PLANTED_BUGS=10
 heavy_simulation() {
-  step "build of the simulator" build release simulate
+  timed "  build of the simulator" step "build of the simulator" build release simulate
   local simulate=build/release/bin/simulate before=$FAILED
   if [[ ! -x $simulate ]]; then return 0; fi
   heading "seeds that once failed"
   step "seeds that once failed" "$simulate" --list tests/simulation/regressions.txt
   heading "$HEAVY_SIMULATED_HOURS virtual hours"
-  step "simulation" "$simulate" --seed "$((RANDOM * 32768 + RANDOM))" --hours "$HEAVY_SIMULATED_HOURS"
+  timed "  simulation" step "simulation" "$simulate" --seed "$((RANDOM * 32768 + RANDOM))" --hours "$HEAVY_SIMULATED_HOURS"
   heading "planted bugs"
-  step "planted bugs" /usr/bin/python3 tests/simulation/mutations.py build/release \
+  timed "  planted bugs" step "planted bugs" /usr/bin/python3 tests/simulation/mutations.py build/release \
     --some "$HEAVY_PLANTED_BUGS"
   PASSED=$((PASSED + 3 - (FAILED - before)))
 }
@@ -104,7 +112,7 @@ heavy_simulation() {
 readonly HEAVY_FUZZ_SECONDS=30
 heavy_fuzz() {
   local before=$FAILED target
-  step "build of the fuzzers" fuzz_build
+  timed "  build of the fuzzers" step "build of the fuzzers" fuzz_build
   if ((FAILED > before)); then return 0; fi
   heading "fuzz, $HEAVY_FUZZ_SECONDS s each"
   local -a targets
@@ -207,7 +215,7 @@ run_tests() { # [--all]
   test_ordinary
   if [[ ${1:-} == --all ]] && ((FAILED == 0)); then
     local tier
-    for tier in "${HEAVY[@]}"; do "$tier"; done
+    for tier in "${HEAVY[@]}"; do timed "$tier" "$tier"; done
   fi
   summary
 }
