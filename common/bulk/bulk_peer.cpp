@@ -45,6 +45,7 @@ BulkPeer::~BulkPeer() = default;
 std::vector<BulkPeer::Result> BulkPeer::put(std::vector<UploadFile> files,
                                             const Patience& patience) {
   std::vector<Transfer> transfers;
+  transfers.reserve(files.size());
   for (auto& file : files) {
     transfers.push_back({Upload(std::move(file)), transfers.size(), {}, false, {}, {}});
   }
@@ -54,6 +55,7 @@ std::vector<BulkPeer::Result> BulkPeer::put(std::vector<UploadFile> files,
 std::vector<BulkPeer::Result> BulkPeer::get(std::vector<DownloadFile> files,
                                             const Patience& patience) {
   std::vector<Transfer> transfers;
+  transfers.reserve(files.size());
   for (auto& file : files) {
     Download download(std::move(file));
     auto prepared = download.prepare();
@@ -152,7 +154,7 @@ void BulkPeer::disconnect() {
   state_ = State::closed;
 }
 
-bool BulkPeer::send(Correlation correlation, Message message) {
+bool BulkPeer::send(Correlation correlation, const Message& message) {
   if (!dealer_ || !access_) return false;
   auto encoded = protocol::encode(message, correlation, access_->session);
   return encoded && dealer_->send(std::move(*encoded)) == net::SendStatus::sent;

@@ -69,7 +69,7 @@ class BulkPeer {
   void start(Transfer& transfer);
   void send_pieces(std::vector<Transfer>& transfers);
   void settle_download(Transfer& transfer);
-  [[nodiscard]] bool send(Correlation correlation, Message message);
+  [[nodiscard]] bool send(Correlation correlation, const Message& message);
   void progressed();
 
   net::Context& context_;

@@ -107,13 +107,13 @@ void ProcessRunner::on_fetched(Start start, InputFetcher::Fetched fetched) {
       if (fetched) discard(*fetched);
       return;  // stopped meanwhile
     }
-    if (fetched) queue_.push_back({std::move(start), std::move(*fetched)});
+    if (!fetched) {
+      commands_.post({command::AttemptEnded{start.attempt, without_inputs(fetched.error())}});
+      return;
+    }
+    queue_.push_back({std::move(start), std::move(*fetched)});
   }
-  if (fetched) {
-    ready_.notify_one();
-  } else {
-    commands_.post({command::AttemptEnded{start.attempt, without_inputs(fetched.error())}});
-  }
+  ready_.notify_one();
 }
 
 void ProcessRunner::stop(const Stop& stop) {
