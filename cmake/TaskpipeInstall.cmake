@@ -8,16 +8,17 @@
 #   lib/cmake/taskpipe      find_package(taskpipe) -> taskpipe::client
 #   lib/pkgconfig           pkg-config taskpipe
 #
-# Components: programs, development. Nothing in them depends on the prefix.
+# Components: broker, worker, command, development. Nothing in them depends on the prefix.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # --- Programs
 
-install(TARGETS taskpipe taskpipe-broker taskpipe-worker
-  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT programs)
-install(TARGETS taskpipe-spawner RUNTIME DESTINATION libexec COMPONENT programs)
-install(DIRECTORY worker/toolbox/ DESTINATION share/taskpipe/toolbox COMPONENT programs
+install(TARGETS taskpipe RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT command)
+install(TARGETS taskpipe-broker RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT broker)
+install(TARGETS taskpipe-worker RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT worker)
+install(TARGETS taskpipe-spawner RUNTIME DESTINATION libexec COMPONENT worker)
+install(DIRECTORY worker/toolbox/ DESTINATION share/taskpipe/toolbox COMPONENT worker
   USE_SOURCE_PERMISSIONS PATTERN "__pycache__" EXCLUDE)
 
 # --- The client library

@@ -3,6 +3,7 @@
 option(TASKPIPE_BUILD_TESTS "Build the tests" ON)
 option(TASKPIPE_BUILD_PROGRAMS "Build broker, worker and command line" ON)
 option(TASKPIPE_BUILD_PYTHON "Build the Python package's extension module" OFF)
+option(TASKPIPE_BUILD_PACKAGES "Describe the Debian packages to CPack" OFF)
 option(TASKPIPE_FUZZ "Build the fuzzers (clang)" OFF)
 set(TASKPIPE_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize takes them (address,undefined or thread)")
 option(TASKPIPE_PRECOMPILED "Precompile the headers that most files include" OFF)

@@ -12,7 +12,7 @@ TEST_PACKAGES=(
   mold libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev
   clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 shellcheck
   python3 python3-zmq python3-msgpack python3-venv python3-dev groff-base zsh fish
-  strace valgrind
+  strace valgrind systemd
 )
 # Tool and what it needs. FEniCSx compiles its forms with the C compiler of build-essential.
 declare -rA SOLVER_PACKAGES=([lammps]=lammps [fenicsx]=python3-dolfinx [openfoam]=openfoam)
