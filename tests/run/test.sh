@@ -68,7 +68,7 @@ test_ordinary() {
 }
 
 # The heavy tier: every function prints a heading and counts its results.
-HEAVY=(heavy_tidy heavy_docs heavy_simulation heavy_fuzz heavy_fault heavy_wheel)
+HEAVY=(heavy_tidy heavy_docs heavy_simulation heavy_fuzz heavy_fault heavy_wheel heavy_cluster)
 
 heavy_docs() {
   local before=$FAILED
