@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/model/features.hpp"
 #include "common/model/limits.hpp"
 #include "worker/core/worker_core.hpp"
 
@@ -61,6 +62,7 @@ void WorkerCore::say_hello(Turn turn) {
   hello.name = config_.name;
   hello.host = config_.host;
   hello.pid = config_.pid;
+  hello.features = {std::string(kFeatureInputs)};
   hello.last_epoch = link_.last_epoch();
   WorkerOffer offer;
   offer.slots = config_.slots;
