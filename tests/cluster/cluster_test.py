@@ -22,7 +22,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from faults import client_cuts, worker_cuts  # noqa: E402
+from faults import client_cuts, opened_sessions, worker_cuts  # noqa: E402
 from hosts import BROKER, CLIENTS, LEASE_S, WORKERS, Hosts, end_on_signals  # noqa: E402
 
 import namespaces  # noqa: E402
@@ -152,11 +152,12 @@ def carry_load(hosts, tasks, is_cut, begin):
     """Both clients, through that weather; (ids, seconds)."""
     if not is_cut:
         begin()
+    before = opened_sessions(hosts)
     start = time.monotonic()
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(hosts.load(host, tasks)) for host in CLIENTS]
         if is_cut:
-            clients[0].wait(0.5)
+            wait_until(lambda: opened_sessions(hosts) >= before + len(clients), "both have sessions")
             if not clients[0].is_running():
                 raise AssertionError("the load was over before the cut; more --tasks")
             begin()
@@ -168,7 +169,8 @@ def carry_load(hosts, tasks, is_cut, begin):
             books = client.books()
             if (books["acknowledged"], books["lost"], books["wrong"]) != (tasks, 0, 0):
                 raise AssertionError(f"{host}: {books['acknowledged']} of {tasks} acknowledged, "
-                                     f"{books['lost']} lost, {books['wrong']} wrong")
+                                     f"{books['lost']} lost, {books['wrong']} wrong: "
+                                     f"{books['complaints']}")
             ids += books["ids"]
         seconds = time.monotonic() - start
     hosts.weather.clear()

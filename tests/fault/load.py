@@ -29,7 +29,7 @@ class Load:
             raise AssertionError("the client still waits")
         if self._client.returncode != 0:
             raise AssertionError(self._errors)
-        return json.loads(self._output)
+        return {**json.loads(self._output), "complaints": self._errors}
 
 
 @contextlib.contextmanager
