@@ -20,6 +20,8 @@ namespace taskpipe::broker {
 namespace {
 
 bool serves(const OfferedTool& offered, const Signature& signature) {
+  // A worker of an earlier release would start the task without them.
+  if (signature.has_inputs && !offered.fetches_inputs) return false;
   if (signature.inline_script) return offered.inline_scripts;
   return signature.script.empty() || offered.scripts.empty() ||
          offered.scripts.contains(signature.script);

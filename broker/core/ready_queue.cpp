@@ -18,6 +18,7 @@ std::string key_of(ToolIndex tool, const TaskSpec& spec, Care care) {
   const Resources need = required_resources(spec);
   std::string key = std::to_string(tool.value()) + "/" + std::to_string(static_cast<int>(care));
   key += brings_script(spec) ? "|i" : "|f";
+  key += spec.inputs.empty() ? "" : "+";
   key += std::to_string(need.cpus) + "|" + std::to_string(need.gpus) + "|" +
          std::to_string(need.memory_bytes);
   for (const auto& named : need.named) {
@@ -103,6 +104,7 @@ SignatureIndex SignatureTable::find_or_add(ToolIndex tool, const TaskSpec& spec,
   signature.care = care;
   signature.script = script_of(spec);
   signature.inline_script = brings_script(spec);
+  signature.has_inputs = !spec.inputs.empty();
   signature.need = required_resources(spec);
   make_idle(next);
   return next;

@@ -82,6 +82,7 @@ struct Signature {
   ToolIndex tool;
   std::string script;  // empty = any; not set for inline scripts
   bool inline_script = false;
+  bool has_inputs = false;
   Resources need;
   Care care = Care::none;
   ReadyQueue queue;

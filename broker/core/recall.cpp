@@ -45,6 +45,7 @@ bool can_run(const State& state, const Worker& worker, const Task& task) {
   const auto tool = state.tools.find(task.spec->tool);
   const OfferedTool* offered = tool ? worker.offered(*tool) : nullptr;
   if (offered == nullptr || !fits(required_resources(*task.spec), worker.total)) return false;
+  if (!task.spec->inputs.empty() && !offered->fetches_inputs) return false;
   if (brings_script(*task.spec)) return offered->inline_scripts;
   return task.spec->script.empty() || offered->scripts.empty() ||
          offered->scripts.contains(task.spec->script);

@@ -93,13 +93,24 @@ std::optional<Error> check_script(const State& state, const Tool& tool, ToolInde
                "script"};
 }
 
-std::optional<Error> check_capacity(const State& state, const Tool& tool, const TaskSpec& spec) {
+std::optional<Error> check_capacity(const State& state, const Tool& tool, ToolIndex index,
+                                    const TaskSpec& spec) {
   const Resources need = required_resources(spec);
   std::string shortage;
+  bool fetched = spec.inputs.empty();
   for (const WorkerSlot slot : tool.workers) {
+    const OfferedTool* offer = state.workers[slot].offered(index);
+    if (!spec.inputs.empty() && (offer == nullptr || !offer->fetches_inputs)) continue;
+    fetched = true;
     const std::string_view missing = first_shortage(need, state.workers[slot].total);
     if (missing.empty()) return std::nullopt;
     shortage = missing;
+  }
+  if (!fetched) {
+    return Error{ErrorCode::unsatisfiable,
+                 "no worker that offers '" + spec.tool +
+                     "' fetches input files; update the workers, or submit with wait_for_capacity",
+                 "inputs"};
   }
   return Error{ErrorCode::unsatisfiable,
                "no worker that offers '" + spec.tool + "' has enough " + shortage +
@@ -161,7 +172,7 @@ std::optional<Error> why_unsatisfiable(State& state, const TaskSpecPtr& spec) {
     // A refused script is looked at again each time, so that no wrong name takes a signature.
     if (auto error = check_script(state, tool, *index, *spec)) return error;
     Signature& checked = state.signatures[known ? *known : state.signatures.intern(*index, spec)];
-    checked.unsatisfiable = check_capacity(state, tool, *spec);
+    checked.unsatisfiable = check_capacity(state, tool, *index, *spec);
     checked.checked_at_offers = state.offers_version;
     return spec->wait_for_capacity ? std::nullopt : checked.unsatisfiable;
   }

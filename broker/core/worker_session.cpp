@@ -6,6 +6,7 @@
 #include "broker/core/fold.hpp"
 #include "broker/core/handlers.hpp"
 #include "broker/core/pasts.hpp"
+#include "common/model/features.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -58,13 +59,17 @@ void forget_offers(State& state, WorkerSlot slot) {
   ++state.offers_version;
 }
 
-void list_offers(State& state, WorkerSlot slot, const WorkerOffer& offer) {
+void list_offers(State& state, WorkerSlot slot, const Hello& hello) {
+  const WorkerOffer& offer = *hello.worker;
   Worker& worker = state.workers[slot];
+  const bool fetches_inputs = std::find(hello.features.begin(), hello.features.end(),
+                                        kFeatureInputs) != hello.features.end();
   worker.offers = offer.tools;
   for (const auto& tool : offer.tools) {
     OfferedTool offered;
     offered.tool = state.tools.intern(tool.name);
     offered.inline_scripts = tool.inline_scripts;
+    offered.fetches_inputs = fetches_inputs;
     for (const auto& script : tool.scripts) offered.scripts.insert(script.name);
     state.tools[offered.tool].workers.push_back(slot);
     worker.tools.push_back(std::move(offered));
@@ -142,7 +147,7 @@ void attach_worker(Turn& turn, Session& session, const Hello& hello) {
   session.worker = slot;
   for (const TaskSlot placed : placed_on(state, slot))
     state.tasks[placed].placed()->charged = false;
-  list_offers(state, slot, *hello.worker);
+  list_offers(state, slot, hello);
   reconcile(turn, session, *hello.worker, restarted);
   state.events.worker_changed({worker.uuid, worker.name, worker.state});
   turn.note(NoteLevel::info, "worker '" + worker.name + "' on " + worker.host + " connected with " +

@@ -28,6 +28,7 @@ struct OfferedTool {
   ToolIndex tool;
   std::unordered_set<std::string> scripts;
   bool inline_scripts = false;
+  bool fetches_inputs = false;
   bool listed_open = false;  // is in Tool::open
   // A search for work that was broken off: where it goes on, and whether it is through with this.
   std::optional<HeadKey> resume;

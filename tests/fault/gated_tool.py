@@ -15,13 +15,16 @@ echo "through the gate"
 
 
 class GatedTool:
-    def __init__(self, cluster):
+    def __init__(self, cluster, name="gated"):
+        """`name`: tells the gates of one cluster apart."""
         self._cluster = cluster
-        self._script = cluster.folder / "gated.sh"
+        folder = cluster.folder / name
+        folder.mkdir()
+        self._script = folder / "gated.sh"
         self._script.write_text(SCRIPT)
-        self._runs = cluster.folder / "runs"
+        self._runs = folder / "runs"
         self._runs.mkdir()
-        self._gate = cluster.folder / "gate"
+        self._gate = folder / "gate"
 
     def submit(self, prefix=()):
         """The task's id."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sqlite3
 import subprocess
 import threading
 
@@ -28,13 +29,14 @@ class Load:
             raise AssertionError("the client still waits")
         if self._client.returncode != 0:
             raise AssertionError(self._errors)
-        return json.loads(self._output)
+        return {**json.loads(self._output), "complaints": self._errors}
 
 
 @contextlib.contextmanager
-def load(cluster, tasks, prefix=(), padding=0):
+def load(cluster, tasks, prefix=(), padding=0, join=None):
     client = subprocess.Popen(
-        [*prefix, cluster.bin_dir / "load_client", cluster.client_endpoint, str(tasks), str(padding)],
+        [*prefix, cluster.bin_dir / "load_client", cluster.client_endpoint, str(tasks), str(padding),
+         *([join] if join else [])],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     running = Load(client)
     try:
@@ -42,3 +44,20 @@ def load(cluster, tasks, prefix=(), padding=0):
     finally:
         client.kill()
         running.wait(None)
+
+
+def check_history(path, ids):
+    """Of a stopped broker: every task of `ids` is there, once, with SUCCESS."""
+    states = {}
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        for task, state in database.execute("SELECT id, state FROM tasks_readable"):
+            if task.lower() in states:
+                raise AssertionError(f"task {task} is in the history twice")
+            states[task.lower()] = state
+    missing = [task for task in ids if task not in states]
+    if missing:
+        raise AssertionError(f"{len(missing)} acknowledged tasks are missing in the history: "
+                             f"{missing[:3]}")
+    others = [(task, states[task]) for task in ids if states[task] != "SUCCESS"]
+    if others:
+        raise AssertionError(f"{len(others)} tasks did not end in SUCCESS: {others[:3]}")

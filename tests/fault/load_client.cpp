@@ -1,6 +1,6 @@
 // A client under load that keeps its own books, for tests that break the broker meanwhile.
 //
-//   load_client BROKER TASKS [BYTES]
+//   load_client BROKER TASKS [BYTES [JOIN_FILE]]
 //
 // Submits TASKS `echo` tasks, each with its own number and BYTES of padding, from several threads;
 // waits for every one that was acknowledged; compares what came back with what was sent. Prints one
@@ -85,16 +85,16 @@ void check(Client& client, const TaskId& id, std::int64_t number, Books& books) 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3 && argc != 4) {
-    std::fprintf(stderr, "usage: load_client BROKER TASKS [BYTES]\n");
+  if (argc < 3 || argc > 5) {
+    std::fprintf(stderr, "usage: load_client BROKER TASKS [BYTES [JOIN_FILE]]\n");
     return 2;
   }
   taskpipe::ClientOptions options;
   options.broker = argv[1];
+  if (argc == 5) options.join = argv[4];
   Client client(options);
   const auto tasks = static_cast<std::int64_t>(std::strtoll(argv[2], nullptr, 10));
-  const auto padding =
-      static_cast<std::size_t>(argc == 4 ? std::strtoull(argv[3], nullptr, 10) : 0);
+  const auto padding = static_cast<std::size_t>(argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 0);
   Books books;
   {
     std::vector<std::thread> threads;

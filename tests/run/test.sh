@@ -76,7 +76,8 @@ test_ordinary() {
 }
 
 # The heavy tier: every function prints a heading and counts its results.
-HEAVY=(heavy_tidy heavy_docs heavy_simulation heavy_fuzz heavy_fault heavy_wheel package_test compose_test)
+HEAVY=(heavy_tidy heavy_docs heavy_simulation heavy_fuzz heavy_fault heavy_wheel heavy_cluster
+  package_test compose_test)
 
 heavy_docs() {
   local before=$FAILED

@@ -7,6 +7,8 @@
 #include <iterator>
 #include <limits>
 
+#include "common/model/features.hpp"
+
 namespace taskpipe::broker::testing {
 
 CoreCluster::CoreCluster(BrokerConfig config) : config_(std::move(config)) {
@@ -182,7 +184,7 @@ SessionId CoreCluster::connect_client(std::uint64_t routing, const std::string& 
 
 SessionId CoreCluster::connect_worker(std::uint64_t routing, const PeerUuid& uuid,
                                       const std::string& name, WorkerOffer offer,
-                                      std::uint64_t incarnation) {
+                                      std::uint64_t incarnation, bool fetches_inputs) {
   const Peer peer{Port::worker, routing};
   Hello hello;
   hello.role = Role::worker;
@@ -191,6 +193,7 @@ SessionId CoreCluster::connect_worker(std::uint64_t routing, const PeerUuid& uui
   hello.incarnation = incarnation;
   hello.name = name;
   hello.host = "host-" + name;
+  if (fetches_inputs) hello.features.emplace_back(kFeatureInputs);
   hello.worker = std::move(offer);
   say(peer, SessionId{}, hello);
   for (const auto& message : inbox_[peer]) {

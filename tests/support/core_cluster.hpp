@@ -44,7 +44,8 @@ class CoreCluster {
   // --- Peers ------------------------------------------------------------------------------------
   SessionId connect_client(std::uint64_t routing, const std::string& user);
   SessionId connect_worker(std::uint64_t routing, const PeerUuid& uuid, const std::string& name,
-                           WorkerOffer offer, std::uint64_t incarnation = 1);
+                           WorkerOffer offer, std::uint64_t incarnation = 1,
+                           bool fetches_inputs = true);
   void say(const Peer& peer, SessionId session, Message message, bool resend = false,
            Correlation correlation = Correlation{1});
 

@@ -56,8 +56,8 @@ class Namespaces:
     def __enter__(self):
         try:
             self._make(SWITCH)
-            self._in(SWITCH, "ip", "link", "add", "bridge", "type", "bridge")
-            self._in(SWITCH, "ip", "link", "set", "bridge", "up")
+            self.run_in(SWITCH, "ip", "link", "add", "bridge", "type", "bridge")
+            self.run_in(SWITCH, "ip", "link", "set", "bridge", "up")
             for number, host in enumerate(self._hosts, start=1):
                 self._plug_in(host, number)
         except NamespaceError:
@@ -73,18 +73,18 @@ class Namespaces:
     def _make(self, host):
         run("ip", "netns", "add", self._name(host))
         self._made.append(host)
-        self._in(host, "ip", "link", "set", "lo", "up")
+        self.run_in(host, "ip", "link", "set", "lo", "up")
 
     def _plug_in(self, host, number):
         self._make(host)
         port = f"port{number}"
-        self._in(SWITCH, "ip", "link", "add", port, "type", "veth", "peer", "name", "eth0",
+        self.run_in(SWITCH, "ip", "link", "add", port, "type", "veth", "peer", "name", "eth0",
                  "netns", self._name(host))
-        self._in(SWITCH, "ip", "link", "set", port, "master", "bridge", "up")
-        self._in(host, "ip", "address", "add", f"{self.address(host)}/24", "dev", "eth0")
-        self._in(host, "ip", "link", "set", "eth0", "up")
+        self.run_in(SWITCH, "ip", "link", "set", port, "master", "bridge", "up")
+        self.run_in(host, "ip", "address", "add", f"{self.address(host)}/24", "dev", "eth0")
+        self.run_in(host, "ip", "link", "set", "eth0", "up")
 
-    def _in(self, host, *command):
+    def run_in(self, host, *command):
         run(*self.prefix(host), *command)
 
     def prefix(self, host):
@@ -96,7 +96,7 @@ class Namespaces:
 
     def cut(self, source, target):
         """Silently, as a broken switch does: no reset, no answer."""
-        self._in(target, "iptables", "-A", "INPUT", "-s", self.address(source), "-j", "DROP")
+        self.run_in(target, "iptables", "-A", "INPUT", "-s", self.address(source), "-j", "DROP")
 
     def mend(self, source, target):
-        self._in(target, "iptables", "-D", "INPUT", "-s", self.address(source), "-j", "DROP")
+        self.run_in(target, "iptables", "-D", "INPUT", "-s", self.address(source), "-j", "DROP")

@@ -85,6 +85,11 @@ void WorkerCore::on(const command::MalformedReceived& command, Turn turn) {
   note(turn, NoteLevel::warning,
        "the broker sent a message that cannot be read: " + command.error.text +
            (command.error.field.empty() ? "" : " (" + command.error.field + ")"));
+  // A broker of another major version cannot even say so in words that are understood here.
+  if (command.error.code == ErrorCode::version && !link_.established()) {
+    exit_for_version(turn, command.error.text);
+    return;
+  }
   if (!link_.established() || ++malformed_ < limits::kMaxMalformedPerSession) return;
   note(turn, NoteLevel::error, "too many unreadable messages: connecting anew");
   link_.lose(turn.now.monotonic);

@@ -126,6 +126,7 @@ class WorkerCore {
   void abandon_running(Turn turn, Millis most_grace);
   void drive_drain(Turn turn);
   void exit(Turn turn, ExitCause cause, std::string reason);
+  void exit_for_version(Turn turn, const std::string& why);
 
   static void note(Turn turn, NoteLevel level, std::string text);
 

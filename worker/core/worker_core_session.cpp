@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/model/features.hpp"
 #include "common/model/limits.hpp"
 #include "worker/core/worker_core.hpp"
 
@@ -61,6 +62,7 @@ void WorkerCore::say_hello(Turn turn) {
   hello.name = config_.name;
   hello.host = config_.host;
   hello.pid = config_.pid;
+  hello.features = {std::string(kFeatureInputs)};
   hello.last_epoch = link_.last_epoch();
   WorkerOffer offer;
   offer.slots = config_.slots;
@@ -79,10 +81,22 @@ void WorkerCore::say_hello(Turn turn) {
       {SessionId{}, link_.hello_correlation(), false, Message(std::move(hello))});
 }
 
+void WorkerCore::exit_for_version(Turn turn, const std::string& why) {
+  exit(turn, ExitCause::refused,
+       "the broker speaks another version of the protocol: " + why +
+           "; install the same release on both");
+}
+
 void WorkerCore::on_message(const Welcome& welcome, Correlation correlation, Turn turn) {
   // Of several HELLOs only the last one counts: it is the one whose lists the broker has compared.
   if (link_.state() != Link::State::waiting_for_welcome ||
       correlation != link_.hello_correlation()) {
+    return;
+  }
+  if (welcome.version < kProtocolVersionMin || welcome.version > kProtocolVersionMax) {
+    exit_for_version(turn, "it chose version " + std::to_string(welcome.version) + ", here are " +
+                               std::to_string(kProtocolVersionMin) + "–" +
+                               std::to_string(kProtocolVersionMax));
     return;
   }
   link_.on_welcome(welcome, turn.now.monotonic);
@@ -110,9 +124,7 @@ void WorkerCore::on_message(const Bye& bye, Correlation, Turn turn) {
 void WorkerCore::on_message(const ErrorReply& reply, Correlation, Turn turn) {
   const Error& error = reply.error;
   if (error.code == ErrorCode::version) {
-    exit(turn, ExitCause::refused,
-         "the broker speaks another version of the protocol: " + error.text +
-             "; install the same release on both");
+    exit_for_version(turn, error.text);
     return;
   }
   if (error.code == ErrorCode::denied && link_.state() == Link::State::waiting_for_welcome) {

@@ -66,6 +66,34 @@ TEST_F(InputsTest, ARestartAndGarbageCollectionForgetNone) {
   EXPECT_EQ(needed(), std::vector{hash('c')});
 }
 
+TEST_F(InputsTest, AWorkerThatFetchesNoneGetsNoTaskWithInputs) {
+  client = cluster.connect_client(kClient.routing, "ann");
+  const SessionId older = cluster.connect_worker(kWorker.routing, PeerUuid(5, 1), "older",
+                                                 offer_of("tool", 8), 1, false);
+  cluster.say(kWorker, older, Credit{100, 1'000'000});
+  submit(spec({{"x", hash('a'), 1, false}}), {id(0)});
+  const auto refused = cluster.take_all<SubmitAck>(kClient).back();
+  EXPECT_EQ(refused.items.at(0).code, ErrorCode::unsatisfiable);
+  ASSERT_TRUE(refused.error);
+  EXPECT_EQ(refused.error->field, "inputs");
+  TaskSpec patient = *spec({{"x", hash('a'), 1, false}});
+  patient.wait_for_capacity = true;
+  submit(std::make_shared<const TaskSpec>(patient), {id(1)});
+  submit(spec({}), {id(2)});
+  const auto tasks = cluster.take_all<Tasks>(kWorker);
+  ASSERT_EQ(tasks.size(), 1U);
+  ASSERT_EQ(tasks[0].items.size(), 1U);
+  EXPECT_EQ(tasks[0].items[0].attempt.task, id(2));
+
+  const Peer newer{Port::worker, kWorker.routing + 1};
+  const SessionId session =
+      cluster.connect_worker(newer.routing, PeerUuid(5, 2), "newer", offer_of("tool", 8));
+  cluster.say(newer, session, Credit{100, 1'000'000});
+  const auto given = cluster.take_all<Tasks>(newer);
+  ASSERT_EQ(given.size(), 1U);
+  EXPECT_EQ(given[0].items.at(0).attempt.task, id(1));
+}
+
 TEST_F(InputsTest, AScriptMayBeAnInput) {
   connect();
   TaskSpec with_script = *spec({{"mine.sh", hash('a'), 1, true}});

@@ -209,6 +209,36 @@ TEST(WorkerSession, NoVersionInCommonIsFinal) {
   EXPECT_EQ(effects.exit->cause, ExitCause::refused);
 }
 
+TEST(WorkerSession, AnUnknownMajorVersionIsFinalBeforeTheSessionAlone) {
+  CoreOnDesk desk;
+  desk.apply(command::SpoolLoaded{});
+  desk.establish();
+  const command::MalformedReceived other{
+      {ErrorCode::version, "header speaks protocol 2", "header"}};
+  desk.apply(other);
+  EXPECT_FALSE(desk.end_turn().exit);
+  CoreOnDesk stranger;
+  stranger.apply(command::SpoolLoaded{});
+  stranger.apply(other);
+  const Effects effects = stranger.end_turn();
+  ASSERT_TRUE(effects.exit);
+  EXPECT_EQ(effects.exit->cause, ExitCause::refused);
+}
+
+TEST(WorkerSession, AWelcomeInAVersionThatWasNotOfferedIsFinal) {
+  CoreOnDesk desk;
+  desk.apply(command::SpoolLoaded{});
+  desk.receive_as(SessionId{}, Who{Epoch(3)});
+  const Effects hello = desk.end_turn();
+  ASSERT_EQ(hello.sends.size(), 1U);
+  Welcome welcome;
+  welcome.version = kProtocolVersionMax + 1;
+  desk.receive_as(SessionId{}, welcome, hello.sends[0].correlation);
+  const Effects effects = desk.end_turn();
+  ASSERT_TRUE(effects.exit);
+  EXPECT_EQ(effects.exit->cause, ExitCause::refused);
+}
+
 TEST(WorkerSession, ABusyBrokerIsAskedAgainLater) {
   CoreOnDesk desk;
   desk.apply(command::SpoolLoaded{});
