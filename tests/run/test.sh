@@ -216,6 +216,7 @@ run_tests() { # [--all]
   test_ordinary
   if [[ ${1:-} == --all ]] && ((FAILED == 0)); then
     local tier
+    rm -rf "$PACKAGES_DIR"  # of another revision
     for tier in "${HEAVY[@]}"; do timed "$tier" "$tier"; done
   fi
   summary
