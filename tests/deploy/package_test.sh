@@ -17,8 +17,9 @@ die() {
   tail -n 20 "$scratch"/*.log >&2 || true
   exit 1
 }
-inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
-  DEBIAN_FRONTEND=noninteractive "$@"; }
+in_root=(chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8
+  DEBIAN_FRONTEND=noninteractive)
+inside() { "${in_root[@]}" "$@"; }
 stop_programs() {
   local pid
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
@@ -60,23 +61,23 @@ done
   die "dpkg -V finds differences"
 
 echo "a broker and a worker, with keys"
-as() { # USER COMMAND…
-  local user=$1
-  shift
-  inside setpriv --reuid "$user" --regid "$user" --clear-groups env HOME="/var/lib/$user" "$@"
-}
+# Commands, not functions: what they end in is the process that is waited for and killed.
+as_broker=("${in_root[@]}" HOME=/var/lib/taskpipe-broker
+  setpriv --reuid taskpipe-broker --regid taskpipe-broker --clear-groups)
+as_worker=("${in_root[@]}" HOME=/var/lib/taskpipe-worker
+  setpriv --reuid taskpipe-worker --regid taskpipe-worker --clear-groups)
 base=$((20000 + RANDOM % 10000))
 port() { echo "tcp://127.0.0.1:$((base + $1))"; }
 cluster=/var/lib/taskpipe-broker/cluster
-as taskpipe-broker taskpipe-broker init "$cluster" >"$scratch/init.log"
+"${as_broker[@]}" taskpipe-broker init "$cluster" >"$scratch/init.log"
 inside install -o taskpipe-worker -g taskpipe-worker -m 0600 "$cluster/join/worker.join" \
   /etc/taskpipe/worker.join
 inside install -m 0600 "$cluster/join/client.join" /root/client.join
-as taskpipe-broker taskpipe-broker --config /etc/taskpipe/broker.conf --keys "$cluster" \
+"${as_broker[@]}" taskpipe-broker --config /etc/taskpipe/broker.conf --keys "$cluster" \
   --client-bind "$(port 0)" --worker-bind "$(port 1)" --event-bind "$(port 2)" \
   --bulk-bind "$(port 3)" >"$scratch/broker.log" 2>&1 &
 pids+=($!)
-as taskpipe-worker taskpipe-worker --config /etc/taskpipe/worker.conf --join /etc/taskpipe/worker.join \
+"${as_worker[@]}" taskpipe-worker --config /etc/taskpipe/worker.conf --join /etc/taskpipe/worker.join \
   --broker "$(port 1)" >"$scratch/worker.log" 2>&1 &
 pids+=($!)
 client=(env "TASKPIPE_BROKER=$(port 0)" TASKPIPE_JOIN=/root/client.join)
@@ -107,7 +108,7 @@ ours=(taskpipe taskpipe-broker taskpipe-worker libtaskpipe-dev python3-taskpipe)
 inside apt-get -q -y remove "${ours[@]}" >>"$scratch/apt.log" 2>&1 || die "remove"
 [[ -d $root/var/lib/taskpipe-broker/data/journal ]] || die "removing has lost the journal"
 [[ -f $root/etc/taskpipe/broker.conf ]] || die "removing has lost the configuration"
-inside apt-get -q -y purge "${ours[@]}" >>"$scratch/apt.log" 2>&1 || die "purge"
+inside dpkg --purge "${ours[@]}" >>"$scratch/apt.log" 2>&1 || die "purge"
 left=$(inside sh -c 'find / -xdev -path /tmp -prune -o -path /root -prune -o -name "*taskpipe*" -print;
   getent passwd taskpipe-broker taskpipe-worker; getent group taskpipe-broker taskpipe-worker' || true)
 [[ -z $left ]] || die "purging has left: $left"
