@@ -43,7 +43,8 @@ tl::expected<std::optional<PutData>, Error> Upload::next() {
   const std::uint64_t end = std::min(credit_, file_.size_bytes);
   if (next_ >= end) return std::nullopt;
   if (!open_.valid()) {
-    auto opened = process::File::open(file_.path, O_RDONLY | O_NOFOLLOW);
+    auto opened =
+        file_.open ? file_.open() : process::File::open(file_.path, O_RDONLY | O_NOFOLLOW);
     if (!opened) {
       return tl::unexpected(
           unreadable(file_.path, std::generic_category().message(opened.error())));

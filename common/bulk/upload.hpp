@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -17,6 +18,8 @@ struct UploadFile {
   std::string path;
   std::string sha256;
   std::uint64_t size_bytes = 0;
+  // How it is opened; null: by its path. Errors are errno values.
+  std::function<tl::expected<process::File, int>()> open{};
 };
 
 class Upload {

@@ -20,6 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 import failpoint  # noqa: E402
 from cluster import Cluster, ClusterError  # noqa: E402
 from load import load  # noqa: E402
+from unavailable import main  # noqa: E402
 
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
 # Segments so small that a load begins, fills, prepares and recycles several.
@@ -100,8 +101,7 @@ FAILURES = [
 class Failpoints(unittest.TestCase):
     def setUp(self):
         if WHY_NOT:
-            print(f"UNAVAILABLE: failpoints: {WHY_NOT}")
-            self.skipTest(WHY_NOT)
+            self.skipTest(f"failpoints: {WHY_NOT}")
         self.cluster = self.enterContext(Cluster(BIN_DIR))
         self.data = self.cluster.folder / "data"
         self.journal = self.data / "journal"
@@ -273,4 +273,4 @@ class Failpoints(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    main()

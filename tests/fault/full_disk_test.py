@@ -16,6 +16,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from cluster import Cluster, wait_until  # noqa: E402
 from small_disk import SmallDisk, Unavailable  # noqa: E402
+from unavailable import main  # noqa: E402
 
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
 OPTIONS = ("--journal-segment", "256K", "--lease", "10s")
@@ -37,8 +38,7 @@ class FullDisk(unittest.TestCase):
         try:
             self.disk.__enter__()
         except Unavailable as reason:
-            print(f"UNAVAILABLE: a loop-mounted file system: {reason}")
-            self.skipTest(str(reason))
+            self.skipTest(f"a loop-mounted file system: {reason}")
         self.addCleanup(self.disk.__exit__, None, None, None)
         self.script = self.cluster.folder / "gated.sh"
         self.script.write_text(GATED)
@@ -150,4 +150,4 @@ class FullDisk(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    main()

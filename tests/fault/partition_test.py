@@ -17,6 +17,7 @@ import namespaces  # noqa: E402
 from cluster import Cluster, wait_until  # noqa: E402
 from gated_tool import GatedTool, is_gone  # noqa: E402
 from load import load  # noqa: E402
+from unavailable import main  # noqa: E402
 
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
 LEASE_S = 3.0
@@ -122,4 +123,4 @@ class Partition(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

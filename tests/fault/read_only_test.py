@@ -15,6 +15,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from cluster import Cluster, wait_until  # noqa: E402
 from small_disk import SmallDisk, Unavailable  # noqa: E402
+from unavailable import main  # noqa: E402
 
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
 OPTIONS = ("--journal-segment", "256K")
@@ -30,8 +31,7 @@ class ReadOnly(unittest.TestCase):
         try:
             self.disk.__enter__()
         except Unavailable as reason:
-            print(f"UNAVAILABLE: a loop-mounted file system: {reason}")
-            self.skipTest(str(reason))
+            self.skipTest(f"a loop-mounted file system: {reason}")
         self.addCleanup(self.disk.__exit__, None, None, None)
 
     def say(self, *arguments):
@@ -181,4 +181,4 @@ class FailedWrite(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    main()

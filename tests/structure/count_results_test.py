@@ -54,5 +54,42 @@ class CountResults(unittest.TestCase):
         self.assertEqual(self.count(None)[0], "2 0 1")
 
 
+SCRIPTS = """<testsuite tests="3">
+<testcase name="disk" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/>
+  <system-out>test_full ... skipped
+UNAVAILABLE: a small disk: mounting needs root
+</system-out></testcase>
+<testcase name="shells" status="run"><system-out>UNAVAILABLE: zsh is not installed
+OK</system-out></testcase>
+<testcase name="broken" status="fail"><failure message=""/>
+  <system-out>UNAVAILABLE: fish is not installed</system-out></testcase>
+</testsuite>"""
+
+
+class Scripts(unittest.TestCase):
+    def test_a_script_tells_what_its_host_lacks(self):
+        with tempfile.TemporaryDirectory() as name:
+            report = pathlib.Path(name) / "tests.xml"
+            report.write_text(SCRIPTS)
+            lines = subprocess.run([sys.executable, "-B", COUNT, report], capture_output=True, text=True,
+                                   check=True).stdout.splitlines()
+        self.assertEqual(lines, ["1 1 1", "skipped: disk: a small disk: mounting needs root",
+                                 "skipped: shells: zsh is not installed (the rest of it passed)",
+                                 "failed: broken"])
+
+    def test_the_end_of_a_script(self):
+        """Run: nothing could, some could, one failed."""
+        cases = {"skip": "self.skipTest('no way')", "pass": "pass", "fail": "self.fail('no')"}
+        for bodies, code, told in ((("skip",), 77, True), (("skip", "pass"), 0, True), (("pass",), 0, False),
+                                   (("skip", "fail"), 1, True)):
+            tests = "".join(f"    def test_{body}(self):\n        {cases[body]}\n" for body in bodies)
+            script = ("import sys, unittest\nsys.path.insert(0, sys.argv.pop())\n"
+                      f"from unavailable import main\nclass T(unittest.TestCase):\n{tests}main()\n")
+            done = subprocess.run([sys.executable, "-B", "-c", script, COUNT.parent], capture_output=True,
+                                  text=True, check=False)
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+            self.assertEqual("\nUNAVAILABLE: no way\n" in done.stdout, told)
+
+
 if __name__ == "__main__":
     unittest.main()

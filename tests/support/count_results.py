@@ -5,12 +5,20 @@ REPORT is JUnit's XML, as ctest and pytest write it. FOLDER holds googletest's o
 ctest entries that run many tests in one process (SHARDS in cmake/TaskpipeTargets.cmake): each of
 their tests counts. One that left no report, because it crashed or was ended, counts as one failure.
 
-Prints `PASSED FAILED SKIPPED`, then a line per failed and per skipped test with its reason.
+Prints `PASSED FAILED SKIPPED`, then a line per failed and per skipped test with its reason. A script
+tells its reasons by lines `UNAVAILABLE: reason` (unavailable.py): one that has passed with such lines
+counts as passed, and gets its line `skipped: …` all the same.
 """
 
 import pathlib
+import re
 import sys
 import xml.etree.ElementTree as xml
+
+
+def reasons(case):
+    """What a script says that its host lacks."""
+    return re.findall(r"^UNAVAILABLE: (.*?)\s*$", case.findtext("system-out") or "", re.MULTILINE)
 
 
 def outcome(case):
@@ -19,10 +27,11 @@ def outcome(case):
         for tag in tags:
             found = case.find(tag)
             if found is not None:
-                return status, " ".join((found.get("message") or "").split())
+                told = reasons(case) if status == "skipped" else []
+                return status, "; ".join(told) or " ".join((found.get("message") or "").split())
     if case.get("status") == "fail":
         return "failed", ""
-    return "passed", ""
+    return "passed", "; ".join(reasons(case))
 
 
 def results(report, folder):
@@ -48,7 +57,9 @@ def main(arguments):
     print(*(sum(status == wanted for _, status, _ in found)
             for wanted in ("passed", "failed", "skipped")))
     for name, status, reason in found:
-        if status != "passed":
+        if status == "passed" and reason:
+            print(f"skipped: {name}: {reason} (the rest of it passed)")
+        elif status != "passed":
             print(f"{status}: {name}{': ' if reason else ''}{reason}")
 
 

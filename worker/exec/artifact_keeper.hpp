@@ -7,6 +7,7 @@
 
 #include "common/model/run_report.hpp"
 #include "common/model/task.hpp"
+#include "common/process/beneath.hpp"
 #include "worker/exec/executor.hpp"
 #include "worker/spawner/spawn_protocol.hpp"
 
@@ -19,6 +20,7 @@ struct FinishJob {
   std::vector<std::string> artifact_globs;
   std::vector<RunPlan::File> files;    // what the worker wrote before the start,
   std::vector<RunPlan::Input> inputs;  // and what it fetched: no artifacts, unless changed
+  process::FileOwner owner;            // of what may be taken from the attempt's folder
   bool keep = true;                    // false: nobody will ask for what it left
 };
 

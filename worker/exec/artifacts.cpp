@@ -1,14 +1,14 @@
 #include "worker/exec/artifacts.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <span>
-#include <system_error>
 #include <utility>
 
 #include "common/model/limits.hpp"
@@ -17,8 +17,6 @@
 
 namespace taskpipe::worker {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::size_t kReadBytes = 256U << 10U;
 constexpr std::size_t kMaxPathParts = 64;  // deeper files are no artifacts
@@ -70,37 +68,69 @@ std::vector<std::string> parse_glob(std::string_view pattern) {
 
 bool is_log(std::string_view name) { return name == kStdoutFile || name == kStderrFile; }
 
-void add_artifact(const std::string& directory, std::string name, std::vector<Artifact>& out) {
-  std::error_code error;
-  Artifact artifact;
-  artifact.path = directory + "/" + name;
-  const auto status = fs::symlink_status(artifact.path, error);
-  if (error || status.type() != fs::file_type::regular) return;
-  artifact.size_bytes = fs::file_size(artifact.path, error);
-  if (error) return;
-  artifact.name = std::move(name);
-  out.push_back(std::move(artifact));
-}
+// Lists by open folders, one below the other: a name that is exchanged for a link meanwhile leads
+// nowhere.
+class Walk {
+ public:
+  Walk(const std::string& directory, process::FileOwner owner)
+      : directory_(directory), owner_(owner) {}
 
-void walk(const std::string& directory, const std::vector<std::vector<std::string>>& patterns,
-          std::vector<Artifact>& out) {
-  std::error_code error;
-  fs::recursive_directory_iterator it(directory, fs::directory_options::skip_permission_denied,
-                                      error);
-  std::size_t seen = 0;
-  for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
-    if (++seen > limits::kMaxArtifactWalk) return;
-    const std::size_t depth = static_cast<std::size_t>(it.depth()) + 1;
-    if (depth >= kMaxPathParts) it.disable_recursion_pending();
-    std::string name = it->path().string().substr(directory.size() + 1);
-    if (is_log(name) || name.size() > limits::kMaxPathBytes || !protocol::is_utf8(name)) continue;
-    const auto parts = split_path(name);
-    const bool wanted = std::any_of(patterns.begin(), patterns.end(), [&](const auto& pattern) {
-      return parts_match(pattern, parts);
-    });
-    if (wanted) add_artifact(directory, std::move(name), out);
+  void add(int folder, const std::string& leaf, std::string name,
+           std::vector<Artifact>& out) const {
+    struct stat status {};
+    if (::fstatat(folder, leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
+    if (!S_ISREG(status.st_mode) || (owner_ && status.st_uid != *owner_)) return;
+    Artifact artifact;
+    artifact.path = directory_ + "/" + name;
+    artifact.name = std::move(name);
+    artifact.size_bytes = static_cast<std::uint64_t>(status.st_size);
+    out.push_back(std::move(artifact));
   }
-}
+
+  // `prefix`: the folder's name with a slash, empty for the first.
+  void list(const process::File& folder, const std::string& prefix, std::size_t depth,
+            const std::vector<std::vector<std::string>>& patterns, std::vector<Artifact>& out) {
+    std::vector<std::string> folders;
+    for (Listing listing(folder); const dirent* entry = listing.next();) {
+      const std::string leaf = static_cast<const char*>(entry->d_name);
+      if (leaf == "." || leaf == "..") continue;
+      if (++seen_ > limits::kMaxArtifactWalk) return;
+      if (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) folders.push_back(leaf);
+      std::string name = prefix + leaf;
+      if (is_log(name) || name.size() > limits::kMaxPathBytes || !protocol::is_utf8(name)) continue;
+      const auto parts = split_path(name);
+      const bool wanted = std::any_of(patterns.begin(), patterns.end(), [&](const auto& pattern) {
+        return parts_match(pattern, parts);
+      });
+      if (wanted) add(folder.fd(), leaf, std::move(name), out);
+    }
+    if (depth >= kMaxPathParts) return;
+    for (const std::string& leaf : folders) {
+      const auto below = process::open_folder_at(folder.fd(), leaf);
+      if (below) list(*below, prefix + leaf + "/", depth + 1, patterns, out);
+    }
+  }
+
+ private:
+  class Listing {
+   public:
+    explicit Listing(const process::File& folder)
+        : stream_(::fdopendir(::fcntl(folder.fd(), F_DUPFD_CLOEXEC, 0))) {}
+    Listing(const Listing&) = delete;
+    Listing& operator=(const Listing&) = delete;
+    ~Listing() {
+      if (stream_ != nullptr) ::closedir(stream_);
+    }
+    [[nodiscard]] const dirent* next() { return stream_ != nullptr ? ::readdir(stream_) : nullptr; }
+
+   private:
+    DIR* stream_;
+  };
+
+  const std::string& directory_;
+  process::FileOwner owner_;
+  std::size_t seen_ = 0;
+};
 
 }  // namespace
 
@@ -110,16 +140,21 @@ bool glob_matches(std::string_view pattern, std::string_view path) {
 }
 
 std::vector<Artifact> find_artifacts(const std::string& directory,
-                                     const std::vector<std::string>& globs) {
+                                     const std::vector<std::string>& globs,
+                                     process::FileOwner owner) {
   std::vector<std::vector<std::string>> patterns;
   for (const std::string& glob : globs) {
     if (auto parts = parse_glob(glob); !parts.empty()) patterns.push_back(std::move(parts));
   }
   std::vector<Artifact> logs;
-  add_artifact(directory, std::string(kStdoutFile), logs);
-  add_artifact(directory, std::string(kStderrFile), logs);
   std::vector<Artifact> found;
-  if (!patterns.empty()) walk(directory, patterns, found);
+  const auto folder = process::File::open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!folder) return found;
+  Walk walk(directory, owner);
+  for (const std::string_view log : {kStdoutFile, kStderrFile}) {
+    walk.add(folder->fd(), std::string(log), std::string(log), logs);
+  }
+  if (!patterns.empty()) walk.list(*folder, "", 1, patterns, found);
   const auto by_name = [](const Artifact& a, const Artifact& b) { return a.name < b.name; };
   std::sort(found.begin(), found.end(), by_name);
   // The logs come first in the count, so that a thousand result files cannot push them out.
@@ -130,7 +165,9 @@ std::vector<Artifact> find_artifacts(const std::string& directory,
   return found;
 }
 
-ArtifactHasher::ArtifactHasher(std::vector<Artifact>& artifacts) : artifacts_(artifacts) {}
+ArtifactHasher::ArtifactHasher(std::vector<Artifact>& artifacts, std::string directory,
+                               process::FileOwner owner)
+    : artifacts_(artifacts), directory_(std::move(directory)), owner_(owner) {}
 
 bool ArtifactHasher::step(std::size_t max_bytes) {
   for (std::size_t done = 0; done < max_bytes;) {
@@ -139,10 +176,10 @@ bool ArtifactHasher::step(std::size_t max_bytes) {
       open_next();
       continue;
     }
-    const ssize_t got = ::read(file_.get(), buffer_.data(), buffer_.size());
+    const ssize_t got = ::read(file_.fd(), buffer_.data(), buffer_.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
-      file_.reset();  // unreadable: no fingerprint
+      file_ = process::File();  // unreadable: no fingerprint
     } else if (got == 0) {
       finish_file();
     } else {
@@ -157,15 +194,16 @@ void ArtifactHasher::open_next() {
   const Artifact& artifact = artifacts_[next_++];
   if (artifact.size_bytes > limits::kMaxHashBytes - hashed_bytes_) return;
   hashed_bytes_ += artifact.size_bytes;
-  file_.reset(::open(artifact.path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!file_.valid()) return;
+  auto opened = process::open_beneath(directory_, artifact.name, owner_);
+  if (!opened) return;
+  file_ = std::move(*opened);
   buffer_.resize(kReadBytes);
   digest_ = process::Sha256();
 }
 
 void ArtifactHasher::finish_file() {
   artifacts_[next_ - 1].sha256 = digest_.finish_hex();
-  file_.reset();
+  file_ = process::File();
 }
 
 }  // namespace taskpipe::worker

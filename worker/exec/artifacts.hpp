@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "common/model/run_report.hpp"
+#include "common/process/beneath.hpp"
 #include "common/process/sha256.hpp"
-#include "worker/spawner/descriptor.hpp"
 
 namespace taskpipe::worker {
 
@@ -21,16 +21,20 @@ namespace taskpipe::worker {
 // The regular files below `directory` that are a log of the attempt or match one of `globs`: name,
 // path and size, sorted by name, at most limits::kMaxArtifacts. Symbolic links are neither listed
 // nor followed, so nothing outside is reached; names that are not UTF-8 are left out. Looks at
-// limits::kMaxArtifactWalk entries at most. Nobody may still be writing there.
+// limits::kMaxArtifactWalk entries at most. With `owner` only what belongs to that user counts.
+// Safe against somebody who changes the folder meanwhile: the tools of other attempts may be the
+// same user's.
 [[nodiscard]] std::vector<Artifact> find_artifacts(const std::string& directory,
-                                                   const std::vector<std::string>& globs);
+                                                   const std::vector<std::string>& globs,
+                                                   process::FileOwner owner = {});
 
 // Hashes a list of files in slices, so that one thread can serve several lists in turn.
 class ArtifactHasher {
  public:
   // Fills sha256 of each; stays empty for a file that cannot be read and beyond
-  // limits::kMaxHashBytes in all. `artifacts` must outlive this.
-  explicit ArtifactHasher(std::vector<Artifact>& artifacts);
+  // limits::kMaxHashBytes in all. `artifacts`, of `directory`, must outlive this.
+  ArtifactHasher(std::vector<Artifact>& artifacts, std::string directory,
+                 process::FileOwner owner = {});
   ArtifactHasher(const ArtifactHasher&) = delete;
   ArtifactHasher& operator=(const ArtifactHasher&) = delete;
 
@@ -42,8 +46,10 @@ class ArtifactHasher {
   void finish_file();
 
   std::vector<Artifact>& artifacts_;
+  std::string directory_;
+  process::FileOwner owner_;
   std::size_t next_ = 0;  // artifact to be opened
-  Descriptor file_;
+  process::File file_;
   std::uint64_t hashed_bytes_ = 0;
   process::Sha256 digest_;
   std::vector<unsigned char> buffer_;

@@ -85,6 +85,23 @@ tl::expected<void, Error> move_input(const std::string& directory, const RunPlan
   return {};
 }
 
+// Gives a folder that only this process can reach, and what is in it, to the user; itself last.
+tl::expected<void, Error> give_to(const Credentials& user, const std::string& directory) {
+  const auto give = [&](const std::string& path) {
+    return ::lchown(path.c_str(), user.uid, user.gid) == 0 ? 0 : errno;
+  };
+  int failed = 0;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error)) {
+    if (failed == 0) failed = give(it->path().string());
+  }
+  if (failed == 0) failed = error.value();
+  if (failed == 0) failed = give(directory);
+  if (failed == 0) return {};
+  return tl::unexpected(storage_error("give to the user of --run-as", directory, failed));
+}
+
 std::string leaf_name(const AttemptKey& attempt) {
   return std::to_string(attempt.epoch.value()) + "-" + std::to_string(attempt.attempt.value());
 }
@@ -93,7 +110,7 @@ std::string leaf_name(const AttemptKey& attempt) {
 
 tl::expected<AttemptDirectory, Error> AttemptDirectory::create(
     const std::string& root, const AttemptKey& attempt, const std::vector<RunPlan::File>& files,
-    const std::vector<RunPlan::Input>& inputs) {
+    const std::vector<RunPlan::Input>& inputs, const Credentials* run_as) {
   if (files.size() > limits::kMaxPlanFiles) {
     return tl::unexpected(Error{ErrorCode::too_big,
                                 "a plan may hold " + std::to_string(limits::kMaxPlanFiles) +
@@ -104,6 +121,11 @@ tl::expected<AttemptDirectory, Error> AttemptDirectory::create(
   std::error_code error;
   fs::create_directories(task_folder, error);
   if (error) return tl::unexpected(storage_error("create", task_folder, error.value()));
+  // To be passed through, not to be looked into: what runs for others is nobody's business.
+  if (run_as != nullptr && ::chmod(task_folder.c_str(), 0711) != 0) {
+    return tl::unexpected(storage_error("set the mode of", task_folder, errno));
+  }
+  const mode_t mode = run_as != nullptr ? 0700 : 0755;
 
   AttemptDirectory made;
   made.path_ = task_folder + "/" + leaf_name(attempt);
@@ -116,10 +138,10 @@ tl::expected<AttemptDirectory, Error> AttemptDirectory::create(
     made.lock_file_.clear();  // it is another holder's
     return tl::unexpected(storage_error("lock", made.path_, lock_error));
   }
-  if (::mkdir(made.path_.c_str(), 0755) != 0) {
+  if (::mkdir(made.path_.c_str(), mode) != 0) {
     // Left by an earlier worker that died while running the same dispatch.
     if (errno == EEXIST) fs::remove_all(made.path_, error);
-    if (::mkdir(made.path_.c_str(), 0755) != 0) {
+    if (::mkdir(made.path_.c_str(), mode) != 0) {
       return tl::unexpected(storage_error("create", made.path_, errno));
     }
   }
@@ -133,6 +155,12 @@ tl::expected<AttemptDirectory, Error> AttemptDirectory::create(
       return tl::unexpected(std::move(moved.error()));
     }
   }
+  if (run_as != nullptr) {
+    if (auto given = give_to(*run_as, made.path_); !given) {
+      return tl::unexpected(std::move(given.error()));
+    }
+    made.owner_ = run_as->uid;
+  }
   return made;
 }
 
@@ -140,6 +168,7 @@ AttemptDirectory& AttemptDirectory::operator=(AttemptDirectory&& other) noexcept
   if (this == &other) return *this;
   release();
   path_ = std::move(other.path_);
+  owner_ = other.owner_;
   lock_file_ = std::exchange(other.lock_file_, {});
   lock_ = std::move(other.lock_);
   return *this;

@@ -15,7 +15,9 @@
 
 #include "common/model/error.hpp"
 #include "common/model/ids.hpp"
+#include "common/process/beneath.hpp"
 #include "worker/exec/executor.hpp"
+#include "worker/spawner/credentials.hpp"
 #include "worker/spawner/descriptor.hpp"
 
 namespace taskpipe::worker {
@@ -29,16 +31,20 @@ class AttemptDirectory {
   // Makes the folder, replacing an unused one of the same name, writes `files` and moves `inputs`
   // into it. Errors
   // are sentences naming the path and the remedy: STORAGE for the disk's refusals, INVALID for file
-  // names that are absolute, climb out, repeat, or are those of the logs.
+  // names that are absolute, climb out, repeat, or are those of the logs. With `run_as` the folder
+  // and all that is in it belong to that user, and nobody else can enter it; what is above it stays
+  // the worker's, so that the folder cannot be exchanged for something else.
   [[nodiscard]] static tl::expected<AttemptDirectory, Error> create(
       const std::string& root, const AttemptKey& attempt, const std::vector<RunPlan::File>& files,
-      const std::vector<RunPlan::Input>& inputs = {});
+      const std::vector<RunPlan::Input>& inputs = {}, const Credentials* run_as = nullptr);
 
   AttemptDirectory(AttemptDirectory&&) noexcept = default;
   AttemptDirectory& operator=(AttemptDirectory&&) noexcept;
   ~AttemptDirectory();
 
   [[nodiscard]] const std::string& path() const { return path_; }
+  // Whose files in there are the attempt's; nothing = whosever.
+  [[nodiscard]] process::FileOwner owner() const { return owner_; }
   [[nodiscard]] std::string file(std::string_view name) const {
     return path_ + "/" + std::string(name);
   }
@@ -48,6 +54,7 @@ class AttemptDirectory {
   void release();
 
   std::string path_;
+  process::FileOwner owner_;
   std::string lock_file_;
   Descriptor lock_;
 };

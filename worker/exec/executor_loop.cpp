@@ -197,8 +197,9 @@ void ExecutorLoop::begin(executor_command::Start start) {
   const RunNumber run = next_run_++;
   auto spawn = describe_process(start.plan, run);
   if (!spawn) return end_at_once(start.attempt, spawn_error(spawn.error()));
-  auto directory = AttemptDirectory::create(options_.attempts_root, start.attempt, start.plan.files,
-                                            start.plan.inputs);
+  auto directory = AttemptDirectory::create(
+      options_.attempts_root, start.attempt, start.plan.files, start.plan.inputs,
+      options_.spawner.run_as ? &*options_.spawner.run_as : nullptr);
   if (!directory) return end_at_once(start.attempt, spawn_error(directory.error().text));
   spawn->directory = directory->path();
   auto out = open_pipe();

@@ -44,8 +44,9 @@ Payload encode_fitting(RunReport& report) {
 
 // A job that has been looked at: its artifacts are known, their hashes are being made.
 struct Finisher::Active {
-  explicit Active(FinishJob from) : job(std::move(from)), hasher(job.report.artifacts) {
-    job.report.artifacts = find_artifacts(job.report.directory, job.artifact_globs);
+  explicit Active(FinishJob from)
+      : job(std::move(from)), hasher(job.report.artifacts, job.report.directory, job.owner) {
+    job.report.artifacts = find_artifacts(job.report.directory, job.artifact_globs, job.owner);
   }
   FinishJob job;
   ArtifactHasher hasher;

@@ -84,6 +84,12 @@ std::string remedy(const spawn_message::SpawnFailed& failure) {
                  ? ": too many processes or too little memory on the worker's host"
                  : "";
     case SpawnStage::cgroup: return ": may the worker write to its cgroup?";
+    case SpawnStage::directory:
+      return failure.error == EACCES
+                 ? ": may the user of --run-as enter every folder above it? Choose a --work-dir "
+                   "that it can reach"
+                 : "";
+    case SpawnStage::user: return ": the worker needs CAP_SETUID and CAP_SETGID for --run-as";
     case SpawnStage::output:
       return failure.error == EMFILE ? ": raise the worker's limit of open files (RLIMIT_NOFILE)"
                                      : "";
@@ -100,6 +106,7 @@ std::string describe(const spawn_message::SpawnFailed& failure) {
     case SpawnStage::cgroup: text = "cannot limit its memory (" + failure.detail + ")"; break;
     case SpawnStage::limits: text = "cannot set its resource limits"; break;
     case SpawnStage::output: text = "cannot connect its output"; break;
+    case SpawnStage::user: text = "cannot become the user of --run-as"; break;
     default: text = "cannot start a process (" + std::string(name_of(failure.stage)) + ")"; break;
   }
   return text + ": " + std::generic_category().message(failure.error) + remedy(failure);

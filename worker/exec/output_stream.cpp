@@ -12,11 +12,12 @@
 namespace taskpipe::worker {
 
 OutputStream::OutputStream(LogStream which, Descriptor pipe, std::string file,
-                           std::uint64_t max_file_bytes)
+                           std::uint64_t max_file_bytes, process::FileOwner owner)
     : which_(which),
       pipe_(std::move(pipe)),
       file_name_(std::move(file)),
       max_file_bytes_(max_file_bytes),
+      owner_(owner),
       tail_(limits::kTailBytes) {}
 
 std::size_t OutputStream::read_pipe(char* scratch, std::size_t scratch_bytes) {
@@ -50,7 +51,7 @@ void OutputStream::write_file(std::string_view bytes) {
     // O_NOFOLLOW | O_EXCL: the tool may already have put something else in its place.
     file_.reset(
         ::open(file_name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
-    if (!file_.valid()) {
+    if (!file_.valid() || (owner_ && ::fchown(file_.get(), *owner_, static_cast<gid_t>(-1)) != 0)) {
       file_error_ = errno;
       return;
     }

@@ -8,6 +8,7 @@
 
 #include "common/model/messages.hpp"
 #include "common/model/time.hpp"
+#include "common/process/beneath.hpp"
 #include "worker/exec/line_splitter.hpp"
 #include "worker/exec/tail_buffer.hpp"
 #include "worker/spawner/descriptor.hpp"
@@ -26,7 +27,9 @@ class OutputStream {
   };
 
   // `pipe`: the non-blocking read end.
-  OutputStream(LogStream which, Descriptor pipe, std::string file, std::uint64_t max_file_bytes);
+  // `owner`: whose the file shall be; nothing = the worker's.
+  OutputStream(LogStream which, Descriptor pipe, std::string file, std::uint64_t max_file_bytes,
+               process::FileOwner owner = {});
 
   [[nodiscard]] LogStream which() const { return which_; }
   // -1 after end-of-file.
@@ -66,6 +69,7 @@ class OutputStream {
   Descriptor pipe_;
   std::string file_name_;
   std::uint64_t max_file_bytes_;
+  process::FileOwner owner_;
   Descriptor file_;
   std::uint64_t file_bytes_ = 0;
   bool file_full_ = false;

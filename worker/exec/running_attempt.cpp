@@ -19,10 +19,10 @@ RunningAttempt::RunningAttempt(RunNumber run, AttemptKey key, RunPlan plan,
       plan_(std::move(plan)),
       directory_(std::move(directory)),
       parser_(std::move(plan_.parser)),
-      out_(LogStream::out, std::move(stdout_pipe), directory_.file(kStdoutFile),
-           max_log_file_bytes),
-      err_(LogStream::err, std::move(stderr_pipe), directory_.file(kStderrFile),
-           max_log_file_bytes) {}
+      out_(LogStream::out, std::move(stdout_pipe), directory_.file(kStdoutFile), max_log_file_bytes,
+           directory_.owner()),
+      err_(LogStream::err, std::move(stderr_pipe), directory_.file(kStderrFile), max_log_file_bytes,
+           directory_.owner()) {}
 
 void RunningAttempt::on_spawned(MonotonicTime now) {
   spawned_ = true;
@@ -119,6 +119,7 @@ FinishJob RunningAttempt::finish(MonotonicTime now, const Executor::Sink& sink,
   job.artifact_globs = std::move(plan_.artifact_globs);
   job.files = std::move(plan_.files);
   job.inputs = std::move(plan_.inputs);
+  job.owner = directory_.owner();
   job.report.node = node;
   job.report.directory = directory_.path();
   job.report.stdout_tail = out_.tail_text();

@@ -125,6 +125,10 @@ tl::expected<void, Error> SpawnerLink::launch(const SpawnerOptions& options) {
     arguments.emplace_back("--cgroup-parent");
     arguments.push_back(options.cgroup_parent);
   }
+  if (options.run_as) {
+    arguments.emplace_back("--run-as");
+    arguments.push_back(to_text(*options.run_as));
+  }
   std::vector<char*> argv;
   argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());

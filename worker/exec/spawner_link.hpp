@@ -7,6 +7,7 @@
 #include <array>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 
 #include "common/model/error.hpp"
 #include "common/model/time.hpp"
+#include "worker/spawner/credentials.hpp"
 #include "worker/spawner/descriptor.hpp"
 #include "worker/spawner/spawn_protocol.hpp"
 
@@ -23,6 +25,7 @@ struct SpawnerOptions {
   std::string program;                  // the taskpipe-spawner executable
   std::string memory_control = "auto";  // auto, cgroup-v2, cgroup-v1, rlimit, none
   std::string cgroup_parent;            // empty = the worker's own group
+  std::optional<Credentials> run_as{};  // nothing = as the worker itself
 };
 
 class SpawnerLink {

@@ -126,7 +126,11 @@ void ArtifactUploader::upload(bulk::BulkPeer& peer, Job& job) {
   files.reserve(job.wanted.size());
   for (const std::size_t i : job.wanted) {
     const Artifact& artifact = job.finish.report.artifacts[i];
-    files.push_back({artifact.path, artifact.sha256, artifact.size_bytes});
+    files.push_back(
+        {artifact.path, artifact.sha256, artifact.size_bytes,
+         [directory = job.finish.report.directory, name = artifact.name, owner = job.finish.owner] {
+           return process::open_beneath(directory, name, owner);
+         }});
   }
   bulk::Patience patience;
   patience.without_progress = options_.patience;

@@ -1,20 +1,16 @@
 #include "worker/shell/log_reader.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "common/model/limits.hpp"
 #include "worker/exec/attempt_directory.hpp"
-#include "worker/spawner/descriptor.hpp"
 
 namespace taskpipe::worker {
 namespace {
@@ -54,8 +50,8 @@ std::optional<AttemptFolder> newest_attempt_folder(const fs::path& attempts_root
       Attempt(newest->second)};
 }
 
-std::variant<Chunk, Error> read_log(const fs::path& attempts_root, const Fetch& fetch,
-                                    bool running) {
+std::variant<Chunk, Error> read_log(const fs::path& attempts_root, const Fetch& fetch, bool running,
+                                    process::FileOwner owner) {
   Chunk chunk;
   chunk.task = fetch.task;
   chunk.stream = fetch.stream;
@@ -73,36 +69,33 @@ std::variant<Chunk, Error> read_log(const fs::path& attempts_root, const Fetch& 
   if (running && folder->attempt < fetch.attempt) return chunk;  // likewise, after an earlier one
   if (folder->attempt > fetch.attempt && fetch.attempt != Attempt{}) chunk.offset = 0;
   chunk.attempt = folder->attempt;
-  const fs::path path = folder->path / (fetch.stream == LogStream::out ? kStdoutFile : kStderrFile);
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  struct ::stat status {};
-  if (!file.valid() || ::fstat(file.get(), &status) != 0) {
-    if (errno != ENOENT) return storage_error(path, errno);
+  const std::string_view name = fetch.stream == LogStream::out ? kStdoutFile : kStderrFile;
+  const fs::path path = folder->path / name;
+  const auto file = process::open_beneath(folder->path.string(), name, owner);
+  const auto opened_size = file ? file->size() : tl::unexpected(file.error());
+  if (!opened_size) {
+    if (opened_size.error() != ENOENT) return storage_error(path, opened_size.error());
     chunk.eof = !running;
     return chunk;
   }
-  const auto size = static_cast<std::uint64_t>(status.st_size);
+  const std::uint64_t size = *opened_size;
   const std::uint64_t left = size > chunk.offset ? size - chunk.offset : 0;
   std::uint64_t wanted = std::min<std::uint64_t>(left, limits::kMaxLogChunkBytes);
   if (fetch.length != 0) wanted = std::min<std::uint64_t>(wanted, fetch.length);
   std::string bytes(wanted, '\0');
-  std::size_t filled = 0;
-  while (filled < bytes.size()) {
-    const ssize_t got = ::pread(file.get(), bytes.data() + filled, bytes.size() - filled,
-                                static_cast<off_t>(chunk.offset + filled));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return storage_error(path, errno);
-    if (got == 0) break;
-    filled += static_cast<std::size_t>(got);
-  }
-  bytes.resize(filled);
+  const auto filled = file->read_at(chunk.offset, std::as_writable_bytes(std::span(bytes)));
+  if (!filled) return storage_error(path, filled.error());
+  bytes.resize(*filled);
   chunk.data = Payload(bytes);
-  chunk.eof = !running && chunk.offset + filled >= size;
+  chunk.eof = !running && chunk.offset + *filled >= size;
   return chunk;
 }
 
-LogReader::LogReader(fs::path attempts_root, CommandMailbox& commands)
-    : attempts_root_(std::move(attempts_root)), commands_(commands), thread_([this] { work(); }) {}
+LogReader::LogReader(fs::path attempts_root, CommandMailbox& commands, process::FileOwner owner)
+    : attempts_root_(std::move(attempts_root)),
+      commands_(commands),
+      owner_(owner),
+      thread_([this] { work(); }) {}
 
 LogReader::~LogReader() {
   {
@@ -137,8 +130,9 @@ void LogReader::work() {
       request = std::move(requests_.front());
       requests_.pop_front();
     }
-    commands_.post({command::LogRead{request.session, request.correlation,
-                                     read_log(attempts_root_, request.fetch, request.running)}});
+    commands_.post(
+        {command::LogRead{request.session, request.correlation,
+                          read_log(attempts_root_, request.fetch, request.running, owner_)}});
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include "common/model/error.hpp"
 #include "common/model/messages.hpp"
+#include "common/process/beneath.hpp"
 #include "worker/core/effect.hpp"
 #include "worker/shell/command_sink.hpp"
 
@@ -30,13 +31,16 @@ struct AttemptFolder {
 // At most limits::kMaxLogChunkBytes from the newest attempt's log; from its beginning, when the
 // attempt that was asked for is an earlier one, and nothing yet, when it is a later one. `running`
 // keeps the end of the file from being the end of the stream. UNKNOWN_TASK when nothing is kept,
-// STORAGE when the disk fails.
+// STORAGE when the disk fails, or the file is not the attempt's own (`owner`, see
+// process::open_beneath).
 [[nodiscard]] std::variant<Chunk, Error> read_log(const std::filesystem::path& attempts_root,
-                                                  const Fetch& fetch, bool running);
+                                                  const Fetch& fetch, bool running,
+                                                  process::FileOwner owner = {});
 
 class LogReader {
  public:
-  LogReader(std::filesystem::path attempts_root, CommandMailbox& commands);
+  LogReader(std::filesystem::path attempts_root, CommandMailbox& commands,
+            process::FileOwner owner = {});
   LogReader(const LogReader&) = delete;
   LogReader& operator=(const LogReader&) = delete;
   // Finishes the read that is under way and forgets the rest.
@@ -50,6 +54,7 @@ class LogReader {
 
   std::filesystem::path attempts_root_;
   CommandMailbox& commands_;
+  process::FileOwner owner_;
   std::mutex mutex_;
   std::condition_variable ready_;
   std::deque<ReadLog> requests_;

@@ -38,6 +38,7 @@ struct RawOptions {
   std::string work_dir;
   std::vector<std::string> tools;
   std::string spawner;
+  std::string run_as;
   std::int64_t cpus = -1;
   std::int64_t gpus = -1;
   std::int64_t slots = -1;
@@ -72,6 +73,9 @@ void declare(OptionTable& table, WorkerOptions& options, RawOptions& raw) {
   table.integer("handler-threads", raw.handler_threads, {-1, 1024},
                 "Threads for handlers; -1: one per cpu.");
   table.text("spawner", raw.spawner, "FILE", "The taskpipe-spawner; default: beside the program.");
+  table.text("run-as", raw.run_as, "USER[:GROUP]",
+             "Run tools as this user, who owns nothing else. For workers that are started as root: "
+             "without it their tools are root as well, and can read all that the worker can.");
   table.choice("memory-control", options.memory_control,
                {"auto", "cgroup-v2", "cgroup-v1", "rlimit", "none"},
                "How memory limits of tasks are enforced.");
@@ -137,6 +141,19 @@ tl::expected<void, Error> read_join(const std::string& file, WorkerOptions& opti
   }
   if (options.broker.empty()) options.broker = join->workers;
   options.join = std::move(*join);
+  return {};
+}
+
+tl::expected<void, Error> read_run_as(const std::string& text, WorkerOptions& options) {
+  if (text.empty()) return {};
+  if (::geteuid() != 0) {
+    return tl::unexpected(invalid("run-as",
+                                  "--run-as needs a worker that is started as root; leave it out "
+                                  "and start the worker as a user who owns nothing else"));
+  }
+  auto found = find_run_as(text);
+  if (!found) return tl::unexpected(std::move(found.error()));
+  options.run_as = std::move(*found);
   return {};
 }
 
@@ -267,6 +284,7 @@ tl::expected<void, Error> fill_in(const process::OptionSources& sources, const R
           "shared-dir", "--shared-dir '" + options.shared_dir + "' is no folder; mount it first"));
     }
   }
+  if (auto resolved = read_run_as(raw.run_as, options); !resolved) return resolved;
   options.tool_folders = tool_folders(raw);
   const fs::path beside = program_folder();
   options.spawner = !raw.spawner.empty()

@@ -17,6 +17,7 @@
 #include "common/process/logging.hpp"
 #include "common/process/options.hpp"
 #include "common/security/join_file.hpp"
+#include "worker/shell/run_as.hpp"
 
 namespace taskpipe::worker {
 
@@ -32,6 +33,7 @@ struct WorkerOptions {
   std::filesystem::path spawner;
   std::string memory_control = "auto";
   std::string cgroup_parent;
+  std::optional<RunAs> run_as;  // tools run as this user; nothing = as the worker's
 
   Resources resources;
   std::uint32_t slots = 0;

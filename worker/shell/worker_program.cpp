@@ -1,9 +1,12 @@
 #include "worker/shell/worker_program.hpp"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +22,7 @@
 #include "worker/shell/attempt_sweeper.hpp"
 #include "worker/shell/input_cache.hpp"
 #include "worker/shell/input_fetcher.hpp"
+#include "worker/shell/run_as.hpp"
 #include "worker/shell/worker_identity.hpp"
 #include "worker/shell/worker_loop.hpp"
 #include "worker/shell/worker_options.hpp"
@@ -43,7 +47,9 @@ int exit_status(ExitCause cause) {
 }
 
 ToolRegistry load_tools(const WorkerOptions& options, process::Logger& logger) {
-  ToolRegistry tools = ToolRegistry::load(options.tool_folders, environment_of_process());
+  ToolRegistry tools =
+      ToolRegistry::load(options.tool_folders, environment_of_process(),
+                         options.run_as ? environment_of(*options.run_as) : Environment{});
   for (const auto& rejection : tools.rejections()) {
     logger.info("not offered", {{"file", rejection.file.string()}, {"why", rejection.reason}});
   }
@@ -98,13 +104,33 @@ bool offers_processes(const std::vector<OfferedTool>& offers) {
   return false;
 }
 
+// Of the worker's own rights nothing shall be left to what clients have it run.
+void tell_who_runs_tools(const WorkerOptions& options, process::Logger& logger) {
+  if (options.run_as) {
+    logger.info("tools run as another user",
+                {{"user", options.run_as->name},
+                 {"uid", std::to_string(options.run_as->credentials.uid)},
+                 {"home", options.run_as->home}});
+  } else if (::geteuid() == 0) {
+    logger.warning(
+        "tools run as root, so that whoever may submit tasks is root on this host: give "
+        "--run-as USER, or start the worker as another user");
+  }
+}
+
 // Everything that runs, in the order in which it must be made and the reverse of which it ends.
-int run(const WorkerOptions& options, const HandlerRegistry& handlers, process::SignalFd& signals,
+int run(WorkerOptions options, const HandlerRegistry& handlers, process::SignalFd& signals,
         process::Logger& logger) {
   auto identity = WorkerIdentity::claim(options.work_dir);
   if (!identity) {
     logger.error(identity.error().text);
     return kCannotStart;
+  }
+  if (options.run_as) {
+    if (auto prepared = prepare_work_dir(*options.run_as, options.work_dir); !prepared) {
+      logger.error(prepared.error().text);
+      return kCannotStart;
+    }
   }
   process::raise_open_file_limit();
   const ToolRegistry tools = load_tools(options, logger);
@@ -128,9 +154,12 @@ int run(const WorkerOptions& options, const HandlerRegistry& handlers, process::
   if (offers_processes(offers)) {
     ProcessExecutorOptions exec;
     exec.attempts_root = attempts_root;
-    exec.spawner = {options.spawner.string(), options.memory_control, options.cgroup_parent};
+    exec.spawner = {options.spawner.string(), options.memory_control, options.cgroup_parent,
+                    std::nullopt};
+    if (options.run_as) exec.spawner.run_as = options.run_as->credentials;
     exec.node = process::host_name();
     exec.keeper = &uploader;
+    tell_who_runs_tools(options, logger);
     executor = std::make_unique<ProcessExecutor>(std::move(exec), post_to(commands));
     logger.info("tasks run as processes", {{"memory_limits", executor->memory_control()}});
   }
@@ -144,7 +173,9 @@ int run(const WorkerOptions& options, const HandlerRegistry& handlers, process::
     ~CloseUploads() { uploader.close(); }
   } const close_uploads{uploader};
   SpoolThread spool_thread(std::move(*spool), commands, logger);
-  LogReader log_reader(attempts_root, commands);
+  const process::FileOwner owner =
+      options.run_as ? process::FileOwner(options.run_as->credentials.uid) : std::nullopt;
+  LogReader log_reader(attempts_root, commands, owner);
   AttemptSweeper sweeper(attempts_root, options.keep_bytes,
                          std::chrono::duration_cast<std::chrono::seconds>(options.keep_attempts),
                          logger);

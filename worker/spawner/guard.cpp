@@ -76,6 +76,16 @@ bool Guard::start_main_process() {
   context.limit_address_space = driver_.limits_address_space();
   context.open_files = inherited_.open_files;
   context.search_path = inherited_.search_path;
+  context.run_as = inherited_.run_as;
+  if (inherited_.run_as != nullptr) {
+    // A program that opens /dev/stderr opens the pipe anew, which only its owner may.
+    for (const int pipe : {inherited_.stdout_fd, inherited_.stderr_fd}) {
+      if (::fchown(pipe, inherited_.run_as->uid, inherited_.run_as->gid) != 0) {
+        fail(SpawnStage::output, errno, "");
+        return false;
+      }
+    }
+  }
   started_at_ = Clock::now();
   const LaunchResult launched = launch(spawn_, context);
   // From here on end-of-file on the pipes is the attempt's alone to give.

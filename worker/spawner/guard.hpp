@@ -19,6 +19,7 @@
 #include <string>
 
 #include "worker/spawner/cgroup_driver.hpp"
+#include "worker/spawner/credentials.hpp"
 #include "worker/spawner/descriptor.hpp"
 #include "worker/spawner/spawn_protocol.hpp"
 
@@ -35,6 +36,7 @@ struct GuardInheritance {
   int lifeline = -1;  // held open as long as the guard lives; -1 = none
   rlimit open_files{};
   std::string search_path;
+  const Credentials* run_as = nullptr;  // null: as who the spawner is
 };
 
 class Guard {

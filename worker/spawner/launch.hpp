@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "worker/spawner/credentials.hpp"
 #include "worker/spawner/spawn_protocol.hpp"
 
 namespace taskpipe::worker {
@@ -18,9 +19,10 @@ struct LaunchContext {
   int stdout_fd = -1;
   int stderr_fd = -1;
   std::span<const int> cgroup_entrances;
-  bool limit_address_space = false;  // Spawn::memory_limit_bytes becomes RLIMIT_AS
-  rlimit open_files{};               // unless Spawn::open_files says otherwise
-  std::string search_path;           // PATH for an environment without one
+  bool limit_address_space = false;     // Spawn::memory_limit_bytes becomes RLIMIT_AS
+  rlimit open_files{};                  // unless Spawn::open_files says otherwise
+  const Credentials* run_as = nullptr;  // null: as who the caller is
+  std::string search_path;              // PATH for an environment without one
 };
 
 struct LaunchResult {

@@ -7,17 +7,20 @@
 #include <charconv>
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
 #include "worker/spawner/cgroup_driver.hpp"
+#include "worker/spawner/credentials.hpp"
 #include "worker/spawner/descriptor.hpp"
 #include "worker/spawner/spawner.hpp"
 
 namespace {
 
 using taskpipe::worker::CgroupOptions;
+using taskpipe::worker::Credentials;
 using taskpipe::worker::Descriptor;
 using taskpipe::worker::MemoryControl;
 
@@ -25,6 +28,7 @@ struct Arguments {
   int socket = -1;
   int lifeline = -1;
   CgroupOptions cgroup;
+  std::optional<Credentials> run_as;
 };
 
 int parse_descriptor(std::string_view option, std::string_view text) {
@@ -63,6 +67,11 @@ Arguments parse(int argc, char** argv) {
       arguments.cgroup.control = parse_control(value);
     } else if (option == "--cgroup-parent") {
       arguments.cgroup.parent_directory = value;
+    } else if (option == "--run-as") {
+      arguments.run_as = taskpipe::worker::parse_credentials(value);
+      if (!arguments.run_as) {
+        throw std::runtime_error("--run-as needs UID:GID:GROUPS, none of the first two 0");
+      }
     } else {
       throw std::runtime_error("unknown option " + std::string(option));
     }
@@ -82,7 +91,8 @@ int main(int argc, char** argv) {
     ::setsid();  // a terminal's Ctrl-C is the worker's affair; fails harmlessly for a group leader
     if (::chdir("/") != 0) throw std::runtime_error("cannot change to the root directory");
     taskpipe::worker::Spawner spawner(Descriptor(arguments.socket), Descriptor(arguments.lifeline),
-                                      taskpipe::worker::choose_cgroup_driver(arguments.cgroup));
+                                      taskpipe::worker::choose_cgroup_driver(arguments.cgroup),
+                                      arguments.run_as);
     spawner.run();
     return 0;
   } catch (const std::exception& error) {

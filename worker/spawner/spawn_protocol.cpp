@@ -159,6 +159,7 @@ std::string_view name_of(SpawnStage stage) {
     case SpawnStage::orphaned: return "orphaned";
     case SpawnStage::exec: return "exec";
     case SpawnStage::interpreter: return "interpreter";
+    case SpawnStage::user: return "user";
   }
   return "unknown";
 }

@@ -43,8 +43,9 @@ enum class SpawnStage : std::uint8_t {
   orphaned,     // the guard died meanwhile
   exec,         // execve
   interpreter,  // the file exists, but what its first line (or ELF header) names does not
+  user,         // becoming the user that tools run as
 };
-inline constexpr SpawnStage kLastSpawnStage = SpawnStage::interpreter;
+inline constexpr SpawnStage kLastSpawnStage = SpawnStage::user;
 [[nodiscard]] std::string_view name_of(SpawnStage stage);
 
 namespace spawn_message {

@@ -48,10 +48,12 @@ rlimit raise_open_files() {
 
 }  // namespace
 
-Spawner::Spawner(Descriptor socket, Descriptor lifeline, std::unique_ptr<CgroupDriver> driver)
+Spawner::Spawner(Descriptor socket, Descriptor lifeline, std::unique_ptr<CgroupDriver> driver,
+                 std::optional<Credentials> run_as)
     : socket_(std::move(socket)),
       lifeline_(std::move(lifeline)),
       driver_(std::move(driver)),
+      run_as_(std::move(run_as)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       open_files_(raise_open_files()) {
   if (!epoll_.valid()) throw_errno("epoll_create1");
@@ -179,8 +181,9 @@ void Spawner::on_spawn(const spawn_message::Spawn& spawn) {
   const pid_t pid = ::fork();
   if (pid < 0) return refuse(spawn.run, SpawnStage::guard, errno);
   if (pid == 0) {
-    GuardInheritance inherited{theirs.get(),    descriptors[0].get(), descriptors[1].get(),
-                               lifeline_.get(), open_files_,          search_path_};
+    GuardInheritance inherited{
+        theirs.get(), descriptors[0].get(), descriptors[1].get(),         lifeline_.get(),
+        open_files_,  search_path_,         run_as_ ? &*run_as_ : nullptr};
     Guard(spawn, std::move(inherited), *driver_).run();
     ::_exit(0);
   }

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "worker/spawner/cgroup_driver.hpp"
+#include "worker/spawner/credentials.hpp"
 #include "worker/spawner/descriptor.hpp"
 #include "worker/spawner/spawn_protocol.hpp"
 
@@ -32,7 +33,9 @@ class Spawner {
  public:
   // `lifeline`: a descriptor that is merely kept open by the spawner and its guards, so that its
   // other end tells when all of them are gone; may be invalid. Throws std::system_error.
-  Spawner(Descriptor socket, Descriptor lifeline, std::unique_ptr<CgroupDriver> driver);
+  // `run_as`: as whom everything is started; nothing: as who this process is.
+  Spawner(Descriptor socket, Descriptor lifeline, std::unique_ptr<CgroupDriver> driver,
+          std::optional<Credentials> run_as = std::nullopt);
   Spawner(const Spawner&) = delete;
   Spawner& operator=(const Spawner&) = delete;
 
@@ -74,6 +77,7 @@ class Spawner {
   Descriptor socket_;
   Descriptor lifeline_;
   std::unique_ptr<CgroupDriver> driver_;
+  std::optional<Credentials> run_as_;
   Descriptor epoll_;
   Descriptor signals_;
   rlimit open_files_{};

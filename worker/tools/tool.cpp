@@ -93,7 +93,8 @@ tl::expected<std::string, std::string> ask_version(const Manifest& manifest,
 }  // namespace
 
 tl::expected<Tool::Probed, std::string> Tool::probe(Manifest manifest,
-                                                    const Environment& worker_environment) {
+                                                    const Environment& worker_environment,
+                                                    const Environment& user_environment) {
   Tool tool;
   tool.base_ = base_environment(manifest, worker_environment);
   const Environment environment = probe_environment(manifest, tool.base_);
@@ -102,6 +103,7 @@ tl::expected<Tool::Probed, std::string> Tool::probe(Manifest manifest,
   }
   auto version = ask_version(manifest, environment);
   if (!version) return tl::unexpected(std::move(version.error()));
+  for (const auto& [name, value] : user_environment) tool.base_[name] = value;
 
   tool.scripts_ = ScriptFolders(manifest.script_folders, manifest.script_patterns);
   auto listing = tool.scripts_.list();

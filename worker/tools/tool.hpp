@@ -36,9 +36,12 @@ class Tool {
   // Looks for the required programs and files, runs the version probe and hashes the scripts.
   // `worker_environment` is the worker's own: PATH, HOME and the variables that the manifest
   // inherits are taken from it. The error says in a sentence why the tool cannot be offered.
-  // Blocks for as long as the probe takes, at most its timeout.
+  // `user_environment` goes before it for attempts, not for the probe, which runs with the worker's
+  // rights and must load nothing from another user's home. Blocks for as long as the probe takes,
+  // at most its timeout.
   [[nodiscard]] static tl::expected<Probed, std::string> probe(
-      Manifest manifest, const Environment& worker_environment);
+      Manifest manifest, const Environment& worker_environment,
+      const Environment& user_environment = {});
 
   [[nodiscard]] const Manifest& manifest() const { return manifest_; }
   [[nodiscard]] const ToolOffer& offer() const { return offer_; }

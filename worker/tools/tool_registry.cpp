@@ -15,13 +15,15 @@ namespace taskpipe::worker {
 namespace fs = std::filesystem;
 
 ToolRegistry ToolRegistry::load(const std::vector<fs::path>& folders,
-                                const Environment& worker_environment) {
+                                const Environment& worker_environment,
+                                const Environment& user_environment) {
   ToolRegistry registry;
-  for (const auto& folder : folders) registry.load_folder(folder, worker_environment);
+  const Environments environments{worker_environment, user_environment};
+  for (const auto& folder : folders) registry.load_folder(folder, environments);
   return registry;
 }
 
-void ToolRegistry::load_folder(const fs::path& folder, const Environment& worker_environment) {
+void ToolRegistry::load_folder(const fs::path& folder, const Environments& environments) {
   std::error_code failed;
   std::vector<fs::path> files;
   fs::directory_iterator it(folder, failed);
@@ -33,10 +35,10 @@ void ToolRegistry::load_folder(const fs::path& folder, const Environment& worker
   }
   if (failed) reject(folder, "the folder cannot be read: " + failed.message());
   std::sort(files.begin(), files.end());
-  for (const auto& file : files) load_manifest(file, worker_environment);
+  for (const auto& file : files) load_manifest(file, environments);
 }
 
-void ToolRegistry::load_manifest(const fs::path& file, const Environment& worker_environment) {
+void ToolRegistry::load_manifest(const fs::path& file, const Environments& environments) {
   auto manifest = read_manifest(file);
   if (!manifest) {
     reject(file, std::move(manifest.error().text));
@@ -53,7 +55,7 @@ void ToolRegistry::load_manifest(const fs::path& file, const Environment& worker
     reject(file, "more than " + std::to_string(limits::kMaxToolsPerWorker) + " tools");
     return;
   }
-  auto probed = Tool::probe(std::move(*manifest), worker_environment);
+  auto probed = Tool::probe(std::move(*manifest), environments.worker, environments.user);
   if (!probed) {
     seen_.push_back(Seen{name, file, probed.error()});
     reject(file, "tool '" + name + "' is not offered: " + probed.error());

@@ -33,9 +33,10 @@ class ToolRegistry {
   // Reads every *.toml of the folders, in order of their names, and probes each tool in turn. A
   // name that is defined twice belongs to the earlier folder, so a site's own folder goes first; a
   // later definition is a rejection, also when the earlier one cannot be offered. Never throws for
-  // what it finds. Blocks while the probes run.
+  // what it finds. Blocks while the probes run. The environments are those of Tool::probe.
   [[nodiscard]] static ToolRegistry load(const std::vector<std::filesystem::path>& folders,
-                                         const Environment& worker_environment);
+                                         const Environment& worker_environment,
+                                         const Environment& user_environment = {});
 
   [[nodiscard]] const std::vector<Tool>& tools() const { return tools_; }
   [[nodiscard]] std::vector<ToolOffer> offers() const;
@@ -49,8 +50,12 @@ class ToolRegistry {
 
  private:
   ToolRegistry() = default;
-  void load_folder(const std::filesystem::path& folder, const Environment& worker_environment);
-  void load_manifest(const std::filesystem::path& file, const Environment& worker_environment);
+  struct Environments {
+    const Environment& worker;
+    const Environment& user;
+  };
+  void load_folder(const std::filesystem::path& folder, const Environments& environments);
+  void load_manifest(const std::filesystem::path& file, const Environments& environments);
   void reject(std::filesystem::path file, std::string reason);
 
   struct Seen {

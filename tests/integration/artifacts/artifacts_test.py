@@ -8,6 +8,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from artifact_cluster import ArtifactCase, sha256, wait_until, wire  # noqa: E402
+from unavailable import main  # noqa: E402
 
 SEVERAL = """
 head -c 3000000 /dev/urandom > big.bin
@@ -224,4 +225,4 @@ class Shared(ArtifactCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    main()

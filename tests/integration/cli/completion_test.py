@@ -16,6 +16,7 @@ import time
 import unittest
 
 from cli_harness import BIN_DIR, LIMIT_S, CliTest
+from unavailable import main
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -173,4 +174,4 @@ class Bash(Questions, CliTest):
 
 if __name__ == "__main__":
     shell = os.environ.get("COMPLETION_SHELL", "")
-    unittest.main(defaultTest=shell.capitalize() or None, verbosity=2)
+    main(defaultTest=shell.capitalize() or None)

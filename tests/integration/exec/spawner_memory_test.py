@@ -11,8 +11,12 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "support"))
+from unavailable import main  # noqa: E402
 
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
 # Each kind of start and of end. Not those that need more speed than valgrind has, nor execve's own
@@ -70,8 +74,7 @@ class SpawnerMemory(unittest.TestCase):
     def setUp(self):
         why_not = why_unavailable()
         if why_not:
-            print(f"UNAVAILABLE: the spawner in valgrind: {why_not}")
-            self.skipTest(why_not)
+            self.skipTest(f"the spawner in valgrind: {why_not}")
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     def drive(self):
@@ -107,4 +110,4 @@ class SpawnerMemory(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    main()

@@ -18,6 +18,7 @@ from cluster import wait_until  # noqa: E402
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
 HANDSHAKE_LIMIT_S = 10  # of the broker
 CONNECTIONS = 10_000
+CONNECTION_BYTES_MAX = 64 << 10  # generous: libzmq's engine and buffers, with sanitizers
 PER_PROCESS = 5_000
 # ZMTP 3.0 greeting of a peer that wants no security.
 NULL_GREETING = (b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0")
@@ -145,7 +146,7 @@ class Abuse(unittest.TestCase):
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         if hard < CONNECTIONS + 1000:
             self.fail(f"this host allows {hard} descriptors; raise the hard limit (ulimit -Hn)")
-        before = descriptors(self.pid)
+        before, memory_before = descriptors(self.pid), resident_bytes(self.pid)
         host, port = self.ports[0]
         program = (
             "import resource, socket, sys\n"
@@ -176,6 +177,7 @@ class Abuse(unittest.TestCase):
             client.join(60)
         self.assertGreater(len(served), 0)
         memory = resident_bytes(self.pid)
+        self.assertLess(memory - memory_before, CONNECTIONS * CONNECTION_BYTES_MAX)
         for crowd in crowds:
             crowd.stdin.close()
             crowd.wait(60)

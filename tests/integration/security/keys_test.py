@@ -4,6 +4,8 @@
 import json
 import os
 import pathlib
+import shutil
+import signal
 import stat
 import sys
 import unittest
@@ -91,6 +93,13 @@ class WhoGetsIn(Secured):
         self.assertIn("keygen", err)
         self.assertTrue(any('"key_denied"' in line and "unknown key" in line
                             for line in self.cluster.audit()))
+
+    def test_the_example_with_keys(self):
+        self.cluster.start_worker("w0", "--join", self.cluster.keys / "join/worker.join")
+        done = self.cluster.run("taskpipe_with_keys", self.cluster.keys / "join/client.join")
+        self.assertEqual((done.returncode, done.stdout), (0, "SUCCESS, owned by cleo\n"), done.stderr)
+        refused = self.cluster.run("taskpipe_with_keys", self.cluster.keys / "join/worker.join")
+        self.assertEqual(refused.returncode, 1, refused.stdout)
 
     def test_another_server_key_is_noticed(self):
         join = self.cluster.folder / "client.join"
@@ -337,6 +346,21 @@ class WhatRevokingDoes(Secured):
         self.cluster.revoke("node1")
         self.assertEqual(worker.child.wait(60), 5)
         worker.wait_for("does not admit this key")
+
+    def test_sighup_makes_it_look(self):
+        """At a cluster folder that was exchanged as a whole, of which the watch on the old one sees nothing."""
+        ann, bob = self.client("ann"), self.client("bob")
+        task = self.submit(bob)
+        old, new = self.cluster.folder / "old-keys", self.cluster.folder / "new-keys"
+        shutil.copytree(self.cluster.keys, new)
+        (new / "peers/ann.key").unlink()
+        self.cluster.keys.rename(old)
+        new.rename(self.cluster.keys)
+        before = self.cluster.reloads()
+        self.cluster.broker.child.send_signal(signal.SIGHUP)
+        self.cluster.wait_reload(before)
+        self.assertIn("not admitted any more", ann.expect("BYE").body["reason"])
+        self.assertEqual(len(bob.ask("QUERY", {"tasks": [task]}, "ROWS")["rows"]), 1)
 
     def test_subscribers_must_show_their_keys_again(self):
         import zmq

@@ -1,6 +1,7 @@
 #include "worker/exec/artifacts.hpp"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -85,6 +86,15 @@ TEST(FindArtifacts, NeitherListsNorFollowsLinks) {
   EXPECT_THAT(find_artifacts(folder.path(), {"**/*", "**"}), IsEmpty());
 }
 
+TEST(FindArtifacts, TakesOnlyWhatBelongsToTheOwner) {
+  const ScratchFolder folder;
+  folder.write("sub/a.dat", "x");
+  folder.write("stdout.log", "x");
+  EXPECT_THAT(names(find_artifacts(folder.path(), {"**"}, ::geteuid())),
+              ElementsAre("stdout.log", "sub/a.dat"));
+  EXPECT_THAT(find_artifacts(folder.path(), {"**"}, ::geteuid() + 1), IsEmpty());
+}
+
 TEST(FindArtifacts, LeavesOutNamesThatAreNotText) {
   const ScratchFolder folder;
   folder.write("bad\xFFname.dat", "x");
@@ -114,7 +124,7 @@ TEST(ArtifactHasher, HashesInSlices) {
   folder.write("million", std::string(1'000'000, 'a'));
   auto found = find_artifacts(folder.path(), {"*"});
   ASSERT_EQ(found.size(), 3U);
-  ArtifactHasher hasher(found);
+  ArtifactHasher hasher(found, folder.path());
   int slices = 1;
   while (hasher.step(1000)) ++slices;
   EXPECT_GE(slices, 3);
@@ -126,9 +136,9 @@ TEST(ArtifactHasher, HashesInSlices) {
 
 TEST(ArtifactHasher, LeavesWhatCannotBeReadUnhashed) {
   std::vector<Artifact> artifacts(2);
-  artifacts[0].path = "/nonexistent";
-  artifacts[1].path = "/proc/self/fd";  // a folder: opens, but does not read
-  ArtifactHasher hasher(artifacts);
+  artifacts[0].name = "nonexistent";
+  artifacts[1].name = "fd";  // a folder
+  ArtifactHasher hasher(artifacts, "/proc/self");
   while (hasher.step(1000)) {
   }
   EXPECT_EQ(artifacts[0].sha256, "");

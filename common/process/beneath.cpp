@@ -1,0 +1,48 @@
+#include "common/process/beneath.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+namespace taskpipe::process {
+namespace {
+
+// One part of a path at a time: openat2 could do it in one call, but is refused in some containers.
+tl::expected<File, int> open_part(int parent, const std::string& name, int flags) {
+  File file(::openat(parent, name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC));
+  if (!file.valid()) return tl::unexpected(errno);
+  return file;
+}
+
+}  // namespace
+
+tl::expected<File, int> open_folder_at(int parent, const std::string& name) {
+  return open_part(parent, name, O_RDONLY | O_DIRECTORY);
+}
+
+tl::expected<File, int> open_beneath(const std::string& folder, std::string_view name,
+                                     FileOwner owner) {
+  auto at = File::open(folder, O_PATH | O_DIRECTORY);
+  while (at) {
+    const std::size_t slash = name.find('/');
+    const std::string part(name.substr(0, slash));
+    if (part.empty() || part == "." || part == "..") return tl::unexpected(EINVAL);
+    if (slash == std::string_view::npos) {
+      at = open_part(at->fd(), part, O_PATH);
+      break;
+    }
+    at = open_part(at->fd(), part, O_PATH | O_DIRECTORY);
+    name.remove_prefix(slash + 1);
+  }
+  if (!at) return at;
+  struct stat status {};
+  if (::fstat(at->fd(), &status) != 0) return tl::unexpected(errno);
+  if (S_ISLNK(status.st_mode)) return tl::unexpected(ELOOP);
+  if (!S_ISREG(status.st_mode)) return tl::unexpected(EINVAL);
+  if (owner && status.st_uid != *owner) return tl::unexpected(EACCES);
+  // The file that was looked at, whatever has its name by now.
+  return File::open("/proc/self/fd/" + std::to_string(at->fd()), O_RDONLY);
+}
+
+}  // namespace taskpipe::process
