@@ -80,8 +80,8 @@ lint_tidy() { # [--all | --third]; without either what changed
     local -a all=("${units[@]}")
     local i
     units=()
-    for ((i = $(date +%j | sed 's/^0*//') % 3; i < ${#all[@]}; i += 3)); do units+=("${all[i]}"); done
-    say "clang-tidy: looks at ${#units[@]} of ${#all[@]} units, another third on each day"
+    for ((i = $(day_number) / ${#HEAVY_BY_DAY[@]} % 3; i < ${#all[@]}; i += 3)); do units+=("${all[i]}"); done
+    say "clang-tidy: looks at ${#units[@]} of ${#all[@]} units, another third the next time"
   elif [[ -z ${1:-} ]] && ((${#units[@]} > TIDY_UNITS_MAX)); then
     say "clang-tidy: looks at $TIDY_UNITS_MAX of ${#units[@]} changed units; lint --all at every one"
     units=("${units[@]:0:TIDY_UNITS_MAX}")
