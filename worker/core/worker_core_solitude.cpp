@@ -24,6 +24,10 @@ void WorkerCore::drive_solitude(Turn turn) {
            std::to_string(attempts_.wanted_keys().size()) +
            " running tasks; the broker gives them to other workers");
   abandon_running(turn, Millis{limits::kDefaultGraceMs});
+  // A HELLO that lists them may be on its way. Its answer must not count: the broker would take
+  // them for running here, and wait for results that never come.
+  link_.lose(turn.now.monotonic);
+  link_.on_who();
 }
 
 }  // namespace taskpipe::worker

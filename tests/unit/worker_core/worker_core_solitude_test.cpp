@@ -51,5 +51,19 @@ TEST(WorkerSolitude, WaitsForTheBrokerAsLongAsItIsTold) {
   EXPECT_EQ(desk.end_turn().stops.size(), 1U);
 }
 
+// The broker still takes them for running, by the last HELLO or by one that is on its way.
+TEST(WorkerSolitude, RegistersAgainOnceItHasStoppedItsTasks) {
+  CoreOnDesk desk(impatient(OnBrokerLost::finish, Millis{limits::kLeaseMs / 2}));
+  desk.establish();
+  desk.send_tasks({key(1)}, spec("shell"));
+  (void)desk.end_turn();
+  desk.advance(Millis{limits::kLeaseMs / 2});
+  EXPECT_EQ(desk.end_turn().stops.size(), 1U);
+  EXPECT_FALSE(desk.core().connected());
+  const auto hellos = sent<Hello>(desk.end_turn());
+  ASSERT_EQ(hellos.size(), 1U);
+  EXPECT_TRUE(hellos[0].worker->running.empty());
+}
+
 }  // namespace
 }  // namespace taskpipe::worker::testing
