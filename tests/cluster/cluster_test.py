@@ -29,6 +29,7 @@ import namespaces  # noqa: E402
 from cluster import wait_until  # noqa: E402
 from figures import Figures  # noqa: E402
 from load import check_history  # noqa: E402
+from unavailable import SKIPPED  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 SOLVERS = [
@@ -36,7 +37,7 @@ SOLVERS = [
     {"tool": "fenicsx", "script": "poisson.py", "params": {"mesh_size": 16}},
     {"tool": "openfoam", "script": "example_cavity.py", "params": {"n": 20}},
 ]
-TERMINAL = {"SUCCESS", "FAILURE", "TIMEOUT", "ERROR", "CANCELLED"}
+TERMINAL = {"SUCCESS", "FAILURE", "timeout", "error", "REVOKED"}  # as events name them
 CLIENT_LIMIT_S = 240.0
 CUT_S = 4.5  # beyond the lease
 LIGHT_SHARE = 10  # of the tasks where each answer takes its time to arrive
@@ -233,7 +234,7 @@ def main():
     why_not = namespaces.unavailable()
     if why_not:
         say(f"UNAVAILABLE: a cluster of several hosts: {why_not}")
-        return 0
+        return SKIPPED
     end_on_signals()
     signal.alarm(options.limit)
     cuts, loads = Figures(), Figures()

@@ -13,6 +13,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -72,6 +73,7 @@ class Stack:
                     "TASKPIPE_FILES": str(ROOT / "client/examples"), "DOCKER_BUILDKIT": "0",
                     "COMPOSE_DOCKER_CLI_BUILD": "0"}
         self.join = folder / "client.join"
+        self.volumes = set()
 
     def compose(self, *arguments, expect=0, limit_s=LIMIT_S):
         profiles = [part for profile in PROFILES for part in ("--profile", profile)]
@@ -81,6 +83,14 @@ class Stack:
     def up(self, workers):
         services = ["broker", "worker", *(f"worker-{tool}" for tool in SOLVERS)]
         self.compose("up", "-d", "--no-build", "--scale", f"worker={workers}", *services)
+        self.volumes |= self.volumes_in_use()
+
+    def volumes_in_use(self):
+        """Names of the volumes of the project's containers."""
+        containers = run("docker", "ps", "-aq", "--filter",
+                         f"label=com.docker.compose.project={PROJECT}").split()
+        names = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}'
+        return set(run("docker", "inspect", "-f", names, *containers).split()) if containers else set()
 
     def down(self):
         self.compose("down", "-v", "--remove-orphans", limit_s=300)
@@ -151,7 +161,6 @@ class ComposeTest(unittest.TestCase):
         for line in run("docker", "images", "--format", "{{.Repository}}:{{.Tag}} {{.Size}}",
                         "--filter", "reference=taskpipe/*:test").splitlines():
             print("  " + line, flush=True)
-        cls.volumes = set(run("docker", "volume", "ls", "-q").split())
         cls.addClassCleanup(cls.bring_down)
         stack.up(workers=2)
         broker, = stack.containers("broker")
@@ -164,9 +173,8 @@ class ComposeTest(unittest.TestCase):
     def bring_down(cls):
         cls.stack.down()
         # Workers that --scale took away leave theirs, which have no name: docs/deployment.md.
-        for volume in set(run("docker", "volume", "ls", "-q").split()) - cls.volumes:
-            if re.fullmatch("[0-9a-f]{64}", volume):
-                run("docker", "volume", "rm", volume)
+        for volume in cls.stack.volumes & set(run("docker", "volume", "ls", "-q").split()):
+            run("docker", "volume", "rm", volume)
         remains = left_over()
         if remains:
             raise AssertionError(f"docker-compose down left {remains}")
@@ -310,7 +318,12 @@ def main():
     options.bin = options.bin.resolve()
     if left_over():
         Stack(pathlib.Path("/nonexistent")).down()  # of a run that was stopped
-    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends by the cleanups
+    try:
+        unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    finally:
+        if left_over():
+            Stack(pathlib.Path("/nonexistent")).down()
 
 
 if __name__ == "__main__":

@@ -29,9 +29,14 @@ stop_programs() {
 finish() {
   trap - EXIT
   stop_programs
-  umount -R "$root/proc" 2>/dev/null || true
-  umount "$root/dev" 2>/dev/null || true
-  ! mountpoint -q "$root" || umount "$root"
+  local folder
+  for folder in proc dev; do
+    umount -R "$root/$folder" 2>/dev/null || umount -l "$root/$folder" 2>/dev/null || true
+    if mountpoint -q "$root/$folder"; then  # never to be deleted: it is the host's
+      printf 'package test: %s cannot be unmounted; left\n' "$root/$folder" >&2
+      return 1
+    fi
+  done
   rm -rf --one-file-system "$scratch"
 }
 trap finish EXIT

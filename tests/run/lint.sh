@@ -47,7 +47,7 @@ lint_direction() {
 }
 
 lint_shell() {
-  { source_files '*.sh'; printf '%s\n' run .ci/run; } | xargs shellcheck
+  { source_files '*.sh'; printf '%s\n' run .ci/run cmake/debian/*/p*; } | xargs shellcheck
 }
 
 lint_python() {

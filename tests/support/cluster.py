@@ -10,6 +10,7 @@ Whatever was started is ended when the context ends, by its own process handle, 
 Standard library only.
 """
 
+import fcntl
 import json
 import os
 import pathlib
@@ -30,18 +31,28 @@ class ClusterError(Exception):
     """A process did not do what it had to within its limit; the text holds the end of its log."""
 
 
+_reserved_ports = []  # locked files: a lock lasts as long as this process
+
+
 def free_port():
-    """A port that was free a moment ago, below the ephemeral range."""
+    """A port below the ephemeral range that nobody listens on, and that no other process that asks
+    here is given while this one lives."""
+    locks = pathlib.Path(tempfile.gettempdir()) / f"taskpipe-test-ports-{os.geteuid()}"
+    locks.mkdir(exist_ok=True)
     span = LAST_PORT - FIRST_PORT
     start = int.from_bytes(os.urandom(4), "big") % span
     for offset in range(span):
         port = FIRST_PORT + (start + offset) % span
-        with socket.socket() as probe:
-            try:
+        lock = open(locks / str(port), "w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
                 probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+        except OSError:
+            lock.close()
+            continue
+        _reserved_ports.append(lock)
+        return port
     raise ClusterError("no free port on loopback")
 
 

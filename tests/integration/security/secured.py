@@ -1,14 +1,19 @@
 """A cluster with keys, for tests: the folder, its join files, and peers that use them."""
 
+import os
 import pathlib
 import re
 import subprocess
 import sys
+import unittest
 
 SUPPORT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(SUPPORT / "support"), str(SUPPORT / "python")]
 from cluster import Cluster  # noqa: E402
-from taskpipe_wire import Peer  # noqa: E402
+from taskpipe_wire import WORKER, Peer, new_ids, new_item  # noqa: E402
+
+BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
+OFFER = {"slots": 4, "resources": {"cpus": 4}, "tools": [{"name": "tool"}]}
 
 
 def entry(path, name):
@@ -72,3 +77,37 @@ class SecuredCluster(Cluster):
         """`taskpipe …` with that join file: (exit code, output, complaints)."""
         done = self.run("taskpipe", *arguments, "--join", join, limit_s=limit_s)
         return done.returncode, done.stdout, done.stderr
+
+
+class Secured(unittest.TestCase):
+    """Each test with such a cluster of its own, and peers that speak the protocol."""
+
+    def setUp(self):
+        self.cluster = SecuredCluster(BIN_DIR)
+        self.cluster.__enter__()
+        self.addCleanup(self.cluster.__exit__, None, None, None)
+        self.cluster.start_broker("--heartbeat", "500ms", "--lease", "5s")
+
+    def peer(self, join, **keywords):
+        peer = self.cluster.peer(join, **keywords)
+        self.addCleanup(peer.close)
+        return peer
+
+    def client(self, name, **keywords):
+        peer = self.peer(self.cluster.join(name, **keywords))
+        peer.handshake()
+        return peer
+
+    def worker(self, name="wanda"):
+        peer = self.peer(self.cluster.join(name, "worker"), role=WORKER, offer=OFFER,
+                         endpoint=self.cluster.worker_endpoint)
+        peer.handshake()
+        peer.send("CREDIT", {"slots_total": 100, "bytes_total": 1 << 30})
+        return peer
+
+    def submit(self, client):
+        (task,) = new_ids(1)
+        reply = client.ask("SUBMIT", {"specs": [{"tool": "tool", "wait_for_capacity": True}],
+                                      "items": [new_item(task)]}, "SUBMIT_ACK")
+        self.assertEqual(reply["items"][0]["code"], 0)
+        return task
