@@ -102,6 +102,26 @@ tl::expected<void, Error> give_to(const Credentials& user, const std::string& di
   return tl::unexpected(storage_error("give to the user of --run-as", directory, failed));
 }
 
+// To be passed through, not to be looked into: what runs for others is nobody's business. It may
+// have been there, and must not be another's, who could exchange the attempt for something else.
+tl::expected<void, Error> close_task_folder(const std::string& path) {
+  const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status {};
+  if (!folder.valid() || ::fstat(folder.get(), &status) != 0) {
+    return tl::unexpected(storage_error("open", path, errno));
+  }
+  if (status.st_uid != ::geteuid()) {
+    return tl::unexpected(Error{ErrorCode::storage,
+                                "'" + path + "' belongs to the user with the number " +
+                                    std::to_string(status.st_uid) + ": remove it",
+                                ""});
+  }
+  if (::fchmod(folder.get(), 0711) != 0) {
+    return tl::unexpected(storage_error("set the mode of", path, errno));
+  }
+  return {};
+}
+
 std::string leaf_name(const AttemptKey& attempt) {
   return std::to_string(attempt.epoch.value()) + "-" + std::to_string(attempt.attempt.value());
 }
@@ -121,9 +141,10 @@ tl::expected<AttemptDirectory, Error> AttemptDirectory::create(
   std::error_code error;
   fs::create_directories(task_folder, error);
   if (error) return tl::unexpected(storage_error("create", task_folder, error.value()));
-  // To be passed through, not to be looked into: what runs for others is nobody's business.
-  if (run_as != nullptr && ::chmod(task_folder.c_str(), 0711) != 0) {
-    return tl::unexpected(storage_error("set the mode of", task_folder, errno));
+  if (run_as != nullptr) {
+    if (auto closed = close_task_folder(task_folder); !closed) {
+      return tl::unexpected(std::move(closed.error()));
+    }
   }
   const mode_t mode = run_as != nullptr ? 0700 : 0755;
 

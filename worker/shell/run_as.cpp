@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "worker/shell/own_folder.hpp"
 #include "worker/spawner/descriptor.hpp"
 
 namespace taskpipe::worker {
@@ -91,12 +92,38 @@ bool can_enter(const Credentials& user, const fs::path& folder) {
   return inside.valid();
 }
 
-// 0, or errno. A link in its place is not followed: the folder above is the worker's alone.
-int make_folder(const fs::path& path, mode_t mode) {
-  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return errno;
-  const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!folder.valid() || ::fchmod(folder.get(), mode) != 0) return errno;
-  return 0;
+Error cannot_prepare(const fs::path& path, int error) {
+  return refusal("cannot prepare '" + path.string() +
+                 "': " + std::generic_category().message(error));
+}
+
+// Made if it is not there. A link in its place is not followed.
+tl::expected<Descriptor, Error> open_folder(const fs::path& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
+    return tl::unexpected(cannot_prepare(path, errno));
+  }
+  Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!folder.valid()) return tl::unexpected(cannot_prepare(path, errno));
+  return folder;
+}
+
+// What was there before is taken over only if nobody else could have put anything into it.
+tl::expected<void, Error> make_folder(const fs::path& path, mode_t mode) {
+  const auto folder = open_folder(path, mode);
+  if (!folder) return tl::unexpected(folder.error());
+  if (auto own = check_own_folder(*folder, path); !own) return own;
+  if (::fchmod(folder->get(), mode) != 0) return tl::unexpected(cannot_prepare(path, errno));
+  return {};
+}
+
+// The user's, in a folder that is the worker's alone, so that it cannot be exchanged.
+tl::expected<void, Error> make_home(const fs::path& path, const Credentials& user) {
+  const auto folder = open_folder(path, 0700);
+  if (!folder) return tl::unexpected(folder.error());
+  if (::fchmod(folder->get(), 0700) != 0 || ::fchown(folder->get(), user.uid, user.gid) != 0) {
+    return tl::unexpected(cannot_prepare(path, errno));
+  }
+  return {};
 }
 
 bool is_own_folder(const std::string& path, std::uint32_t uid) {
@@ -157,10 +184,7 @@ tl::expected<void, Error> prepare_work_dir(RunAs& run_as, const fs::path& work_d
   const std::vector<std::pair<fs::path, mode_t>> folders = {
       {work_dir, 0711}, {attempts, 0711}, {work_dir / "spool", 0700}, {work_dir / "inputs", 0700}};
   for (const auto& [path, mode] : folders) {
-    if (const int error = make_folder(path, mode)) {
-      return tl::unexpected(refusal("cannot prepare '" + path.string() +
-                                    "': " + std::generic_category().message(error)));
-    }
+    if (auto made = make_folder(path, mode); !made) return made;
   }
   fs::path reached = "/";
   for (const fs::path& part : attempts.relative_path()) {
@@ -172,14 +196,7 @@ tl::expected<void, Error> prepare_work_dir(RunAs& run_as, const fs::path& work_d
   }
   if (is_own_folder(run_as.home, run_as.credentials.uid)) return {};
   run_as.home = (work_dir / "home").string();
-  int error = make_folder(run_as.home, 0700);
-  if (error == 0 &&
-      ::lchown(run_as.home.c_str(), run_as.credentials.uid, run_as.credentials.gid) != 0) {
-    error = errno;
-  }
-  if (error == 0) return {};
-  return tl::unexpected(
-      refusal("cannot prepare '" + run_as.home + "': " + std::generic_category().message(error)));
+  return make_home(run_as.home, run_as.credentials);
 }
 
 Environment environment_of(const RunAs& run_as) {

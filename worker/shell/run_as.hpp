@@ -23,9 +23,9 @@ struct RunAs {
 [[nodiscard]] tl::expected<RunAs, Error> find_run_as(const std::string& text);
 
 // Makes the worker's folder fit: the user passes through it to the attempts, and sees nothing else
-// of it. A home that does not exist, or is somebody else's, becomes `work_dir`/home. After the
-// folder was claimed, by root. INVALID when the user cannot get there, naming the folder that stops
-// it.
+// of it. A home that does not exist, or is somebody else's, becomes `work_dir`/home. By root, after
+// the folder was claimed, and before that made by make_own_folder. INVALID when the user cannot get
+// there, naming the folder that stops it, and when he could have put something into the folders.
 [[nodiscard]] tl::expected<void, Error> prepare_work_dir(RunAs& run_as,
                                                          const std::filesystem::path& work_dir);
 

@@ -22,6 +22,7 @@
 #include "worker/shell/attempt_sweeper.hpp"
 #include "worker/shell/input_cache.hpp"
 #include "worker/shell/input_fetcher.hpp"
+#include "worker/shell/own_folder.hpp"
 #include "worker/shell/run_as.hpp"
 #include "worker/shell/worker_identity.hpp"
 #include "worker/shell/worker_loop.hpp"
@@ -121,6 +122,12 @@ void tell_who_runs_tools(const WorkerOptions& options, process::Logger& logger) 
 // Everything that runs, in the order in which it must be made and the reverse of which it ends.
 int run(WorkerOptions options, const HandlerRegistry& handlers, process::SignalFd& signals,
         process::Logger& logger) {
+  if (options.run_as) {
+    if (auto own = make_own_folder(options.work_dir); !own) {
+      logger.error(own.error().text);
+      return kCannotStart;
+    }
+  }
   auto identity = WorkerIdentity::claim(options.work_dir);
   if (!identity) {
     logger.error(identity.error().text);

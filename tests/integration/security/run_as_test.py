@@ -234,6 +234,28 @@ class WhatIsRefused(RunAs):
         self.assertEqual(code, 1, said)
         self.assertIn(f"cannot enter '{closed}'", said)
 
+    def test_a_work_folder_that_another_could_exchange(self):
+        his = self.cluster.folder / "his"
+        his.mkdir()
+        (his / "w").mkdir()
+        kept = self.cluster.folder / "kept"
+        kept.write_text("untouched")
+        os.link(kept, his / "w/lock")
+        os.chown(his, UID, GID)
+        for work_dir, named in ((his / "w", his), (his, his), (his / "new", his)):
+            code, said = self.refused("--run-as", f"{UID}:{GID}", "--work-dir", work_dir)
+            self.assertEqual(code, 1, said)
+            self.assertIn(f"'{named}' belongs to the user with the number {UID}", said)
+            self.assertIn("choose a --work-dir", said)
+        everybodys = self.cluster.folder / "everybodys"
+        everybodys.mkdir()
+        everybodys.chmod(0o777)
+        code, said = self.refused("--run-as", f"{UID}:{GID}", "--work-dir", everybodys / "w")
+        self.assertEqual(code, 1, said)
+        self.assertIn(f"'{everybodys}' can be written to by others", said)
+        self.assertEqual(kept.read_text(), "untouched")
+        self.assertEqual([path.name for path in everybodys.iterdir()] + sorted(os.listdir(his)), ["w"])
+
     def test_root_without_it_is_warned(self):
         worker = self.cluster.start_worker(self.name, "--join", self.worker_join)
         self.addCleanup(worker.kill)

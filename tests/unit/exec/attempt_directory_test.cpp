@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -75,6 +76,26 @@ TEST(AttemptDirectory, RefusesNamesThatRepeatOrAreTheLogs) {
   const auto reserved = AttemptDirectory::create(root.path(), key(1), files);
   ASSERT_FALSE(reserved);
   EXPECT_THAT(reserved.error().text, HasSubstr("reserved"));
+}
+
+TEST(AttemptDirectory, TakesNoTaskFolderOfAnotherUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "giving folders away takes root";
+  const ScratchFolder root;
+  const Credentials user{64321, 64322, {}};
+  const std::string task_folder = root / TaskId(1, 5).to_string();
+  fs::create_directory(task_folder);
+  ASSERT_EQ(::chown(task_folder.c_str(), 64321, 64322), 0);
+  const auto refused = AttemptDirectory::create(root.path(), key(5), {}, {}, &user);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().text, HasSubstr(task_folder + "' belongs to the user"));
+  ASSERT_EQ(::chown(task_folder.c_str(), 0, 0), 0);
+  const auto made = AttemptDirectory::create(root.path(), key(5), {}, {}, &user);
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_EQ(fs::status(task_folder).permissions(), fs::perms(0711));
+  // Nor is a link followed, not even to a folder of root.
+  const ScratchFolder elsewhere;
+  fs::create_directory_symlink(elsewhere.path(), root / TaskId(1, 6).to_string());
+  EXPECT_FALSE(AttemptDirectory::create(root.path(), key(6), {}, {}, &user));
 }
 
 TEST(AttemptDirectory, NamesAnUnusableRoot) {

@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "tests/support/temporary_folder.hpp"
+#include "worker/shell/own_folder.hpp"
 
 namespace taskpipe::worker {
 namespace {
@@ -72,6 +74,87 @@ TEST(RunAs, ALinkInThePlaceOfAFolderIsNotFollowed) {
   ASSERT_TRUE(run_as);
   EXPECT_FALSE(prepare_work_dir(*run_as, work.path()));
   EXPECT_EQ(fs::status(outside.path()).permissions(), fs::perms(0755));
+}
+
+TEST(RunAs, AFolderThatAnotherCouldHaveFilledIsNotTakenOver) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root prepares folders for another user";
+  for (const char* name : {"attempts", "spool", "inputs"}) {
+    const taskpipe::testing::TemporaryFolder work;
+    fs::create_directory(work / name);
+    auto run_as = find_run_as("64321:64322");
+    ASSERT_TRUE(run_as);
+    ASSERT_EQ(::chown((work / name).c_str(), 64321, 64322), 0);
+    const auto owned = prepare_work_dir(*run_as, work.path());
+    ASSERT_FALSE(owned) << name;
+    EXPECT_NE(owned.error().text.find((work / name).string() + "' belongs to"), std::string::npos);
+    ASSERT_EQ(::chown((work / name).c_str(), 0, 0), 0);
+    fs::permissions(work / name, fs::perms(01777));
+    const auto open = prepare_work_dir(*run_as, work.path());
+    ASSERT_FALSE(open) << name;
+    EXPECT_NE(open.error().text.find("can be written to by others"), std::string::npos);
+    fs::permissions(work / name, fs::perms(0775));  // a umask of 002
+    EXPECT_TRUE(prepare_work_dir(*run_as, work.path())) << name;
+  }
+}
+
+// The folder of the test is below /tmp, which is everybody's and sticky.
+class OwnFolder : public ::testing::Test {
+ protected:
+  [[nodiscard]] static std::string refused(const fs::path& path) {
+    const auto made = make_own_folder(path);
+    return made ? "" : made.error().text;
+  }
+
+  taskpipe::testing::TemporaryFolder folder_;
+};
+
+TEST_F(OwnFolder, IsMadeWithWhatIsMissingAboveIt) {
+  EXPECT_EQ(refused(folder_ / "a/b/../c/./d/"), "");
+  EXPECT_TRUE(fs::is_directory(folder_ / "a/c/d"));
+  EXPECT_EQ(refused(folder_ / "a/c/d"), "");
+}
+
+TEST_F(OwnFolder, MayBeReachedByLinksOfItsOwner) {
+  fs::create_directories(folder_ / "real/deep");
+  fs::create_directory_symlink("real/deep", folder_ / "relative");
+  fs::create_directory_symlink(folder_ / "relative", folder_ / "absolute");
+  EXPECT_EQ(refused(folder_ / "absolute/../work"), "");
+  EXPECT_TRUE(fs::is_directory(folder_ / "real/work")) << "as the kernel reads it";
+  fs::create_directory_symlink("circle", folder_ / "circle");
+  EXPECT_NE(refused(folder_ / "circle"), "");
+}
+
+TEST_F(OwnFolder, IsNoneWhereOthersWrite) {
+  fs::create_directories(folder_ / "open/work");
+  fs::permissions(folder_ / "open", fs::perms(0777));
+  EXPECT_NE(refused(folder_ / "open/work").find((folder_ / "open").string() + "' can be written"),
+            std::string::npos);
+  fs::permissions(folder_ / "open", fs::perms(01777));
+  EXPECT_EQ(refused(folder_ / "open/work"), "") << "sticky";
+  EXPECT_NE(refused(folder_ / "open").find("can be written"), std::string::npos)
+      << "but not itself";
+  std::ofstream(folder_ / "file") << "x";
+  EXPECT_NE(refused(folder_ / "file/work").find("file' cannot be"), std::string::npos);
+}
+
+TEST_F(OwnFolder, IsNoneOfAnotherUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "giving folders away takes root";
+  fs::create_directories(folder_ / "his/work");
+  fs::create_directories(folder_ / "mine");
+  fs::create_directory_symlink(folder_ / "his", folder_ / "mine/to-his");
+  fs::create_directory_symlink(folder_ / "mine", folder_ / "his-link");
+  ASSERT_EQ(::lchown((folder_ / "his").c_str(), 64321, 0), 0);
+  ASSERT_EQ(::lchown((folder_ / "his-link").c_str(), 64321, 0), 0);
+  for (const char* name : {"his", "his/work", "mine/to-his/work"}) {
+    EXPECT_NE(refused(folder_ / name).find((folder_ / "his").string() + "' belongs to the user"),
+              std::string::npos)
+        << name;
+  }
+  EXPECT_NE(refused(folder_ / "his-link").find("his-link' belongs to the user"), std::string::npos);
+  fs::permissions(folder_ / "mine", fs::perms(0775));
+  EXPECT_EQ(refused(folder_ / "mine"), "") << "root's group is root";
+  ASSERT_EQ(::chown((folder_ / "mine").c_str(), 0, 64322), 0);
+  EXPECT_NE(refused(folder_ / "mine"), "");
 }
 
 }  // namespace
