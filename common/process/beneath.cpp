@@ -15,6 +15,17 @@ tl::expected<File, int> open_part(int parent, const std::string& name, int flags
   return file;
 }
 
+// `found` was opened with O_PATH, which touches nothing.
+tl::expected<File, int> open_looked_at(const File& found, FileOwner owner) {
+  struct stat status {};
+  if (::fstat(found.fd(), &status) != 0) return tl::unexpected(errno);
+  if (S_ISLNK(status.st_mode)) return tl::unexpected(ELOOP);
+  if (!S_ISREG(status.st_mode)) return tl::unexpected(EINVAL);
+  if (owner && status.st_uid != *owner) return tl::unexpected(EACCES);
+  // The file that was looked at, whatever has its name by now.
+  return File::open("/proc/self/fd/" + std::to_string(found.fd()), O_RDONLY);
+}
+
 }  // namespace
 
 tl::expected<File, int> open_folder_at(int parent, const std::string& name) {
@@ -36,13 +47,13 @@ tl::expected<File, int> open_beneath(const std::string& folder, std::string_view
     name.remove_prefix(slash + 1);
   }
   if (!at) return at;
-  struct stat status {};
-  if (::fstat(at->fd(), &status) != 0) return tl::unexpected(errno);
-  if (S_ISLNK(status.st_mode)) return tl::unexpected(ELOOP);
-  if (!S_ISREG(status.st_mode)) return tl::unexpected(EINVAL);
-  if (owner && status.st_uid != *owner) return tl::unexpected(EACCES);
-  // The file that was looked at, whatever has its name by now.
-  return File::open("/proc/self/fd/" + std::to_string(at->fd()), O_RDONLY);
+  return open_looked_at(*at, owner);
+}
+
+tl::expected<File, int> open_regular(const std::string& path, FileOwner owner) {
+  const auto found = File::open(path, O_PATH);
+  if (!found) return tl::unexpected(found.error());
+  return open_looked_at(*found, owner);
 }
 
 }  // namespace taskpipe::process

@@ -24,6 +24,10 @@ using FileOwner = std::optional<std::uint32_t>;
 [[nodiscard]] tl::expected<File, int> open_beneath(const std::string& folder, std::string_view name,
                                                    FileOwner owner);
 
+// The same for a path that somebody else names, wherever it lies: links are followed, and what they
+// lead to must be a regular file of `owner`.
+[[nodiscard]] tl::expected<File, int> open_regular(const std::string& path, FileOwner owner);
+
 // Opens a folder below the open folder `parent` for listing; a link is refused.
 [[nodiscard]] tl::expected<File, int> open_folder_at(int parent, const std::string& name);
 

@@ -71,5 +71,20 @@ TEST_F(Beneath, RefusesWhatBelongsToAnother) {
   EXPECT_EQ(read("sub/file", ::geteuid() + 1), std::to_string(EACCES));
 }
 
+TEST_F(Beneath, APathOfSomebodyElseLeadsToHisOwnFilesOnly) {
+  const auto error = [](const fs::path& path, FileOwner owner) {
+    const auto file = open_regular(path.string(), owner);
+    return file ? 0 : file.error();
+  };
+  fs::create_symlink(outside_ / "file", folder_ / "link");
+  ASSERT_EQ(::mkfifo((folder_ / "fifo").c_str(), 0600), 0);
+  EXPECT_EQ(error(outside_ / "file", ::geteuid()), 0);
+  EXPECT_EQ(error(folder_ / "link", ::geteuid()), 0);
+  EXPECT_EQ(error(folder_ / "link", ::geteuid() + 1), EACCES) << "the owner of what it leads to";
+  EXPECT_EQ(error(folder_ / "fifo", {}), EINVAL);
+  EXPECT_EQ(error("/dev/null", {}), EINVAL);
+  EXPECT_EQ(error(folder_ / "none", {}), ENOENT);
+}
+
 }  // namespace
 }  // namespace taskpipe::process
