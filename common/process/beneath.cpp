@@ -22,8 +22,9 @@ tl::expected<File, int> open_looked_at(const File& found, FileOwner owner) {
   if (S_ISLNK(status.st_mode)) return tl::unexpected(ELOOP);
   if (!S_ISREG(status.st_mode)) return tl::unexpected(EINVAL);
   if (owner && status.st_uid != *owner) return tl::unexpected(EACCES);
-  // The file that was looked at, whatever has its name by now.
-  return File::open("/proc/self/fd/" + std::to_string(found.fd()), O_RDONLY);
+  // The file that was looked at, whatever has its name by now. Its owner may hold a lease on it,
+  // which would have us wait until he gives it up.
+  return File::open("/proc/self/fd/" + std::to_string(found.fd()), O_RDONLY | O_NONBLOCK);
 }
 
 }  // namespace

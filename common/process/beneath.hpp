@@ -20,7 +20,7 @@ using FileOwner = std::optional<std::uint32_t>;
 // followed in any part, and the owner keeps out hard links to what the other could not read
 // himself. What is no regular file is not even opened, so that neither a pipe can block nor a
 // device be touched. Errors are errno values: ELOOP or ENOTDIR for a link, EACCES for another
-// owner, EINVAL for what is no regular file.
+// owner, EINVAL for what is no regular file, EWOULDBLOCK for one that its owner has leased.
 [[nodiscard]] tl::expected<File, int> open_beneath(const std::string& folder, std::string_view name,
                                                    FileOwner owner);
 

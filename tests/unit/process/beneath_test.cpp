@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -69,6 +70,17 @@ TEST_F(Beneath, OpensNothingButRegularFiles) {
 TEST_F(Beneath, RefusesWhatBelongsToAnother) {
   EXPECT_EQ(read("sub/file", ::geteuid()), "inside");
   EXPECT_EQ(read("sub/file", ::geteuid() + 1), std::to_string(EACCES));
+}
+
+TEST_F(Beneath, DoesNotWaitForTheEndOfALease) {
+  const auto leased = File::open((folder_ / "sub/file").string(), O_RDWR);
+  ASSERT_TRUE(leased);
+  if (::fcntl(leased->fd(), F_SETLEASE, F_WRLCK) != 0) GTEST_SKIP() << "no leases here";
+  const auto before = std::signal(SIGIO, SIG_IGN);  // how the kernel asks the holder for it
+  EXPECT_EQ(read("sub/file"), std::to_string(EWOULDBLOCK));
+  ASSERT_EQ(::fcntl(leased->fd(), F_SETLEASE, F_UNLCK), 0);
+  std::signal(SIGIO, before);
+  EXPECT_EQ(read("sub/file"), "inside");
 }
 
 TEST_F(Beneath, APathOfSomebodyElseLeadsToHisOwnFilesOnly) {
