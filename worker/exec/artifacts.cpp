@@ -182,7 +182,10 @@ bool ArtifactHasher::step(std::size_t max_bytes) {
       file_ = process::File();  // unreadable: no fingerprint
     } else if (got == 0) {
       finish_file();
+    } else if (static_cast<std::uint64_t>(got) > left_bytes_) {
+      file_ = process::File();  // it grew, and might do so for ever: no fingerprint
     } else {
+      left_bytes_ -= static_cast<std::uint64_t>(got);
       digest_.update(std::as_bytes(std::span(buffer_)).first(static_cast<std::size_t>(got)));
       done += static_cast<std::size_t>(got);
     }
@@ -197,12 +200,13 @@ void ArtifactHasher::open_next() {
   auto opened = process::open_beneath(directory_, artifact.name, owner_);
   if (!opened) return;
   file_ = std::move(*opened);
+  left_bytes_ = artifact.size_bytes;
   buffer_.resize(kReadBytes);
   digest_ = process::Sha256();
 }
 
 void ArtifactHasher::finish_file() {
-  artifacts_[next_ - 1].sha256 = digest_.finish_hex();
+  if (left_bytes_ == 0) artifacts_[next_ - 1].sha256 = digest_.finish_hex();
   file_ = process::File();
 }
 

@@ -31,8 +31,9 @@ namespace taskpipe::worker {
 // Hashes a list of files in slices, so that one thread can serve several lists in turn.
 class ArtifactHasher {
  public:
-  // Fills sha256 of each; stays empty for a file that cannot be read and beyond
-  // limits::kMaxHashBytes in all. `artifacts`, of `directory`, must outlive this.
+  // Fills sha256 of each; stays empty for a file that cannot be read or has no longer the size that
+  // it was listed with, and beyond limits::kMaxHashBytes in all. `artifacts`, of `directory`, must
+  // outlive this.
   ArtifactHasher(std::vector<Artifact>& artifacts, std::string directory,
                  process::FileOwner owner = {});
   ArtifactHasher(const ArtifactHasher&) = delete;
@@ -51,6 +52,7 @@ class ArtifactHasher {
   std::size_t next_ = 0;  // artifact to be opened
   process::File file_;
   std::uint64_t hashed_bytes_ = 0;
+  std::uint64_t left_bytes_ = 0;  // of the open file, by its listed size
   process::Sha256 digest_;
   std::vector<unsigned char> buffer_;
 };

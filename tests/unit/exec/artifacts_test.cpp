@@ -134,6 +134,29 @@ TEST(ArtifactHasher, HashesInSlices) {
   EXPECT_EQ(found[2].sha256, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+TEST(ArtifactHasher, LeavesWhatHasAnotherSizeByNowUnhashed) {
+  const ScratchFolder folder;
+  for (const char* name : {"a-grown", "b-shorter", "c-same"}) folder.write(name, "abc");
+  folder.write("d-endless", std::string(1'000'000, 'a'));
+  auto found = find_artifacts(folder.path(), {"*"});
+  ASSERT_EQ(found.size(), 4U);
+  folder.write("a-grown", "abcd");
+  folder.write("b-shorter", "ab");
+  ArtifactHasher hasher(found, folder.path());
+  // Each step finds more, as with a tool that writes faster than we read; its end comes all the
+  // same.
+  std::ofstream endless(folder / "d-endless", std::ios::app);
+  int steps = 0;
+  for (; steps < 100 && hasher.step(200'000); ++steps) {
+    endless << std::string(1'000'000, 'a') << std::flush;
+  }
+  EXPECT_LT(steps, 100);
+  EXPECT_EQ(found[0].sha256, "");
+  EXPECT_EQ(found[1].sha256, "");
+  EXPECT_EQ(found[2].sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(found[3].sha256, "");
+}
+
 TEST(ArtifactHasher, LeavesWhatCannotBeReadUnhashed) {
   std::vector<Artifact> artifacts(2);
   artifacts[0].name = "nonexistent";
