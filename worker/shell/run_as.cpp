@@ -176,6 +176,11 @@ tl::expected<RunAs, Error> find_run_as(const std::string& text) {
   }
   run_as.credentials.groups = account ? groups_of(run_as.name, run_as.credentials.gid)
                                       : std::vector<std::uint32_t>{run_as.credentials.gid};
+  if (has_roots_group(run_as.credentials)) {
+    return tl::unexpected(refusal("'" + user +
+                                  "' is a member of root's group (number 0): take it out of that "
+                                  "group (gpasswd --delete USER GROUP) or name another user"));
+  }
   return run_as;
 }
 

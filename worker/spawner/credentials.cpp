@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 
@@ -33,15 +34,20 @@ std::string to_text(const Credentials& credentials) {
   return text;
 }
 
+bool has_roots_group(const Credentials& credentials) {
+  return std::find(credentials.groups.begin(), credentials.groups.end(), 0U) !=
+         credentials.groups.end();
+}
+
 std::optional<Credentials> parse_credentials(std::string_view text) {
   Credentials out;
   if (!take_number(text, out.uid) || !take(text, ':')) return std::nullopt;
   if (!take_number(text, out.gid) || !take(text, ':')) return std::nullopt;
-  if (out.uid == 0 || out.gid == 0) return std::nullopt;
   while (!text.empty()) {
     if (!out.groups.empty() && !take(text, ',')) return std::nullopt;
     if (!take_number(text, out.groups.emplace_back())) return std::nullopt;
   }
+  if (out.uid == 0 || out.gid == 0 || has_roots_group(out)) return std::nullopt;
   return out;
 }
 

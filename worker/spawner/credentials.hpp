@@ -15,6 +15,9 @@ struct Credentials {
   std::vector<std::uint32_t> groups;  // all of them, as setgroups takes them
 };
 
+// Among `groups`: what root's group may read and write is root's business.
+[[nodiscard]] bool has_roots_group(const Credentials& credentials);
+
 // "UID:GID:GROUP,GROUP…", as the spawner's --run-as takes it.
 [[nodiscard]] std::string to_text(const Credentials& credentials);
 // Nothing when the text is not one of `to_text`, or names root.

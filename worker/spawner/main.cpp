@@ -70,7 +70,7 @@ Arguments parse(int argc, char** argv) {
     } else if (option == "--run-as") {
       arguments.run_as = taskpipe::worker::parse_credentials(value);
       if (!arguments.run_as) {
-        throw std::runtime_error("--run-as needs UID:GID:GROUPS, none of the first two 0");
+        throw std::runtime_error("--run-as needs UID:GID:GROUPS, none of them 0");
       }
     } else {
       throw std::runtime_error("unknown option " + std::string(option));

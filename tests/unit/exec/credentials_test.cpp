@@ -15,8 +15,8 @@ TEST(Credentials, AreReadAsTheyAreWritten) {
 }
 
 TEST(Credentials, AreNeverRootsNorHalfRead) {
-  for (const char* text : {"", "0:1:", "1:0:", "1", "1:2", "1:2:x", "1:2:3,", "1:2:3 ",
-                           ":2:", "-1:2:", "4294967296:2:", "1:2:3,,4"}) {
+  for (const char* text : {"", "0:1:", "1:0:", "1:2:0", "1:2:3,0,4", "1", "1:2", "1:2:x", "1:2:3,",
+                           "1:2:3 ", ":2:", "-1:2:", "4294967296:2:", "1:2:3,,4"}) {
     EXPECT_FALSE(parse_credentials(text)) << text;
   }
 }
