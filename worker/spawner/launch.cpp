@@ -133,12 +133,14 @@ void connect_descriptors(const ChildPlan& plan) {
   }
   apply_limits(plan);
   connect_descriptors(plan);
-  // Last of what may need the rights of root, first of what needs those of the user.
+  reset_signals();
+  // Last of what may need the rights of root, first of what needs those of the user. From here on
+  // his other programs can stop this process, and with it the guard, which waits for the exec: so
+  // there is little in between.
   if (plan.context->run_as != nullptr) {
     if (const int error = become(*plan.context->run_as)) fail(plan, SpawnStage::user, error);
   }
   if (::chdir(plan.spawn->directory.c_str()) != 0) fail(plan, SpawnStage::directory, errno);
-  reset_signals();
   // Last, because a change of user clears it. Whoever died before is caught by the comparison.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (::getppid() != plan.parent) fail(plan, SpawnStage::orphaned, ESRCH);
