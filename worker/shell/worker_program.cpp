@@ -189,7 +189,8 @@ int run(WorkerOptions options, const HandlerRegistry& handlers, process::SignalF
   std::unique_ptr<ProcessRunner> processes;
   if (executor) {
     processes = std::make_unique<ProcessRunner>(
-        [&tools](const TaskSpec& spec, const ValueMap& params, const AttemptContext& context_of) {
+        [&tools, owner](const TaskSpec& spec, const ValueMap& params, AttemptContext context_of) {
+          context_of.owner = owner;
           return tools.plan(spec, params, context_of);
         },
         *executor, attempts_root, commands);

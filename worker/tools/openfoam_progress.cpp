@@ -1,12 +1,10 @@
 #include "worker/tools/openfoam_progress.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <map>
+#include <span>
 
 #include "common/model/limits.hpp"
 #include "worker/tools/text.hpp"
@@ -22,18 +20,13 @@ constexpr std::string_view kSolvingFor = "Solving for ";
 constexpr std::string_view kInitialResidual = ", Initial residual = ";
 
 // Empty when it cannot be read. The path comes from a task's output: whatever it names, we neither
-// wait on it (a fifo) nor read much of it.
-std::string read_small_file(const std::filesystem::path& path) {
-  std::string text;
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) return text;
-  struct stat status {};
-  if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
-    text.resize(std::min(limits::kMaxControlDictBytes, static_cast<std::size_t>(status.st_size)));
-    const ssize_t count = ::read(fd, text.data(), text.size());
-    text.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
-  }
-  ::close(fd);
+// wait on it (a fifo) nor read much of it, nor anything that the tool's user could not have read.
+std::string read_small_file(const std::filesystem::path& path, process::FileOwner owner) {
+  const auto file = process::open_regular(path.string(), owner);
+  const auto size = file ? file->size() : tl::unexpected(file.error());
+  if (!size) return {};
+  std::string text(std::min<std::uint64_t>(limits::kMaxControlDictBytes, *size), '\0');
+  text.resize(file->read_at(0, std::as_writable_bytes(std::span(text))).value_or(0));
   return text;
 }
 
@@ -107,7 +100,8 @@ ControlTimes parse_control_dict(std::string_view text) {
   return times;
 }
 
-OpenfoamProgress::OpenfoamProgress(std::optional<double> end_time) : fallback_end_(end_time) {}
+OpenfoamProgress::OpenfoamProgress(std::optional<double> end_time, process::FileOwner owner)
+    : fallback_end_(end_time), owner_(owner) {}
 
 void OpenfoamProgress::begin_program() {
   case_folder_.clear();
@@ -140,7 +134,7 @@ void OpenfoamProgress::read_time(std::string_view value, ParsedLine& out) {
   if (!times_known_) {
     times_known_ = true;
     if (case_folder_.is_absolute()) {
-      times_ = parse_control_dict(read_small_file(case_folder_ / "system" / "controlDict"));
+      times_ = parse_control_dict(read_small_file(case_folder_ / "system" / "controlDict", owner_));
     }
     if (!times_.end) times_.end = fallback_end_;
   }

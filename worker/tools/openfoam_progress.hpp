@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/process/beneath.hpp"
 #include "worker/exec/executor.hpp"
 
 namespace taskpipe::worker {
@@ -28,8 +29,8 @@ struct ControlTimes {
 // which is what convergence is judged by.
 class OpenfoamProgress : public OutputParser {
  public:
-  // `end_time`: where the scale ends when there is no readable controlDict.
-  explicit OpenfoamProgress(std::optional<double> end_time);
+  // `end_time`: where the scale ends when there is no readable controlDict, or it is not `owner`'s.
+  explicit OpenfoamProgress(std::optional<double> end_time, process::FileOwner owner = {});
 
   void read(LogStream stream, std::string_view line, ParsedLine& out) override;
 
@@ -39,6 +40,7 @@ class OpenfoamProgress : public OutputParser {
   void read_residual(std::string_view line, ParsedLine& out);
 
   std::optional<double> fallback_end_;
+  process::FileOwner owner_;
   std::filesystem::path case_folder_;
   bool times_known_ = false;
   ControlTimes times_;

@@ -77,7 +77,7 @@ std::unique_ptr<OutputParser> make_progress_reader(const Manifest& manifest,
       std::optional<double> end_time;
       const auto it = context.params.find(manifest.progress.end_time_param);
       if (it != context.params.end()) end_time = parse_number(to_text(it->second));
-      return std::make_unique<OpenfoamProgress>(end_time);
+      return std::make_unique<OpenfoamProgress>(end_time, context.owner);
     }
   }
   return nullptr;

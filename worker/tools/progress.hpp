@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/model/value.hpp"
+#include "common/process/beneath.hpp"
 #include "worker/exec/executor.hpp"
 #include "worker/tools/manifest.hpp"
 
@@ -20,6 +21,7 @@ namespace taskpipe::worker {
 struct ReaderContext {
   std::string_view script;  // the script's text; may be empty
   const ValueMap& params;
+  process::FileOwner owner{};  // whose files may be read to know more, when the tool names them
 };
 
 // Null when the manifest asks for neither progress nor metrics. The manifest's patterns are shared,

@@ -11,6 +11,7 @@
 #include "common/model/messages.hpp"
 #include "common/model/task.hpp"
 #include "common/model/value.hpp"
+#include "common/process/beneath.hpp"
 #include "worker/exec/executor.hpp"
 #include "worker/tools/manifest.hpp"
 #include "worker/tools/program.hpp"
@@ -28,6 +29,8 @@ struct AttemptContext {
   std::vector<std::pair<std::string, std::string>> environment;
   // Where the text of a script lies that comes as an input, until the attempt has its directory.
   std::string script_source{};
+  // As whom the attempt runs, when that is not the worker's user.
+  process::FileOwner owner{};
 };
 
 class Tool {

@@ -217,7 +217,7 @@ tl::expected<RunPlan, Error> Tool::plan(const TaskSpec& spec, const ValueMap& pa
       RunPlan::File{std::string(kParamsFile), Payload(to_json_text(Value(params)) + "\n"), false});
   plan.artifact_globs = manifest_.artifact_globs;
   plan_limits(spec, plan);
-  plan.parser = make_output_parser(manifest_, ReaderContext{script->text, params});
+  plan.parser = make_output_parser(manifest_, ReaderContext{script->text, params, context.owner});
   return plan;
 }
 

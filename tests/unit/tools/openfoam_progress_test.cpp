@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -98,6 +99,20 @@ TEST(OpenfoamProgress, IgnoresNonsense) {
   EXPECT_THAT(fed.metrics, IsEmpty());
   OpenfoamProgress err(1.0);
   EXPECT_THAT(feed(err, "Time = 1\n", LogStream::err).percents, IsEmpty());
+}
+
+TEST(OpenfoamProgress, ReadsNothingThatIsNotTheUsersOwn) {
+  const TemporaryFolder folder;
+  folder.write("secret", "endTime 4;");
+  std::filesystem::create_directory(folder.path() / "system");
+  std::filesystem::create_symlink(folder.path() / "secret", folder.path() / "system/controlDict");
+  const std::string text = "Case   : " + folder.path().string() + "\nTime = 1\n";
+  OpenfoamProgress own(std::nullopt, ::geteuid());
+  EXPECT_THAT(feed(own, text).percents, ElementsAre(25.0));
+  OpenfoamProgress another(std::nullopt, ::geteuid() + 1);
+  const auto fed = feed(another, text);
+  EXPECT_THAT(fed.percents, IsEmpty());
+  EXPECT_THAT(fed.messages, ElementsAre("time 1"));
 }
 
 TEST(OpenfoamProgress, DoesNotWaitOnAFifo) {
