@@ -20,6 +20,7 @@ SECURITY = "common/security"
 NET = "common/net"
 PROCESS = "common/process"
 SHA256 = "common/process/sha256.hpp"  # the only thing of it that tools need
+BENEATH = "common/process/beneath.hpp"
 BULK = "common/bulk"
 COMMON = [MODEL, PROTOCOL, SECURITY, NET, PROCESS, BULK]
 EXECUTOR = "worker/exec/executor.hpp"  # the seam between the worker's core and execution
@@ -40,7 +41,7 @@ MAY_INCLUDE = {
     "broker/shell": [*COMMON, "broker"],
     "broker": [*COMMON, "broker"],
     "worker/core": [MODEL, EXECUTOR],
-    "worker/tools": [MODEL, SHA256, EXECUTOR],
+    "worker/tools": [MODEL, SHA256, BENEATH, EXECUTOR],
     "worker/spawner": [MODEL, PROCESS],
     "worker/exec": [MODEL, PROTOCOL, PROCESS, "worker/spawner"],
     "worker/handlers": [MODEL, PROTOCOL, PROCESS, EXECUTOR],
