@@ -56,9 +56,9 @@ if(TASKPIPE_SANITIZE)
     add_link_options(-fuse-ld=mold)
   endif()
 endif()
-if(TASKPIPE_PRECOMPILED AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # ccache asks for the first; the other is what some libraries ask for, and must be the same in all.
-  add_compile_options(-fpch-preprocess -pthread)
+if(TASKPIPE_PRECOMPILED)
+  # Some libraries ask for the first, so all must have it; ccache asks for the second.
+  add_compile_options(-pthread $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 endif()
 if(TASKPIPE_FUZZ)
   # Coverage for libFuzzer in everything; its main function only where tests/fuzz asks for it.

@@ -1,5 +1,5 @@
-// What most files of the project include, for the builds that parse it once (TASKPIPE_PRECOMPILED). No
-// file relies on it: builds for release do without.
+// What most files of the project include, for the builds that parse it once (TASKPIPE_PRECOMPILED).
+// No file relies on it: builds for release do without.
 #pragma once
 
 #include <tl/expected.hpp>

@@ -262,7 +262,7 @@ void BulkPeer::start(Transfer& transfer) {
   auto* upload = std::get_if<Upload>(&transfer.file);
   Message first = upload != nullptr ? Message(upload->begin())
                                     : Message(std::get<Download>(transfer.file).begin());
-  if (!send(transfer.correlation, std::move(first))) disconnect();
+  if (!send(transfer.correlation, first)) disconnect();
 }
 
 void BulkPeer::send_pieces(std::vector<Transfer>& transfers) {
