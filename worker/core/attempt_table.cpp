@@ -28,10 +28,9 @@ bool AttemptTable::is_queued(const AttemptKey& key) const {
   return found != attempts_.end() && found->second.queued();
 }
 
-bool AttemptTable::is_running_task(const TaskId& task) const {
-  return std::any_of(attempts_.begin(), attempts_.end(), [&](const Map::value_type& entry) {
-    return entry.first.task == task && !entry.second.queued();
-  });
+bool AttemptTable::holds_task(const TaskId& task) const {
+  return std::any_of(attempts_.begin(), attempts_.end(),
+                     [&](const Map::value_type& entry) { return entry.first.task == task; });
 }
 
 void AttemptTable::mark_running(HeldAttempt& attempt) {

@@ -38,7 +38,7 @@ class AttemptTable {
   // Null when unknown.
   [[nodiscard]] HeldAttempt* find(const AttemptKey& key);
   [[nodiscard]] bool is_queued(const AttemptKey& key) const;
-  [[nodiscard]] bool is_running_task(const TaskId& task) const;  // O(attempts)
+  [[nodiscard]] bool holds_task(const TaskId& task) const;  // O(attempts)
   void mark_running(HeldAttempt& attempt);
   void erase(const AttemptKey& key);
   void drop_queued();

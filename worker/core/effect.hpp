@@ -53,7 +53,7 @@ struct ReadLog {
   SessionId session;
   Correlation correlation;
   Fetch fetch;
-  bool running = false;  // more may follow what the file holds now
+  bool held = false;  // waits or runs here: more may follow what the file holds now
 };
 
 enum class NoteLevel : std::uint8_t { debug, info, warning, error };

@@ -154,7 +154,7 @@ void WorkerCore::on_message(const Reconcile& reconcile, Correlation, Turn turn) 
 
 void WorkerCore::on_message(const Fetch& fetch, Correlation correlation, Turn turn) {
   turn.out.log_reads.push_back(
-      {link_.session(), correlation, fetch, attempts_.is_running_task(fetch.task)});
+      {link_.session(), correlation, fetch, attempts_.holds_task(fetch.task)});
 }
 
 }  // namespace taskpipe::worker

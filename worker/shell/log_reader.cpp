@@ -50,7 +50,7 @@ std::optional<AttemptFolder> newest_attempt_folder(const fs::path& attempts_root
       Attempt(newest->second)};
 }
 
-std::variant<Chunk, Error> read_log(const fs::path& attempts_root, const Fetch& fetch, bool running,
+std::variant<Chunk, Error> read_log(const fs::path& attempts_root, const Fetch& fetch, bool held,
                                     process::FileOwner owner) {
   Chunk chunk;
   chunk.task = fetch.task;
@@ -60,13 +60,13 @@ std::variant<Chunk, Error> read_log(const fs::path& attempts_root, const Fetch& 
   const auto folder = newest_attempt_folder(attempts_root, fetch.task);
   if (!folder) {
     // One that has only just been started has not written anything yet.
-    if (running) return chunk;
+    if (held) return chunk;
     return Error{ErrorCode::unknown_task,
                  "this worker keeps no output of the task: it ran elsewhere, or its folder was "
                  "removed after the time that folders are kept",
                  "task_id"};
   }
-  if (running && folder->attempt < fetch.attempt) return chunk;  // likewise, after an earlier one
+  if (held && folder->attempt < fetch.attempt) return chunk;  // likewise, after an earlier one
   if (folder->attempt > fetch.attempt && fetch.attempt != Attempt{}) chunk.offset = 0;
   chunk.attempt = folder->attempt;
   const std::string_view name = fetch.stream == LogStream::out ? kStdoutFile : kStderrFile;
@@ -75,7 +75,7 @@ std::variant<Chunk, Error> read_log(const fs::path& attempts_root, const Fetch& 
   const auto opened_size = file ? file->size() : tl::unexpected(file.error());
   if (!opened_size) {
     if (opened_size.error() != ENOENT) return storage_error(path, opened_size.error());
-    chunk.eof = !running;
+    chunk.eof = !held;
     return chunk;
   }
   const std::uint64_t size = *opened_size;
@@ -87,7 +87,7 @@ std::variant<Chunk, Error> read_log(const fs::path& attempts_root, const Fetch& 
   if (!filled) return storage_error(path, filled.error());
   bytes.resize(*filled);
   chunk.data = Payload(bytes);
-  chunk.eof = !running && chunk.offset + *filled >= size;
+  chunk.eof = !held && chunk.offset + *filled >= size;
   return chunk;
 }
 
@@ -132,7 +132,7 @@ void LogReader::work() {
     }
     commands_.post(
         {command::LogRead{request.session, request.correlation,
-                          read_log(attempts_root_, request.fetch, request.running, owner_)}});
+                          read_log(attempts_root_, request.fetch, request.held, owner_)}});
   }
 }
 

@@ -29,12 +29,12 @@ struct AttemptFolder {
     const std::filesystem::path& attempts_root, const TaskId& task);
 
 // At most limits::kMaxLogChunkBytes from the newest attempt's log; from its beginning, when the
-// attempt that was asked for is an earlier one, and nothing yet, when it is a later one. `running`
-// keeps the end of the file from being the end of the stream. UNKNOWN_TASK when nothing is kept,
-// STORAGE when the disk fails, or the file is not the attempt's own (`owner`, see
-// process::open_beneath).
+// attempt that was asked for is an earlier one, and nothing yet, when it is a later one. `held`:
+// the worker has an attempt of the task, waiting or running, so that the end of the file (or no
+// file at all) is not the end of the stream. UNKNOWN_TASK when nothing is kept, STORAGE when the
+// disk fails, or the file is not the attempt's own (`owner`, see process::open_beneath).
 [[nodiscard]] std::variant<Chunk, Error> read_log(const std::filesystem::path& attempts_root,
-                                                  const Fetch& fetch, bool running,
+                                                  const Fetch& fetch, bool held,
                                                   process::FileOwner owner = {});
 
 class LogReader {

@@ -338,6 +338,17 @@ TEST(WorkerWork, MuchOutputAsksForAPongEarly) {
   EXPECT_EQ(sent<Log>(desk.end_turn()).size(), 1U);
 }
 
+// It may come in the same turn as the task, before that is started: its output is still to come.
+TEST(WorkerWork, FetchOfAWaitingTaskIsNotOfAnUnknownOne) {
+  CoreOnDesk desk;
+  desk.establish(7);
+  desk.send_tasks({key(1)}, spec("shell"));
+  desk.receive(Fetch{key(1).task, LogStream::out, 0, 0, false}, Correlation(31));
+  const Effects effects = desk.end_turn();
+  ASSERT_EQ(effects.log_reads.size(), 1U);
+  EXPECT_TRUE(effects.log_reads[0].held);
+}
+
 TEST(WorkerWork, FetchIsReadByTheShellAndAnsweredInTheSameSession) {
   CoreOnDesk desk;
   desk.establish(7);
@@ -347,8 +358,8 @@ TEST(WorkerWork, FetchIsReadByTheShellAndAnsweredInTheSameSession) {
   desk.receive(Fetch{key(2).task, LogStream::out, 0, 0, false}, Correlation(32));
   const Effects effects = desk.end_turn();
   ASSERT_EQ(effects.log_reads.size(), 2U);
-  EXPECT_TRUE(effects.log_reads[0].running);
-  EXPECT_FALSE(effects.log_reads[1].running);
+  EXPECT_TRUE(effects.log_reads[0].held);
+  EXPECT_FALSE(effects.log_reads[1].held);
   EXPECT_EQ(effects.log_reads[0].fetch.offset, 10U);
   Chunk chunk;
   chunk.task = key(1).task;

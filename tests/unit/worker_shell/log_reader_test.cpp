@@ -26,8 +26,8 @@ class LogReaderTest : public ::testing::Test {
     std::ofstream(made->file(kStdoutFile), std::ios::binary) << out;
   }
   std::string root() { return folder_.path().string(); }
-  Chunk chunk(const Fetch& fetch, bool running = false) {
-    const auto answer = read_log(root(), fetch, running);
+  Chunk chunk(const Fetch& fetch, bool held = false) {
+    const auto answer = read_log(root(), fetch, held);
     EXPECT_TRUE(std::holds_alternative<Chunk>(answer));
     return std::holds_alternative<Chunk>(answer) ? std::get<Chunk>(answer) : Chunk{};
   }
@@ -57,7 +57,7 @@ TEST_F(LogReaderTest, AnOffsetCountsInTheAttemptThatWasAskedFor) {
   EXPECT_EQ(newest.offset, 0U);
   EXPECT_EQ(newest.attempt, Attempt(2));
   asked.attempt = Attempt(3);
-  const Chunk nothing_yet = chunk(asked, /*running=*/true);
+  const Chunk nothing_yet = chunk(asked, /*held=*/true);
   EXPECT_TRUE(nothing_yet.data.empty());
   EXPECT_EQ(nothing_yet.attempt, Attempt(3));
   EXPECT_FALSE(nothing_yet.eof);
@@ -74,7 +74,7 @@ TEST_F(LogReaderTest, ReadsFromAnOffsetAndKnowsTheEnd) {
   part = chunk(fetch(7));
   EXPECT_EQ(part.data.text(), "789");
   EXPECT_TRUE(part.eof);
-  EXPECT_FALSE(chunk(fetch(7), /*running=*/true).eof);
+  EXPECT_FALSE(chunk(fetch(7), /*held=*/true).eof);
   part = chunk(fetch(1'000'000'000'000));
   EXPECT_TRUE(part.data.empty());
   EXPECT_TRUE(part.eof);
