@@ -26,11 +26,11 @@ Error storage(const std::string& what, int error) {
 }
 
 Error unknown_blob() {
-  return {
-      ErrorCode::invalid,
-      "the store has no file with this hash (any more): it was never uploaded, or its retention "
-      "is over",
-      "sha256"};
+  return {ErrorCode::invalid,
+          "the store has no file with this hash (any more): it was never uploaded, its retention "
+          "is over "
+          "(--artifact-retention), or it made room for later ones (--artifact-quota)",
+          "sha256"};
 }
 
 void write_time_of_use(const std::string& path, WallTime used) {

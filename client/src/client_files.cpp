@@ -115,10 +115,13 @@ CallResult<void> Client::fetch_artifact(const TaskResult& result, const Artifact
               "artifact"}));
   }
   client::FileTraffic traffic(*impl_, options);
-  return traffic.get({artifact.sha256, artifact.size_bytes, path, false},
-                     [&](std::size_t, std::uint64_t done) {
-                       if (on_progress) on_progress({artifact.name, done, artifact.size_bytes});
-                     });
+  auto got = traffic.get({artifact.sha256, artifact.size_bytes, path, false},
+                         [&](std::size_t, std::uint64_t done) {
+                           if (on_progress) on_progress({artifact.name, done, artifact.size_bytes});
+                         });
+  // The broker knows files by their hash; whoever asked has a name in mind.
+  if (!got) got.error().error.text = "artifact '" + artifact.name + "': " + got.error().error.text;
+  return got;
 }
 
 CallResult<Artifact> Client::fetch_artifact(const TaskId& id, const std::string& name,

@@ -68,7 +68,12 @@ std::optional<StreamFilter> filter_for(const std::vector<std::string>& topics) {
   return filter;
 }
 
-std::vector<WatchedBatch> batches_of(const Events& events) {
+namespace {
+
+// Whether what has no number of its own is progress, or the state in which a task is.
+enum class Numberless { progress, present_state };
+
+std::vector<WatchedBatch> batches_of(const Events& events, Numberless numberless) {
   std::map<std::string, Events> by_topic;
   const auto under = [&](std::string topic) -> Events& {
     Events& own = by_topic[std::move(topic)];
@@ -78,7 +83,8 @@ std::vector<WatchedBatch> batches_of(const Events& events) {
     return own;
   };
   for (const TaskEvent& event : events.tasks) {
-    const std::string_view family = event.seq == 0 ? kProgress : kTask;
+    const std::string_view family =
+        event.seq == 0 && numberless == Numberless::progress ? kProgress : kTask;
     under(std::string(family) + event.tool + ".").tasks.push_back(event);
     under(std::string(kId) + event.id.to_string() + ".").tasks.push_back(event);
   }
@@ -91,13 +97,19 @@ std::vector<WatchedBatch> batches_of(const Events& events) {
   return batches;
 }
 
+}  // namespace
+
+std::vector<WatchedBatch> batches_of(const Events& events) {
+  return batches_of(events, Numberless::progress);
+}
+
 std::vector<WatchedBatch> batches_of(const Snap& snap) {
   Events events;
   events.epoch = snap.epoch;
   events.prev_seq = events.seq = snap.seq;
   events.tasks = snap.tasks;
   events.workflows = snap.workflows;
-  return batches_of(events);
+  return batches_of(events, Numberless::present_state);
 }
 
 }  // namespace taskpipe::client

@@ -29,7 +29,8 @@ struct WatchedBatch {
   Events events;
 };
 [[nodiscard]] std::vector<WatchedBatch> batches_of(const Events& events);
-// The same of a page of present states.
+// The same of a page of present states: under the topics of changes, since that is what tells them
+// to whoever missed the changes.
 [[nodiscard]] std::vector<WatchedBatch> batches_of(const Snap& snap);
 
 }  // namespace taskpipe::client

@@ -65,6 +65,21 @@ package_test() { # installs, uses, removes and purges the packages in a plain De
   if ((FAILED > before)); then return 0; fi
   step "packages in a plain Debian" timeout 600 tests/deploy/package_test.sh "$DEBIAN_ROOT" "$PACKAGES_DIR"
   if ((FAILED == before)); then PASSED=$((PASSED + 1)); fi
+  systemd_test
+}
+
+systemd_test() { # the units of the packages under a systemd of their own
+  heading "the units under systemd"
+  command -v systemd-nspawn >/dev/null || install_packages systemd-container ||
+    { say "UNAVAILABLE: units under systemd: systemd-container could not be installed"; return 0; }
+  local status=0 log=build/systemd-test.log
+  timeout 600 tests/deploy/systemd_test.sh "$DEBIAN_ROOT" "$PACKAGES_DIR" 2>&1 | tee "$log" || status=$?
+  if ((status == 77)); then
+    say "UNAVAILABLE: units under systemd: $(tail -n 1 "$log")"
+  else
+    step "units under systemd" test "$status" = 0
+    if ((status == 0)); then PASSED=$((PASSED + 1)); fi
+  fi
 }
 
 # The stack of compose/ in real containers. What this host lacks for it is printed, and no failure.

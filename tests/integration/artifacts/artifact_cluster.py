@@ -32,6 +32,9 @@ class ArtifactCase(unittest.TestCase):
         self.addCleanup(self.cluster.__exit__, None, None, None)
         self.here = self.cluster.folder / "client"
         self.here.mkdir()
+        self.start_cluster()
+
+    def start_cluster(self):
         self.cluster.start_broker(*self.broker_options, env=self.broker_environment)
         if self.worker_options is not None:
             self.start_worker()

@@ -9,51 +9,19 @@ import hashlib
 import os
 import pathlib
 import sys
-import threading
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from artifact_cluster import ArtifactCase  # noqa: E402
 from peer_memory import lean_environment, resident_bytes  # noqa: E402
+from ping_meter import PingMeter  # noqa: E402
 
 SIZE = int(os.environ.get("TASKPIPE_BULK_BYTES", str(1 << 30)))
 MIB = 1 << 20
 # What may wait for peers (kMaxBulkQueueBytes), a window for the upload, and what allocator, libzmq and
 # sanitizers add.
 MOST_GROWTH = 128 * MIB
-
-
-class Meter:
-    """Pings, and looks at the broker's memory, until it is stopped."""
-
-    def __init__(self, peer, pid):
-        self.peer, self.pid = peer, pid
-        self.trips_ms, self.most_bytes = [], 0
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self.run)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.thread.join()
-
-    def run(self):
-        while not self.stopping.wait(0.01):
-            begun = time.perf_counter()
-            self.peer.ask("PING", {"t": 1}, "PONG")
-            self.trips_ms.append(1000 * (time.perf_counter() - begun))
-            self.most_bytes = max(self.most_bytes, resident_bytes(self.pid))
-
-    def quantile(self, share):
-        return sorted(self.trips_ms)[min(int(share * len(self.trips_ms)), len(self.trips_ms) - 1)]
-
-    def told(self):
-        return (f"{len(self.trips_ms)} pings, p50 {self.quantile(0.5):.2f} ms, "
-                f"p99 {self.quantile(0.99):.2f} ms, most {max(self.trips_ms):.2f} ms")
 
 
 class Gigabyte(ArtifactCase):
@@ -63,10 +31,10 @@ class Gigabyte(ArtifactCase):
     def test_memory_is_bounded_and_every_byte_arrives(self):
         pid = self.cluster.broker.pid
         before = resident_bytes(pid)
-        with Meter(self.peer(), pid) as idle:
+        with PingMeter(self.peer(), pid) as idle:
             time.sleep(2)
         begun = time.monotonic()
-        with Meter(self.peer(), pid) as up:
+        with PingMeter(self.peer(), pid) as up:
             task_id = self.submit(f"head -c {SIZE} /dev/urandom > big")
             done = self.cluster.run("taskpipe", "wait", task_id, limit_s=600)
             self.assertEqual(done.returncode, 0, done.stderr)
@@ -74,7 +42,7 @@ class Gigabyte(ArtifactCase):
         big = next(a for a in self.result(task_id)["artifact_details"] if a["name"] == "big")
         self.assertTrue(big["stored"], big)
         begun = time.monotonic()
-        with Meter(self.peer(), pid) as down:
+        with PingMeter(self.peer(), pid) as down:
             got = self.cluster.run("taskpipe", "artifacts", "get", task_id, "big", "--to", self.here,
                                    limit_s=600)
         self.assertEqual(got.returncode, 0, got.stderr)

@@ -99,6 +99,19 @@ TEST(WatchedEvents, ChangesAndProgressComeUnderTheTopicsOfTheirToolAndTask) {
   }
 }
 
+TEST(WatchedEvents, PresentStatesComeUnderTheTopicsOfChanges) {
+  Snap snap;
+  snap.epoch = Epoch(3);
+  snap.seq = 9;
+  snap.tasks.resize(1);
+  snap.tasks[0].id = kOne;
+  snap.tasks[0].tool = "a";
+  snap.tasks[0].percent = 50.0;
+  const auto batches = batches_of(snap);
+  EXPECT_THAT(topics_of(batches), ElementsAre(topic_of(kOne), "task.a."));
+  for (const auto& batch : batches) EXPECT_EQ(batch.events.seq, 9U) << batch.topic;
+}
+
 TEST(WatchedEvents, NothingMakesNoBatch) {
   EXPECT_TRUE(batches_of(Events{}).empty());
   EXPECT_TRUE(batches_of(Snap{}).empty());
