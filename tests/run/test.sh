@@ -77,7 +77,7 @@ test_ordinary() {
 
 # The heavy tier: every function prints a heading and counts its results. Of HEAVY_BY_DAY one runs on
 # each day, so that the whole stays within three quarters of an hour.
-HEAVY=(heavy_docs heavy_simulation heavy_fuzz heavy_fault heavy_wheel heavy_cluster
+HEAVY=(heavy_docs heavy_simulation heavy_fuzz heavy_fault heavy_tsan heavy_wheel heavy_cluster
   package_test compose_test heavy_by_day)
 readonly HEAVY_BY_DAY=(heavy_tidy heavy_planted_bugs heavy_kills)
 
@@ -158,6 +158,10 @@ heavy_kills() {
     timeout 600 /usr/bin/python3 tests/fault/kill_broker_test.py
   if ((FAILED == before)); then PASSED=$((PASSED + 1)); fi
 }
+
+# The real programs with every thread at work; what takes longer to compile than to tell comes with
+# `./run tsan`.
+heavy_tsan() { tsan threads; }
 
 # The Python package as users get it: from pip, into a fresh virtual environment.
 heavy_wheel() { python_test; }
