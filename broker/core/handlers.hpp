@@ -141,6 +141,8 @@ void stop_follows(State& state, const Session& session);
 
 // --- placement.cpp ------------------------------------------------------------------------------
 void place_tasks(Turn& turn);
+// Whether a worker that offers the signature's tool could run it, resources aside.
+[[nodiscard]] bool serves(const OfferedTool& offered, const Signature& signature);
 
 // --- task_outbox.cpp ----------------------------------------------------------------------------
 // Adds a task that was dispatched to the worker's TASKS message.

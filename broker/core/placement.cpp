@@ -19,14 +19,6 @@
 namespace taskpipe::broker {
 namespace {
 
-bool serves(const OfferedTool& offered, const Signature& signature) {
-  // A worker of an earlier release would start the task without them.
-  if (signature.has_inputs && !offered.fetches_inputs) return false;
-  if (signature.inline_script) return offered.inline_scripts;
-  return signature.script.empty() || offered.scripts.empty() ||
-         offered.scripts.contains(signature.script);
-}
-
 bool has_credit(const Worker& worker, std::size_t bytes) {
   if (worker.free_credit() == 0) return false;
   // A task larger than the whole window may go when nothing else is on its way.
@@ -270,6 +262,14 @@ void spread_fresh(Turn& turn) {
 }
 
 }  // namespace
+
+bool serves(const OfferedTool& offered, const Signature& signature) {
+  // A worker of an earlier release would start the task without them.
+  if (signature.has_inputs && !offered.fetches_inputs) return false;
+  if (signature.inline_script) return offered.inline_scripts;
+  return signature.script.empty() || offered.scripts.empty() ||
+         offered.scripts.contains(signature.script);
+}
 
 void place_tasks(Turn& turn) {
   State& state = turn.state;

@@ -6,6 +6,7 @@
 
 #include "broker/core/authority.hpp"
 #include "broker/core/handlers.hpp"
+#include "broker/core/waiting_reason.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -32,7 +33,7 @@ bool is_dead(TaskState state) {
   return state == TaskState::failure || state == TaskState::timeout || state == TaskState::error;
 }
 
-TaskRow row_of(const State& state, TaskSlot slot, Extras extras) {
+TaskRow row_of(const State& state, TaskSlot slot, Extras extras, WaitingReasons& reasons) {
   const Task& task = state.tasks[slot];
   const TaskEvent event = task_event(state, slot, WallTime{});
   TaskRow row;
@@ -47,7 +48,7 @@ TaskRow row_of(const State& state, TaskSlot slot, Extras extras) {
   row.attempt = task.attempt;
   row.worker = event.worker;
   row.progress_percent = event.percent;
-  row.message = event.message;
+  row.message = event.message.empty() ? reasons.of(slot) : event.message;
   row.submitted = task.submitted;
   row.started = task.started;
   if (task.ended()) {
@@ -99,12 +100,13 @@ bool matches(const State& state, const Task& task, const Session& session,
 void query_by_id(Turn& turn, Session& session, Correlation correlation, const Query& query) {
   State& state = turn.state;
   lookup::Querying waiting{session.id, correlation, query, state.history_watermark, {}, {}};
+  WaitingReasons reasons(state);
   for (const TaskId& id : query.filter.tasks) {
     const TaskSlot slot = state.tasks.find(id);
     if (slot.value() == kNoSlot) {
       waiting.missing.push_back(id);
     } else if (may_see(session, state.tasks[slot].owner)) {
-      waiting.rows.rows.push_back(row_of(state, slot, extras_of(waiting.query)));
+      waiting.rows.rows.push_back(row_of(state, slot, extras_of(waiting.query), reasons));
     } else {
       waiting.rows.unknown.push_back(id);
     }
@@ -147,6 +149,7 @@ void query_listing(Turn& turn, Session& session, Correlation correlation, const 
     return;
   }
   auto& rows = waiting.rows.rows;
+  WaitingReasons reasons(state);
   std::size_t scanned = 0;
   TaskSlot slot = resume_at(state, query.cursor);
   for (; slot.value() != kNoSlot; slot = state.tasks[slot].by_arrival.previous) {
@@ -156,7 +159,8 @@ void query_listing(Turn& turn, Session& session, Correlation correlation, const 
       turn.send(session, correlation, std::move(waiting.rows));
       return;
     }
-    if (matches(state, task, session, query.filter)) rows.push_back(row_of(state, slot, Extras{}));
+    if (matches(state, task, session, query.filter))
+      rows.push_back(row_of(state, slot, Extras{}, reasons));
   }
   const bool only_live = query.filter.state && !is_terminal(*query.filter.state);
   const auto left = query.limit - static_cast<std::uint32_t>(rows.size());
@@ -198,6 +202,7 @@ void resume_query(Turn& turn, lookup::Querying& waiting, const command::LookupAn
     turn.send(*session, waiting.correlation, std::move(waiting.rows));
     return;
   }
+  WaitingReasons reasons(state);
   for (const TaskId& id : waiting.missing) {
     const auto found = std::find_if(answer.tasks.begin(), answer.tasks.end(),
                                     [&](const FinishedTask& task) { return task.id == id; });
@@ -205,7 +210,7 @@ void resume_query(Turn& turn, lookup::Querying& waiting, const command::LookupAn
     if (found != answer.tasks.end() && may_see(state, *session, found->owner)) {
       waiting.rows.rows.push_back(row_of(*found, extras_of(waiting.query)));
     } else if (slot.value() != kNoSlot && may_see(*session, state.tasks[slot].owner)) {
-      waiting.rows.rows.push_back(row_of(state, slot, extras_of(waiting.query)));
+      waiting.rows.rows.push_back(row_of(state, slot, extras_of(waiting.query), reasons));
     } else {
       waiting.rows.unknown.push_back(id);
     }

@@ -1,0 +1,86 @@
+#include "broker/core/waiting_reason.hpp"
+
+#include <string_view>
+#include <variant>
+
+#include "broker/core/handlers.hpp"
+
+namespace taskpipe::broker {
+namespace {
+
+// What one signature asks for, as far as there are workers for it: each step leaves fewer of them.
+struct Candidates {
+  std::size_t serving = 0;    // offer the tool with this script, inline scripts, inputs
+  std::size_t large = 0;      // of these, whose whole resources would do
+  std::size_t accepting = 0;  // of these, who take work
+  std::string_view shortage;  // of the last that was too small
+};
+
+Candidates candidates_for(const State& state, const Tool& tool, const Signature& signature) {
+  Candidates found;
+  for (const WorkerSlot slot : tool.workers) {
+    const Worker& worker = state.workers[slot];
+    const OfferedTool* offer = worker.offered(signature.tool);
+    if (offer == nullptr || !serves(*offer, signature)) continue;
+    ++found.serving;
+    const std::string_view missing = first_shortage(signature.need, worker.total);
+    if (!missing.empty()) {
+      found.shortage = missing;
+      continue;
+    }
+    ++found.large;
+    if (worker.accepts_work()) ++found.accepting;
+  }
+  return found;
+}
+
+std::string what_it_serves(const Signature& signature) {
+  if (signature.inline_script) return "takes inline scripts";
+  if (signature.has_inputs) return "has its script and fetches input files";
+  return "has script '" + signature.script + "'";
+}
+
+}  // namespace
+
+std::string WaitingReasons::of(TaskSlot slot) {
+  const Task& task = state_.tasks[slot];
+  if (const auto* waiting = std::get_if<phase::Waiting>(&task.phase)) {
+    const std::uint32_t open = waiting->open_dependencies;
+    return "waits for " + std::to_string(open) + (open == 1 ? " task" : " tasks") +
+           " of its workflow";
+  }
+  if (const phase::Placed* placed = task.placed(); placed != nullptr && !placed->started) {
+    return "was sent to worker '" + state_.workers[placed->worker].name +
+           "', which has not started it yet";
+  }
+  const auto* ready = std::get_if<phase::Ready>(&task.phase);
+  if (ready == nullptr) return {};
+  const auto [known, added] = by_signature_.try_emplace(ready->signature.value());
+  if (added) known->second = of_signature(ready->signature, task.spec->tool);
+  return known->second;
+}
+
+std::string WaitingReasons::of_signature(SignatureIndex index, const std::string& tool_name) const {
+  const Signature& signature = state_.signatures[index];
+  const Tool& tool = state_.tools[signature.tool];
+  const std::string name = "'" + tool_name + "'";
+  if (tool.workers.empty()) return "no worker that offers tool " + name + " is connected";
+  const Candidates found = candidates_for(state_, tool, signature);
+  if (found.serving == 0) {
+    return "no connected worker that offers tool " + name + " " + what_it_serves(signature);
+  }
+  if (found.large == 0) {
+    return "no connected worker that offers tool " + name + " has enough " +
+           std::string(found.shortage);
+  }
+  if (found.accepting == 0)
+    return "the workers that could run it take no work: they drain, or are silent";
+  if (signature.care == Care::alone) {
+    return "waits for a worker of its own, since workers were lost with it";
+  }
+  return "waits for room on " + std::to_string(found.accepting) +
+         (found.accepting == 1 ? " worker" : " workers") +
+         "; waiting tasks of its kind: " + std::to_string(signature.queue.size());
+}
+
+}  // namespace taskpipe::broker
