@@ -125,7 +125,8 @@ void write_journal(Seeds& seeds) {
 }
 
 void write_texts(Seeds& seeds) {
-  for (const char* tool : {"fenicsx", "lammps", "openfoam", "python", "shell"}) {
+  for (const char* tool :
+       {"fenicsx", "lammps", "openfoam", "python", "shell", "examples/container"}) {
     seeds.write("fuzz_manifest",
                 read_text(fs::path("worker/toolbox") / (std::string(tool) + ".toml")));
   }

@@ -98,8 +98,45 @@ compose_test() {
     step "the stack of containers" env PYTHONDONTWRITEBYTECODE=1 timeout 1800 \
       /usr/bin/python3 tests/deploy/compose_test.py --bin build/debian/bin --base "$BASE_IMAGE"
   fi
-  docker_end
   if ((FAILED == before)); then PASSED=$((PASSED + 1)); fi
+  tools_in_containers build/debian/bin
+  docker_end
+}
+
+# Tools in containers of each runtime that works here, under a worker of this host.
+container_test() {
+  heading "tools in containers"
+  local reason before=$FAILED
+  step "programs to test" build release taskpipe taskpipe-broker taskpipe-worker
+  if ((FAILED > before)); then return 0; fi
+  if ! reason=$(docker_programs 2>&1) || ! docker_begin; then
+    say "UNAVAILABLE: tools in containers of docker: ${reason:-dockerd does not start: $(tail -n 1 build/dockerd.log)}"
+  fi
+  tools_in_containers build/release/bin
+  docker_end
+}
+
+tools_in_containers() { # BIN
+  local runtime before reason
+  for runtime in docker podman; do
+    before=$FAILED
+    if ! reason=$(runtime_answers "$runtime" 2>&1); then
+      say "UNAVAILABLE: tools in containers of $runtime: $(tail -n 1 <<<"$reason")"
+      continue
+    fi
+    step "tools in containers of $runtime" env PYTHONDONTWRITEBYTECODE=1 timeout 300 \
+      /usr/bin/python3 tests/deploy/container_test.py --bin "$1" --runtime "$runtime"
+    if ((FAILED == before)); then PASSED=$((PASSED + 1)); fi
+  done
+}
+
+runtime_answers() { # RUNTIME; or a reason
+  ((EUID == 0)) || { say "the worker of the test must be root"; return 1; }
+  install_missing busybox-static >/dev/null || { say "busybox-static could not be installed"; return 1; }
+  if [[ $1 == podman ]]; then
+    install_missing podman runc catatonit >/dev/null || { say "podman could not be installed"; return 1; }
+  fi
+  "$1" info >/dev/null
 }
 
 docker_programs() { # or a reason

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,6 +60,16 @@ struct RunPlan {
   Millis grace{0};  // between SIGTERM at a limit and SIGKILL; 0 = kDefaultGraceMs
   std::uint64_t memory_limit_bytes = 0;  // 0 = none
   std::unique_ptr<OutputParser> parser;  // may be null
+
+  // Of an attempt that runs in a container: argv is then the client of a runtime.
+  struct Container {
+    std::string runtime;  // "docker"
+    // Of containers that no end of the client ends: their client runs with the worker's rights, the
+    // memory limit is the runtime's to enforce, and these commands end every attempt. Else empty.
+    std::vector<std::string> inspection;  // see spawn_message::Spawn
+    std::vector<std::string> removal;
+  };
+  std::optional<Container> container;
 };
 
 // The reason of an attempt that was stopped for its silence, whoever ran it.

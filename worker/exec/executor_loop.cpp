@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "common/model/limits.hpp"
+#include "worker/exec/container_outcome.hpp"
 
 namespace taskpipe::worker {
 namespace {
@@ -173,7 +174,12 @@ tl::expected<spawn_message::Spawn, std::string> ExecutorLoop::describe_process(
   spawn_message::Spawn spawn;
   spawn.run = run;
   spawn.argv = plan.argv;
-  spawn.memory_limit_bytes = plan.memory_limit_bytes;
+  if (plan.container) {
+    spawn.inspection = plan.container->inspection;
+    spawn.removal = plan.container->removal;
+  }
+  // The client of a container needs no limit; where its program is a descendant, it is the guard's.
+  if (spawn.removal.empty()) spawn.memory_limit_bytes = plan.memory_limit_bytes;
   if (std::any_of(plan.argv.begin(), plan.argv.end(), has_nul)) {
     return tl::unexpected(std::string("an argument holds a NUL byte: pass such data in a file"));
   }
@@ -201,7 +207,9 @@ void ExecutorLoop::begin(executor_command::Start start) {
       options_.attempts_root, start.attempt, start.plan.files, start.plan.inputs,
       options_.spawner.run_as ? &*options_.spawner.run_as : nullptr);
   if (!directory) return end_at_once(start.attempt, spawn_error(directory.error().text));
-  spawn->directory = directory->path();
+  // A client with the worker's rights stays out of a folder in which another may put links:
+  // podman's monitor writes where it is started.
+  spawn->directory = spawn->removal.empty() ? directory->path() : options_.attempts_root;
   auto out = open_pipe();
   auto err = open_pipe();
   if (!out || !err) {
@@ -254,14 +262,17 @@ void ExecutorLoop::on_message(const spawn_message::SpawnFailed& failure) {
 
 void ExecutorLoop::on_message(const spawn_message::Exited& end) {
   if (const RunningAttempt* attempt = find(end.run)) {
-    finish(end.run, outcome_of(end, facts_of(*attempt)));
+    finish(end.run, outcome_of(end, facts_of(*attempt)), end.container_started);
   }
 }
 
-void ExecutorLoop::finish(RunNumber run, Outcome outcome) {
+void ExecutorLoop::finish(RunNumber run, Outcome outcome, bool container_started) {
   RunningAttempt& attempt = *find(run);
   if (attempt.finishing()) return;
   FinishJob job = attempt.finish(now_, sink_, options_.node, scratch_);
+  if (const auto& container = attempt.plan().container) {
+    judge_container(outcome, container->runtime, container_started, job.report.stderr_tail);
+  }
   job.outcome = std::move(outcome);
   job.keep = attempt.cause() != EndCause::superseded && attempt.cause() != EndCause::shutdown;
   reschedule(run, attempt);
@@ -313,8 +324,13 @@ RunningAttempt* ExecutorLoop::find(RunNumber run) {
 }
 
 EndFacts ExecutorLoop::facts_of(const RunningAttempt& attempt) const {
-  return {attempt.cause(), attempt.plan().time_limit, attempt.plan().silence_limit,
-          attempt.plan().memory_limit_bytes, memory_control_};
+  EndFacts facts{attempt.cause(), attempt.plan().time_limit, attempt.plan().silence_limit,
+                 attempt.plan().memory_limit_bytes, memory_control_};
+  const auto& container = attempt.plan().container;
+  if (container && !container->removal.empty()) {
+    facts.memory_control = facts.container = container->runtime;
+  }
+  return facts;
 }
 
 void ExecutorLoop::watch(int fd, std::uint64_t tag, std::uint32_t events) {

@@ -81,7 +81,7 @@ class ExecutorLoop {
   void on_message(const spawn_message::Spawned& spawned);
   void on_message(const spawn_message::SpawnFailed& failure);
   void on_message(const spawn_message::Exited& end);
-  void finish(RunNumber run, Outcome outcome);
+  void finish(RunNumber run, Outcome outcome, bool container_started = false);
   void end_at_once(const AttemptKey& attempt, Outcome outcome);
   void on_limit(RunNumber run, RunningAttempt& attempt, EndCause which);
   void run_timers();

@@ -17,6 +17,8 @@
 namespace taskpipe::worker {
 namespace {
 
+constexpr int kKilledExitCode = 128 + SIGKILL;  // as runtimes report what was killed
+
 std::string signal_name(int signal) {
   const char* name = ::sigabbrev_np(signal);
   return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
@@ -128,6 +130,8 @@ void set_memory_reason(const EndFacts& facts, Outcome& out) {
 Outcome outcome_of(const spawn_message::Exited& end, const EndFacts& facts) {
   Outcome out;
   out.usage = {end.wall_us, end.user_us, end.system_us, end.max_rss_bytes};
+  // Of docker's client, which only waits. Podman's containers are descendants.
+  if (facts.container == "docker") out.usage = {end.wall_us, 0, 0, 0};
   const bool signalled = !end.guard_lost && WIFSIGNALED(end.wait_status);
   if (signalled) out.signal = WTERMSIG(end.wait_status);
   if (!end.guard_lost && WIFEXITED(end.wait_status)) out.exit_code = WEXITSTATUS(end.wait_status);
@@ -152,6 +156,13 @@ Outcome outcome_of(const spawn_message::Exited& end, const EndFacts& facts) {
   out.failure = signalled ? FailureClass::signal : FailureClass::exit;
   out.reason = signalled ? "ended by " + signal_name(out.signal)
                          : "exited with code " + std::to_string(out.exit_code);
+  if (!facts.container.empty() && out.exit_code == kKilledExitCode &&
+      facts.memory_limit_bytes > 0) {
+    out.reason += "; it was killed, perhaps for its memory limit of " +
+                  show_bytes(facts.memory_limit_bytes) + ", which " + std::string(facts.container) +
+                  " does not tell";
+  }
+  if (end.container_left) out.reason += "; its container could not be removed";
   if (facts.memory_limit_bytes > 0 && facts.memory_control == "RLIMIT_AS") {
     out.reason += "; its address space was limited to " + show_bytes(facts.memory_limit_bytes) +
                   " (RLIMIT_AS), beyond which allocations fail";

@@ -20,6 +20,7 @@ struct EndFacts {
   Millis silence_limit{0};
   std::uint64_t memory_limit_bytes = 0;
   std::string_view memory_control;  // what enforced it, as the spawner reported
+  std::string_view container{};     // the runtime, when what was started is its client
 };
 
 // Whatever the process made of our request to end, an attempt that was asked to is reported as

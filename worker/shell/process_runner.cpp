@@ -177,6 +177,9 @@ void ProcessRunner::plan_and_start(Planned planned) {
   }
   AttemptContext context;
   context.directory = directory_of(attempts_root_, start.attempt);
+  context.attempt = start.attempt.task.to_string() + "-" +
+                    std::to_string(start.attempt.epoch.value()) + "-" +
+                    std::to_string(start.attempt.attempt.value());
   context.environment = {{"TASKPIPE_TASK_ID", start.attempt.task.to_string()},
                          {"TASKPIPE_ATTEMPT", std::to_string(start.attempt.attempt.value())}};
   for (const auto& input : planned.inputs) {

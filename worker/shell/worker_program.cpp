@@ -20,6 +20,7 @@
 #include "worker/handlers/builtin_handlers.hpp"
 #include "worker/shell/artifact_uploader.hpp"
 #include "worker/shell/attempt_sweeper.hpp"
+#include "worker/shell/containers.hpp"
 #include "worker/shell/input_cache.hpp"
 #include "worker/shell/input_fetcher.hpp"
 #include "worker/shell/own_folder.hpp"
@@ -47,13 +48,16 @@ int exit_status(ExitCause cause) {
   return kCannotStart;
 }
 
-ToolRegistry load_tools(const WorkerOptions& options, process::Logger& logger) {
+ToolRegistry load_tools(const WorkerOptions& options, const WorkerIdentity& identity,
+                        process::Logger& logger) {
   ToolRegistry tools =
       ToolRegistry::load(options.tool_folders, environment_of_process(),
-                         options.run_as ? environment_of(*options.run_as) : Environment{});
+                         options.run_as ? environment_of(*options.run_as) : Environment{},
+                         container_host(options, identity));
   for (const auto& rejection : tools.rejections()) {
     logger.info("not offered", {{"file", rejection.file.string()}, {"why", rejection.reason}});
   }
+  remove_old_containers(tools, logger);
   return tools;
 }
 
@@ -140,7 +144,7 @@ int run(WorkerOptions options, const HandlerRegistry& handlers, process::SignalF
     }
   }
   process::raise_open_file_limit();
-  const ToolRegistry tools = load_tools(options, logger);
+  const ToolRegistry tools = load_tools(options, *identity, logger);
   std::vector<OfferedTool> offers = join_offers(tools, handlers, logger);
   if (offers.empty()) {
     logger.error("there is nothing to offer: give --tools, or --handlers");

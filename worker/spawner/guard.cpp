@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "worker/spawner/aftermath.hpp"
 #include "worker/spawner/launch.hpp"
 #include "worker/spawner/process_tree.hpp"
 
@@ -41,6 +42,7 @@ void Guard::run() {
     return;
   }
   supervise();
+  end_container();
   report_end();
 }
 
@@ -76,11 +78,11 @@ bool Guard::start_main_process() {
   context.limit_address_space = driver_.limits_address_space();
   context.open_files = inherited_.open_files;
   context.search_path = inherited_.search_path;
-  context.run_as = inherited_.run_as;
-  if (inherited_.run_as != nullptr) {
+  context.run_as = spawn_.removal.empty() ? inherited_.run_as : nullptr;
+  if (context.run_as != nullptr) {
     // A program that opens /dev/stderr opens the pipe anew, which only its owner may.
     for (const int pipe : {inherited_.stdout_fd, inherited_.stderr_fd}) {
-      if (::fchown(pipe, inherited_.run_as->uid, inherited_.run_as->gid) != 0) {
+      if (::fchown(pipe, context.run_as->uid, context.run_as->gid) != 0) {
         fail(SpawnStage::output, errno, "");
         return false;
       }
@@ -183,6 +185,16 @@ void Guard::on_time(Clock::time_point now) {
     kill_at_ = now + kill_pause_;  // again, for what was forked meanwhile
     kill_pause_ = std::min(kill_pause_ * 2, kMaxKillPause);
   }
+}
+
+void Guard::end_container() {
+  if (spawn_.removal.empty()) return;
+  AftermathContext context{inherited_.search_path, inherited_.open_files,
+                           WIFSIGNALED(end_.wait_status)};
+  const Aftermath ended = clear_container(spawn_, context);
+  end_.container_started = ended.started;
+  end_.out_of_memory = ended.out_of_memory;
+  end_.container_left = ended.left;
 }
 
 void Guard::report_end() {

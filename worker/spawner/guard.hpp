@@ -7,7 +7,8 @@
 //     then, kLeftoverGraceMs later, SIGKILL;
 //   - it is told to stop: the signal to everything, SIGKILL after the grace;
 //   - its spawner is gone (end-of-file on its socket): SIGKILL at once.
-// It reports SPAWNED or SPAWN_FAILED, and EXITED once its group is removed and nothing is left.
+// It reports SPAWNED or SPAWN_FAILED, and EXITED once its group is removed and nothing is left: nor
+// of a container, which is no descendant and is removed after its client (aftermath.hpp).
 #pragma once
 
 #include <sys/resource.h>
@@ -61,6 +62,7 @@ class Guard {
   void reap();
   void on_main_exited(int wait_status);
   void on_time(Clock::time_point now);
+  void end_container();
   void report_end();
   void fail(SpawnStage stage, int error, std::string detail);
   void send(const SpawnMessage& message);

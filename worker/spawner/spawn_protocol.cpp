@@ -110,6 +110,7 @@ void visit_fields(Visitor& visit, Message& m) {
   if constexpr (std::is_same_v<M, spawn_message::Spawn>) {
     visit(m.run), visit(m.argv), visit(m.environment), visit(m.directory);
     visit(m.memory_limit_bytes), visit(m.cpu_limit_s), visit(m.open_files), visit(m.niceness);
+    visit(m.inspection), visit(m.removal);
   } else if constexpr (std::is_same_v<M, spawn_message::Stop>) {
     visit(m.run), visit(m.signal), visit(m.grace_ms);
   } else if constexpr (std::is_same_v<M, spawn_message::Ready>) {
@@ -122,7 +123,7 @@ void visit_fields(Visitor& visit, Message& m) {
     static_assert(std::is_same_v<M, spawn_message::Exited>);
     visit(m.run), visit(m.wait_status), visit(m.wall_us), visit(m.user_us), visit(m.system_us);
     visit(m.max_rss_bytes), visit(m.leftovers_killed), visit(m.out_of_memory);
-    visit(m.guard_lost);
+    visit(m.guard_lost), visit(m.container_started), visit(m.container_left);
   }
 }
 

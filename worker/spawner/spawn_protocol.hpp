@@ -22,7 +22,7 @@
 
 namespace taskpipe::worker {
 
-inline constexpr std::uint32_t kSpawnProtocolVersion = 1;
+inline constexpr std::uint32_t kSpawnProtocolVersion = 2;
 // One frame: Linux itself refuses arguments and environment beyond 6 MiB.
 inline constexpr std::size_t kMaxSpawnFrameBytes = 8U << 20U;
 inline constexpr std::size_t kMaxSpawnStrings = 65'536;  // arguments plus environment entries
@@ -59,6 +59,12 @@ struct Spawn {
   std::uint64_t cpu_limit_s = 0;         // RLIMIT_CPU per process; 0 = none
   std::uint64_t open_files = 0;          // RLIMIT_NOFILE; 0 = what the spawner was started with
   std::int32_t niceness = 0;
+  // Of a client that asks a daemon for a container. `removal` ends every such attempt, whatever
+  // became of the client, or of the worker; not empty means also that the client runs with the
+  // worker's rights instead of those of --run-as. `inspection` prints "true" or "false" (killed for
+  // its memory limit), a blank, and when the container started (in the year 1: never).
+  std::vector<std::string> inspection;
+  std::vector<std::string> removal;
 };
 
 // `signal` to everything the attempt started; SIGKILL `grace_ms` later. Repeated: the earlier
@@ -97,6 +103,8 @@ struct Exited {
   std::uint32_t leftovers_killed = 0;  // descendants that outlived the main process
   bool out_of_memory = false;          // the kernel killed something of it for its memory limit
   bool guard_lost = false;             // the guard was killed; status and usage are unknown
+  bool container_started = false;      // as `inspection` told
+  bool container_left = false;         // `removal` did not come to its end
 };
 
 }  // namespace spawn_message

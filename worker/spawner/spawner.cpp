@@ -18,6 +18,7 @@
 #include <system_error>
 #include <utility>
 
+#include "worker/spawner/aftermath.hpp"
 #include "worker/spawner/guard.hpp"
 #include "worker/spawner/process_tree.hpp"
 
@@ -189,7 +190,15 @@ void Spawner::on_spawn(const spawn_message::Spawn& spawn) {
   }
   watch(ours.get(), spawn.run);
   runs_by_pid_.emplace(pid, spawn.run);
-  guards_.emplace(spawn.run, GuardRecord{pid, std::move(ours), false, false});
+  GuardRecord guard;
+  guard.pid = pid;
+  guard.socket = std::move(ours);
+  if (!spawn.removal.empty()) {
+    guard.container = std::make_unique<spawn_message::Spawn>();
+    guard.container->environment = spawn.environment;
+    guard.container->removal = spawn.removal;
+  }
+  guards_.emplace(spawn.run, std::move(guard));
 }
 
 void Spawner::refuse(RunNumber run, SpawnStage stage, int error) {
@@ -222,12 +231,16 @@ void Spawner::on_worker_gone() {
   socket_.reset();
   accompaniments_.clear();
   shutdown_deadline_ = Clock::now() + std::chrono::milliseconds(kGuardShutdownMs);
+  bool allow_for_aftermath = false;
   // End-of-file tells each guard to kill everything.
   for (auto at = guards_.begin(); at != guards_.end();) {
-    at->second.socket.reset();
-    if (at->second.reaped && !at->second.ended) lost_.push_back(at->first);
-    at = at->second.reaped ? guards_.erase(at) : std::next(at);
+    GuardRecord& guard = at->second;
+    guard.socket.reset();
+    if (guard.container != nullptr) allow_for_aftermath = true;
+    if (guard.reaped && !guard.ended) lose(at->first, guard);
+    at = guard.reaped && guard.ended ? guards_.erase(at) : std::next(at);
   }
+  if (allow_for_aftermath) shutdown_deadline_ += std::chrono::milliseconds(kAftermathMs);
 }
 
 void Spawner::reap() {
@@ -243,8 +256,9 @@ void Spawner::reap() {
     if (found == runs_by_pid_.end()) continue;  // something that a killed guard left behind
     const RunNumber run = found->second;
     runs_by_pid_.erase(found);
-    guards_.at(run).reaped = true;
-    if (worker_gone_ && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) lost_.push_back(run);
+    GuardRecord& guard = guards_.at(run);
+    guard.reaped = true;
+    guard.died = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
     settle(run);
   }
 }
@@ -252,12 +266,16 @@ void Spawner::reap() {
 // Forgets a guard that is gone for good, or notes that it left without a report.
 void Spawner::settle(RunNumber run) {
   const auto found = guards_.find(run);
-  if (!found->second.reaped || found->second.socket.valid()) return;
-  if (!found->second.ended && !worker_gone_) {
-    lost_.push_back(run);
-    return;
-  }
+  GuardRecord& guard = found->second;
+  if (!guard.reaped || guard.socket.valid()) return;
+  // Without a worker there are no reports: one that ended well had nothing left.
+  if (worker_gone_ ? guard.died : !guard.ended) return lose(run, guard);
   guards_.erase(found);
+}
+
+void Spawner::lose(RunNumber run, GuardRecord& guard) {
+  if (std::exchange(guard.lost, true)) return;
+  lost_.push_back(run);
 }
 
 void Spawner::clear_strays() {
@@ -268,13 +286,32 @@ void Spawner::clear_strays() {
   for (const RunNumber run : std::exchange(lost_, {})) {
     driver_->discard(run);
     const auto found = guards_.find(run);
-    if (found == guards_.end()) continue;
+    if (found == guards_.end() || start_cleaner(run, found->second)) continue;
     spawn_message::Exited end;
     end.run = run;
     end.guard_lost = true;
     send(end);
     guards_.erase(found);
   }
+}
+
+// A process that does what the lost guard cannot do any more, in its place in the books.
+bool Spawner::start_cleaner(RunNumber run, GuardRecord& guard) {
+  const auto container = std::exchange(guard.container, nullptr);
+  if (container == nullptr) return false;
+  const pid_t pid = ::fork();
+  if (pid < 0) return false;
+  if (pid == 0) {
+    const std::array<int, 1> keep = {lifeline_.get()};
+    close_all_except(keep);
+    (void)clear_container(*container, {search_path_, open_files_, true});
+    ::_exit(0);
+  }
+  guard.pid = pid;
+  guard.reaped = guard.died = guard.lost = false;
+  runs_by_pid_.emplace(pid, run);
+  if (worker_gone_) shutdown_deadline_ = Clock::now() + std::chrono::milliseconds(2 * kAftermathMs);
+  return true;
 }
 
 void Spawner::end_overdue_guards() {

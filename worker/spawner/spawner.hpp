@@ -2,8 +2,9 @@
 // what the guards report, and outlives the worker just long enough to see everything gone.
 //
 // It is a subreaper too: should a guard be killed, what it guarded becomes the spawner's own child
-// and is killed here. One thread; all signals are blocked and taken from a signalfd, so nothing but
-// SIGKILL ends it while its socket lives.
+// and is killed here, and its container is removed by another process in the guard's place. One
+// thread; all signals are blocked and taken from a signalfd, so nothing but SIGKILL ends it while
+// its socket lives.
 #pragma once
 
 #include <sys/resource.h>
@@ -51,6 +52,10 @@ class Spawner {
     Descriptor socket;   // invalid once end-of-file was seen or the worker has gone
     bool ended = false;  // EXITED or SPAWN_FAILED was passed on
     bool reaped = false;
+    bool died = false;  // was killed, or failed, before it had cleared up
+    bool lost = false;  // is in lost_
+    // What its container needs to be removed, in case that it dies; null when there is none.
+    std::unique_ptr<spawn_message::Spawn> container{};
   };
   // The descriptors that came with one SPAWN; fewer than two when there was no room for them.
   using Accompaniment = std::vector<Descriptor>;
@@ -66,7 +71,9 @@ class Spawner {
   void on_worker_gone();
   void reap();
   void settle(RunNumber run);
+  void lose(RunNumber run, GuardRecord& guard);
   void clear_strays();
+  [[nodiscard]] bool start_cleaner(RunNumber run, GuardRecord& guard);
   void end_overdue_guards();
   [[nodiscard]] std::vector<pid_t> guard_pids() const;
   [[nodiscard]] bool finished() const;

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "common/model/limits.hpp"
+#include "worker/tools/manifest_container.hpp"
 #include "worker/tools/toml_reader.hpp"
 
 namespace taskpipe::worker {
@@ -282,6 +283,7 @@ void read_top(TableReader& top, Manifest& out) {
   read_command(top, out);
   read_mpi(top, out);
   read_environment(top, out);
+  read_container(top, out);
   read_scripts(top, out);
   read_progress(top, out);
   read_metrics(top, out);

@@ -13,6 +13,7 @@
 
 #include "common/model/error.hpp"
 #include "common/model/time.hpp"
+#include "worker/tools/container.hpp"
 #include "worker/tools/pattern.hpp"
 #include "worker/tools/placeholder.hpp"
 
@@ -56,6 +57,8 @@ struct Manifest {
   std::vector<Template> launcher;  // put before the command when a task has more than one CPU
   std::vector<std::pair<std::string, Template>> environment;
   std::vector<std::string> inherit;  // variables passed on from the worker's own environment
+
+  std::optional<ContainerSpec> container;  // nothing: the command runs on the node itself
 
   std::vector<std::filesystem::path> script_folders;
   std::vector<std::string> script_patterns;

@@ -15,6 +15,10 @@ namespace taskpipe::worker {
 
 using Environment = std::map<std::string, std::string, std::less<>>;
 
+// Of a worker that has no PATH.
+inline constexpr std::string_view kSystemPath =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 // Where `name` would be run from: as it is when it has a slash, else the first executable file in
 // the folders of `search_path` (colon-separated; empty entries are skipped).
 [[nodiscard]] std::optional<std::filesystem::path> find_program(std::string_view name,

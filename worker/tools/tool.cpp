@@ -6,22 +6,23 @@
 #include <system_error>
 
 #include "common/model/limits.hpp"
+#include "worker/tools/container_probe.hpp"
 #include "worker/tools/text.hpp"
 
 namespace taskpipe::worker {
 namespace {
 
-constexpr std::string_view kSystemPath =
-    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:"
-    "/bin";
-
 // Nothing of the worker's environment reaches a tool but what is named here or in its manifest.
-// LANG is fixed because readers of output and scripts alike rely on decimal points.
+// LANG is fixed because readers of output and scripts alike rely on decimal points. A container has
+// its own PATH, and no home but the attempt's folder.
 Environment base_environment(const Manifest& manifest, const Environment& worker_environment) {
-  Environment base{
-      {"LANG", "C.UTF-8"}, {"PATH", std::string(kSystemPath)}, {"PYTHONUNBUFFERED", "1"}};
+  Environment base{{"LANG", "C.UTF-8"}, {"PYTHONUNBUFFERED", "1"}};
   std::vector<std::string> names = manifest.inherit;
-  names.insert(names.end(), {"PATH", "HOME", "USER", "TZ"});
+  names.emplace_back("TZ");
+  if (!manifest.container) {
+    base["PATH"] = kSystemPath;
+    names.insert(names.end(), {"PATH", "HOME", "USER"});
+  }
   for (const auto& name : names) {
     const auto it = worker_environment.find(name);
     if (it != worker_environment.end() && !it->second.empty()) base[name] = it->second;
@@ -29,11 +30,11 @@ Environment base_environment(const Manifest& manifest, const Environment& worker
   return base;
 }
 
-std::optional<std::string> first_missing(const Manifest& manifest, const Environment& base) {
-  const std::string& search_path = base.at("PATH");
+// On the node. What a container's command needs is in its image.
+std::optional<std::string> first_missing(const Manifest& manifest, std::string_view search_path) {
   auto programs = manifest.required_programs;
   for (const auto* argv : {&manifest.command, &manifest.version.argv}) {
-    if (argv->empty()) continue;
+    if (argv->empty() || manifest.container) continue;
     if (auto literal = argv->front().literal()) programs.push_back(std::move(*literal));
   }
   for (const auto& program : programs) {
@@ -62,17 +63,28 @@ std::string_view first_line(std::string_view text) {
   return trimmed(text.substr(0, text.find('\n')));
 }
 
+// Runs the version probe on the node.
+tl::expected<ProgramAnswer, std::string> ask_here(std::vector<std::string> argv,
+                                                  const Environment& environment, Millis timeout) {
+  const auto path = find_program(argv.front(), environment.at("PATH"));
+  if (!path) return tl::unexpected("program '" + argv.front() + "' is not installed");
+  argv.front() = path->string();
+  return ask_program(argv, environment, timeout);
+}
+
 tl::expected<std::string, std::string> ask_version(const Manifest& manifest,
-                                                   const Environment& environment) {
+                                                   const Environment& environment,
+                                                   const ContainerSetup* container) {
   const VersionProbe& probe = manifest.version;
   if (probe.argv.empty()) return probe.fixed;
   const std::string toolbox = manifest.folder.string();
   auto argv = expand_arguments(probe.argv, {}, Bindings{{}, {}, toolbox, 1, nullptr, {}, {}});
   if (!argv) return tl::unexpected(argv.error().text);
-  const auto path = find_program(argv->front(), environment.at("PATH"));
-  if (!path) return tl::unexpected("program '" + argv->front() + "' is not installed");
-  argv->front() = path->string();
-  const auto answer = ask_program(*argv, environment, probe.timeout);
+  const std::string program = argv->front();
+  const auto answer = container != nullptr
+                          ? ask_in_container(*container, manifest.name, std::move(*argv),
+                                             environment, probe.timeout)
+                          : ask_here(std::move(*argv), environment, probe.timeout);
   if (!answer) return tl::unexpected("version probe: " + answer.error());
 
   std::array<std::string_view, 1> group;
@@ -84,26 +96,51 @@ tl::expected<std::string, std::string> ask_version(const Manifest& manifest,
     const auto version = probe.pattern->group_count() == 0 ? trimmed(line) : trimmed(group[0]);
     return printable(version.substr(0, limits::kMaxNameBytes));
   }
-  return tl::unexpected("version probe '" + argv->front() + "' ended with status " +
+  return tl::unexpected("version probe '" + program + "' ended with status " +
                         std::to_string(answer->exit_code) +
                         " and printed nothing that matches version.regex; it began with: " +
                         printable(first_line(answer->output).substr(0, 200)));
+}
+
+// Of a container whose manifest asks for no version: which image it is.
+std::string version_of(const PreparedContainer& container) {
+  std::string text = container.setup.spec.image;
+  if (!container.image_id.empty()) text += " " + container.image_id;
+  return printable(text.substr(0, limits::kMaxNameBytes));
 }
 
 }  // namespace
 
 tl::expected<Tool::Probed, std::string> Tool::probe(Manifest manifest,
                                                     const Environment& worker_environment,
-                                                    const Environment& user_environment) {
+                                                    const Environment& user_environment,
+                                                    const ContainerHost& host) {
   Tool tool;
   tool.base_ = base_environment(manifest, worker_environment);
   const Environment environment = probe_environment(manifest, tool.base_);
-  if (auto missing = first_missing(manifest, environment)) {
+  const auto worker_path = worker_environment.find("PATH");
+  const std::string_view search_path =
+      !manifest.container                       ? std::string_view(environment.at("PATH"))
+      : worker_path == worker_environment.end() ? kSystemPath
+                                                : std::string_view(worker_path->second);
+  if (auto missing = first_missing(manifest, search_path)) {
     return tl::unexpected(std::move(*missing));
   }
-  auto version = ask_version(manifest, environment);
+  std::string image;
+  if (manifest.container) {
+    auto prepared = prepare_container(manifest, worker_environment, host);
+    if (!prepared) return tl::unexpected(std::move(prepared.error()));
+    image = version_of(*prepared);
+    tool.container_ = std::move(prepared->setup);
+  }
+  auto version = ask_version(manifest, environment, tool.container_ ? &*tool.container_ : nullptr);
   if (!version) return tl::unexpected(std::move(version.error()));
-  for (const auto& [name, value] : user_environment) tool.base_[name] = value;
+  if (version->empty()) *version = image;
+  // Of the user's own, a container gets nothing; a client that runs as he does, all.
+  Environment* const user_part = !tool.container_ ? &tool.base_ : tool.client_of_user();
+  for (const auto& [name, value] : user_environment) {
+    if (user_part != nullptr) (*user_part)[name] = value;
+  }
 
   tool.scripts_ = ScriptFolders(manifest.script_folders, manifest.script_patterns);
   auto listing = tool.scripts_.list();
@@ -112,6 +149,10 @@ tl::expected<Tool::Probed, std::string> Tool::probe(Manifest manifest,
                           manifest.inline_scripts, manifest.requires_script};
   tool.manifest_ = std::move(manifest);
   return Probed{std::move(tool), std::move(listing.remarks)};
+}
+
+Environment* Tool::client_of_user() {
+  return outlives_its_client(container_->runtime) ? nullptr : &container_->client;
 }
 
 }  // namespace taskpipe::worker

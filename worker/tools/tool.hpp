@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "common/model/value.hpp"
 #include "common/process/beneath.hpp"
 #include "worker/exec/executor.hpp"
+#include "worker/tools/container_plan.hpp"
 #include "worker/tools/manifest.hpp"
 #include "worker/tools/program.hpp"
 #include "worker/tools/script_folders.hpp"
@@ -29,6 +31,8 @@ struct AttemptContext {
   std::vector<std::pair<std::string, std::string>> environment;
   // Where the text of a script lies that comes as an input, until the attempt has its directory.
   std::string script_source{};
+  // Names the attempt for the whole cluster: "<task>-<epoch>-<attempt>".
+  std::string attempt{};
   // As whom the attempt runs, when that is not the worker's user.
   process::FileOwner owner{};
 };
@@ -41,13 +45,18 @@ class Tool {
   // inherits are taken from it. The error says in a sentence why the tool cannot be offered.
   // `user_environment` goes before it for attempts, not for the probe, which runs with the worker's
   // rights and must load nothing from another user's home. Blocks for as long as the probe takes,
-  // at most its timeout.
+  // at most its timeout. A tool with a container needs its runtime and image (container_probe.hpp),
+  // and is asked for its version in there.
   [[nodiscard]] static tl::expected<Probed, std::string> probe(
       Manifest manifest, const Environment& worker_environment,
-      const Environment& user_environment = {});
+      const Environment& user_environment = {}, const ContainerHost& host = {});
 
   [[nodiscard]] const Manifest& manifest() const { return manifest_; }
   [[nodiscard]] const ToolOffer& offer() const { return offer_; }
+  // Null when it runs on the node itself.
+  [[nodiscard]] const ContainerSetup* container() const {
+    return container_ ? &*container_ : nullptr;
+  }
 
   // Everything the executor needs to run one attempt; see docs/tools.md for what a program finds.
   // INVALID naming the field ("script", "params.<name>") when the task does not suit the tool.
@@ -71,11 +80,20 @@ class Tool {
   [[nodiscard]] tl::expected<std::vector<std::string>, Error> plan_command(
       const Bindings& bindings) const;
   void plan_limits(const TaskSpec& spec, RunPlan& plan) const;
+  // The client's command line in place of the tool's.
+  void plan_container(const TaskSpec& spec, const AttemptContext& context,
+                      std::vector<std::string> argv, Environment environment, RunPlan& plan) const;
+  // What every plan has, however it runs.
+  [[nodiscard]] RunPlan finish_plan(const ValueMap& params, const std::string& script_text,
+                                    const AttemptContext& context, RunPlan plan) const;
+  // Where the client of a container runs as the attempt's user: its environment.
+  [[nodiscard]] Environment* client_of_user();
 
   Manifest manifest_;
   ToolOffer offer_;
   ScriptFolders scripts_;
   Environment base_;  // what every attempt starts from
+  std::optional<ContainerSetup> container_;
 };
 
 struct Tool::Probed {

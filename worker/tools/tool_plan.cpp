@@ -179,6 +179,31 @@ void Tool::plan_limits(const TaskSpec& spec, RunPlan& plan) const {
       spec.resources.memory_bytes > 0 ? spec.resources.memory_bytes : manifest_.memory_limit_bytes;
 }
 
+void Tool::plan_container(const TaskSpec& spec, const AttemptContext& context,
+                          std::vector<std::string> argv, Environment environment,
+                          RunPlan& plan) const {
+  const ContainerSetup& setup = *container_;
+  ContainerRun run;
+  run.name = container_name(setup.host, context.attempt);
+  run.attempt = context.attempt;
+  run.directory = context.directory;
+  run.memory_limit_bytes = plan.memory_limit_bytes;
+  run.cpus = std::max<std::uint32_t>(1, spec.resources.cpus);
+  run.environment = std::move(environment);
+  run.argv = std::move(argv);
+  ContainerCommand command = container_command(setup, run);
+  plan.argv = std::move(command.argv);
+  plan.environment.assign(std::make_move_iterator(command.environment.begin()),
+                          std::make_move_iterator(command.environment.end()));
+  RunPlan::Container container;
+  container.runtime = name_of(setup.runtime);
+  if (outlives_its_client(setup.runtime)) {
+    container.inspection = inspection_command(setup, run.name);
+    container.removal = removal_command(setup, run.name);
+  }
+  plan.container = std::move(container);
+}
+
 tl::expected<RunPlan, Error> Tool::plan(const TaskSpec& spec, const ValueMap& params,
                                         const AttemptContext& context) const {
   if (auto error = check_params(params)) return tl::unexpected(std::move(*error));
@@ -198,6 +223,11 @@ tl::expected<RunPlan, Error> Tool::plan(const TaskSpec& spec, const ValueMap& pa
   if (!environment) return tl::unexpected(std::move(environment.error()));
   auto argv = plan_command(bindings);
   if (!argv) return tl::unexpected(std::move(argv.error()));
+  plan_limits(spec, plan);
+  if (container_) {
+    plan_container(spec, context, std::move(*argv), std::move(*environment), plan);
+    return finish_plan(params, script->text, context, std::move(plan));
+  }
   // Looked up in the PATH that the program will have, which the manifest may have set. A script
   // that is the program itself may not be there yet.
   if (argv->front() != script->path) {
@@ -213,11 +243,15 @@ tl::expected<RunPlan, Error> Tool::plan(const TaskSpec& spec, const ValueMap& pa
   plan.argv = std::move(*argv);
   plan.environment.assign(std::make_move_iterator(environment->begin()),
                           std::make_move_iterator(environment->end()));
+  return finish_plan(params, script->text, context, std::move(plan));
+}
+
+RunPlan Tool::finish_plan(const ValueMap& params, const std::string& script_text,
+                          const AttemptContext& context, RunPlan plan) const {
   plan.files.push_back(
       RunPlan::File{std::string(kParamsFile), Payload(to_json_text(Value(params)) + "\n"), false});
   plan.artifact_globs = manifest_.artifact_globs;
-  plan_limits(spec, plan);
-  plan.parser = make_output_parser(manifest_, ReaderContext{script->text, params, context.owner});
+  plan.parser = make_output_parser(manifest_, ReaderContext{script_text, params, context.owner});
   return plan;
 }
 

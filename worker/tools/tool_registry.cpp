@@ -16,9 +16,9 @@ namespace fs = std::filesystem;
 
 ToolRegistry ToolRegistry::load(const std::vector<fs::path>& folders,
                                 const Environment& worker_environment,
-                                const Environment& user_environment) {
+                                const Environment& user_environment, const ContainerHost& host) {
   ToolRegistry registry;
-  const Environments environments{worker_environment, user_environment};
+  const Environments environments{worker_environment, user_environment, host};
   for (const auto& folder : folders) registry.load_folder(folder, environments);
   return registry;
 }
@@ -55,7 +55,8 @@ void ToolRegistry::load_manifest(const fs::path& file, const Environments& envir
     reject(file, "more than " + std::to_string(limits::kMaxToolsPerWorker) + " tools");
     return;
   }
-  auto probed = Tool::probe(std::move(*manifest), environments.worker, environments.user);
+  auto probed =
+      Tool::probe(std::move(*manifest), environments.worker, environments.user, environments.host);
   if (!probed) {
     seen_.push_back(Seen{name, file, probed.error()});
     reject(file, "tool '" + name + "' is not offered: " + probed.error());

@@ -33,10 +33,12 @@ class ToolRegistry {
   // Reads every *.toml of the folders, in order of their names, and probes each tool in turn. A
   // name that is defined twice belongs to the earlier folder, so a site's own folder goes first; a
   // later definition is a rejection, also when the earlier one cannot be offered. Never throws for
-  // what it finds. Blocks while the probes run. The environments are those of Tool::probe.
+  // what it finds. Blocks while the probes run. The environments and
+  // `host` are those of Tool::probe.
   [[nodiscard]] static ToolRegistry load(const std::vector<std::filesystem::path>& folders,
                                          const Environment& worker_environment,
-                                         const Environment& user_environment = {});
+                                         const Environment& user_environment = {},
+                                         const ContainerHost& host = {});
 
   [[nodiscard]] const std::vector<Tool>& tools() const { return tools_; }
   [[nodiscard]] std::vector<ToolOffer> offers() const;
@@ -53,6 +55,7 @@ class ToolRegistry {
   struct Environments {
     const Environment& worker;
     const Environment& user;
+    const ContainerHost& host;
   };
   void load_folder(const std::filesystem::path& folder, const Environments& environments);
   void load_manifest(const std::filesystem::path& file, const Environments& environments);

@@ -23,6 +23,8 @@ spawn_message::Spawn full_spawn() {
   spawn.cpu_limit_s = 9;
   spawn.open_files = 77;
   spawn.niceness = -5;
+  spawn.inspection = {"docker", "inspect", "c"};
+  spawn.removal = {"docker", "rm", "c"};
   return spawn;
 }
 
@@ -36,6 +38,8 @@ std::vector<SpawnMessage> every_message() {
   end.max_rss_bytes = 4;
   end.leftovers_killed = 5;
   end.out_of_memory = true;
+  end.container_started = true;
+  end.container_left = true;
   return {full_spawn(),
           spawn_message::Stop{1, 15, 5000},
           spawn_message::Ready{1, "cgroup v2 memory"},
@@ -63,6 +67,8 @@ TEST(SpawnProtocol, CarriesEveryFieldOfSpawn) {
   EXPECT_EQ(spawn.cpu_limit_s, expected.cpu_limit_s);
   EXPECT_EQ(spawn.open_files, expected.open_files);
   EXPECT_EQ(spawn.niceness, expected.niceness);
+  EXPECT_EQ(spawn.inspection, expected.inspection);
+  EXPECT_EQ(spawn.removal, expected.removal);
   EXPECT_EQ(encoded_bytes(expected), encode(expected).size());
 }
 

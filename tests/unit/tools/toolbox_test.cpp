@@ -29,6 +29,13 @@ TEST(Toolbox, HoldsValidManifestsWithScripts) {
   EXPECT_EQ(names, (std::set<std::string>{"fenicsx", "lammps", "openfoam", "python", "shell"}));
 }
 
+// It is not among those: workers do not look into subfolders.
+TEST(Toolbox, ShowsAValidManifestWithAnImage) {
+  const auto manifest = read_manifest(TASKPIPE_TOOLBOX_DIR "/examples/container.toml");
+  ASSERT_TRUE(manifest) << manifest.error().text;
+  EXPECT_TRUE(manifest->container);
+}
+
 // The manifest that docs/tools.md begins with, taken out of its text.
 TEST(ToolsDocument, ShowsAValidManifest) {
   const std::string text = read_text(TASKPIPE_TOOLS_DOCUMENT);

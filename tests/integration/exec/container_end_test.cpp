@@ -1,0 +1,108 @@
+// The end of attempts whose program is no descendant of what was started: the commands that ask
+// how it ended and remove it, and that they come before the end is reported. Shell scripts stand
+// for the runtime; the real ones are in tests/deploy/container_test.py.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+#include "tests/integration/exec/executor_harness.hpp"
+#include "tests/integration/exec/live_processes.hpp"
+
+namespace taskpipe::worker {
+namespace {
+
+using std::filesystem::exists;
+using testing::HasSubstr;
+
+class ContainerEnd : public testing::Test {
+ protected:
+  // Runs `script` as the client; its container's inspection prints `told`.
+  [[nodiscard]] RunPlan plan(const std::string& script, const std::string& told) const {
+    RunPlan plan = ExecutorHarness::shell(script);
+    plan.memory_limit_bytes = 1U << 20U;  // the client itself would not live with it
+    RunPlan::Container container;
+    container.runtime = "docker";
+    container.inspection = {"/bin/sh", "-c", "echo " + told};
+    container.removal = {"/bin/sh", "-c", "echo >> " + removed()};
+    plan.container = std::move(container);
+    return plan;
+  }
+  [[nodiscard]] std::string removed() const { return scratch_.path() + "/removed"; }
+
+  ScratchFolder scratch_;
+  ExecutorHarness harness_;
+};
+
+TEST_F(ContainerEnd, IsRemovedBeforeTheEndIsReported) {
+  const Outcome out = harness_.run(plan("pwd; exit 127", "false 2026-01-01T00:00:00Z"));
+  EXPECT_TRUE(exists(removed()));
+  EXPECT_EQ(out.failure, FailureClass::exit);
+  EXPECT_EQ(out.exit_code, 127);
+  // Not in the attempt's folder, where another user may have put links.
+  EXPECT_EQ(report_of(out).stdout_tail, harness_.root() + "\n");
+}
+
+TEST_F(ContainerEnd, TheRuntimeTellsOfMemory) {
+  const Outcome out = harness_.run(plan("exit 137", "true 2026-01-01T00:00:00Z"));
+  EXPECT_EQ(out.failure, FailureClass::oom);
+  EXPECT_THAT(out.reason, HasSubstr("its memory limit of 1 MiB (docker)"));
+}
+
+TEST_F(ContainerEnd, OneThatNeverStartedIsAnErrorInTheRuntimesWords) {
+  const Outcome out = harness_.run(plan(
+      "echo 'docker: Error response from daemon: no' >&2; exit 125", "false 0001-01-01T00:00:00Z"));
+  EXPECT_EQ(out.state, TaskState::error);
+  EXPECT_EQ(out.failure, FailureClass::spawn);
+  EXPECT_THAT(out.reason, HasSubstr("docker: Error response from daemon: no"));
+  EXPECT_TRUE(exists(removed()));
+}
+
+TEST_F(ContainerEnd, ARemovalThatFailsIsRepeated) {
+  auto failing = plan("exit 3", "false 2026-01-01T00:00:00Z");
+  const std::string tried = scratch_.path() + "/tried";
+  failing.container->removal = {
+      "/bin/sh", "-c", "[ -e " + tried + " ] || { : > " + tried + "; exit 1; }; : > " + removed()};
+  EXPECT_EQ(harness_.run(std::move(failing)).reason, "exited with code 3");
+  EXPECT_TRUE(exists(removed()));
+}
+
+TEST_F(ContainerEnd, OfAClientThatIsKilledToo) {
+  const auto key =
+      harness_.start(plan("trap '' TERM; echo up; while :; do sleep 1; done", "false x"));
+  ASSERT_TRUE(harness_.wait_for_output(key, "up\n"));
+  harness_.executor().stop(key, StopCause::cancelled, Millis(1));
+  EXPECT_EQ(harness_.wait_for_end(key).state, TaskState::cancelled);
+  EXPECT_TRUE(exists(removed()));
+}
+
+TEST_F(ContainerEnd, AfterTheDeathOfTheSpawner) {
+  const auto key = harness_.start(plan("echo up; sleep 600", "false x"));
+  ASSERT_TRUE(harness_.wait_for_output(key, "up\n"));
+  ExecutorHarness::signal_spawner(SIGKILL);
+  EXPECT_EQ(harness_.wait_for_end(key).failure, FailureClass::spawn);
+  EXPECT_TRUE(exists(removed()));
+}
+
+TEST_F(ContainerEnd, AfterTheDeathOfTheGuard) {
+  const auto key = harness_.start(plan("echo up; sleep 600", "false x"));
+  ASSERT_TRUE(harness_.wait_for_output(key, "up\n"));
+  const auto guards = children_of(ExecutorHarness::spawner_pid());
+  ASSERT_EQ(guards.size(), 1U);
+  ::kill(guards.front(), SIGKILL);
+  EXPECT_EQ(harness_.wait_for_end(key).failure, FailureClass::signal);
+  EXPECT_TRUE(exists(removed()));
+}
+
+TEST_F(ContainerEnd, AfterTheEndOfTheWorker) {
+  const auto key = harness_.start(plan("echo up; sleep 600", "false x"));
+  ASSERT_TRUE(harness_.wait_for_output(key, "up\n"));
+  harness_.destroy_executor();
+  EXPECT_TRUE(exists(removed()));
+}
+
+}  // namespace
+}  // namespace taskpipe::worker

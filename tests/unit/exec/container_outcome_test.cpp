@@ -1,0 +1,93 @@
+#include "worker/exec/container_outcome.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <string>
+
+#include "worker/exec/outcome.hpp"
+
+namespace taskpipe::worker {
+namespace {
+
+Outcome client_exited(int code, std::string_view runtime, bool started, std::string_view words) {
+  spawn_message::Exited end;
+  end.wait_status = code << 8;
+  EndFacts facts;
+  facts.container = runtime;
+  Outcome out = outcome_of(end, facts);
+  judge_container(out, runtime, started, words);
+  return out;
+}
+
+TEST(ContainerOutcome, AClientThatMadeNoContainerIsAnErrorWithItsWords) {
+  const Outcome out = client_exited(125, "docker", false,
+                                    "docker: Error response from daemon: No such image: x.\n"
+                                    "See 'docker run --help'.\n");
+  EXPECT_EQ(out.state, TaskState::error);
+  EXPECT_EQ(out.failure, FailureClass::spawn);
+  EXPECT_EQ(out.reason,
+            "docker cannot run the tool's container (exit code 125): docker: Error response from "
+            "daemon: No such image: x.");
+}
+
+TEST(ContainerOutcome, AProgramThatIsNotInTheImageIsAnErrorToo) {
+  for (const auto* words : {"[FATAL tini (7)] exec heat failed: No such file or directory\n",
+                            "ERROR (catatonit:6): failed to exec pid1: No such file\n"}) {
+    EXPECT_EQ(client_exited(words[0] == '[' ? 127 : 1, "docker", true, words).failure,
+              FailureClass::spawn);
+  }
+}
+
+TEST(ContainerOutcome, TheProgramsOwnCodesAreItsOwn) {
+  for (const int code : {1, 125, 126, 127, 137}) {
+    const Outcome out = client_exited(code, "docker", true, "sh: heat: not found\n");
+    EXPECT_EQ(out.failure, FailureClass::exit) << code;
+    EXPECT_EQ(out.exit_code, code);
+  }
+  EXPECT_EQ(client_exited(3, "docker", false, "").failure, FailureClass::exit);
+  EXPECT_EQ(client_exited(0, "docker", false, "docker: odd\n").state, TaskState::success);
+}
+
+TEST(ContainerOutcome, ApptainerIsToldByItsWords) {
+  const auto* words = "mine\nFATAL:   could not open image\n";
+  EXPECT_EQ(client_exited(255, "apptainer", false, words).failure, FailureClass::spawn);
+  EXPECT_EQ(client_exited(1, "apptainer", false, words).failure, FailureClass::exit);
+  EXPECT_EQ(client_exited(255, "apptainer", false, "mine\n").failure, FailureClass::exit);
+}
+
+TEST(ContainerOutcome, WhatWasAskedToEndStaysSo) {
+  spawn_message::Exited end;
+  end.wait_status = 125 << 8;
+  EndFacts facts;
+  facts.cause = EndCause::cancelled;
+  Outcome out = outcome_of(end, facts);
+  judge_container(out, "docker", false, "docker: killed\n");
+  EXPECT_EQ(out.state, TaskState::cancelled);
+}
+
+TEST(ContainerOutcome, TheUsageOfDockersClientIsNotTheTools) {
+  spawn_message::Exited end;
+  end.wall_us = 1;
+  end.user_us = end.system_us = end.max_rss_bytes = 2;
+  EndFacts facts;
+  facts.container = "docker";
+  EXPECT_EQ(outcome_of(end, facts).usage, (Usage{1, 0, 0, 0}));
+  facts.container = "podman";
+  EXPECT_EQ(outcome_of(end, facts).usage, (Usage{1, 2, 2, 2}));
+}
+
+TEST(ContainerOutcome, AKilledProgramIsToldOfItsLimit) {
+  spawn_message::Exited end;
+  end.wait_status = 137 << 8;
+  EndFacts facts;
+  facts.container = "podman";
+  facts.memory_limit_bytes = 64U << 20U;
+  EXPECT_NE(outcome_of(end, facts).reason.find("perhaps for its memory limit of 64 MiB"),
+            std::string::npos);
+  end.container_left = true;
+  EXPECT_NE(outcome_of(end, facts).reason.find("could not be removed"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace taskpipe::worker

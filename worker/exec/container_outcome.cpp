@@ -1,0 +1,70 @@
+#include "worker/exec/container_outcome.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "worker/exec/outcome.hpp"
+
+namespace taskpipe::worker {
+namespace {
+
+// What clients end with when it is they who failed: cannot make it, cannot execute, not found.
+constexpr int kFirstClientCode = 125;
+constexpr int kLastClientCode = 127;
+constexpr int kApptainerCode = 255;
+
+struct Words {
+  std::string_view last;  // line that says something
+  std::string_view own;   // last line that is the runtime's by its beginning
+  std::string_view init;  // last line of the small init that starts the program
+};
+
+Words find_words(std::string_view text) {
+  constexpr std::array<std::string_view, 4> kOwn = {"docker: ", "Error: ", "FATAL: ", "Error "};
+  constexpr std::array<std::string_view, 2> kInit = {"[FATAL tini", "ERROR (catatonit"};
+  Words words;
+  const auto begins = [](const auto& prefixes, std::string_view line) {
+    return std::any_of(prefixes.begin(), prefixes.end(),
+                       [line](std::string_view prefix) { return line.starts_with(prefix); });
+  };
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    words.last = line;
+    if (begins(kOwn, line)) words.own = line;
+    if (begins(kInit, line)) words.init = line;
+  }
+  return words;
+}
+
+}  // namespace
+
+void judge_container(Outcome& outcome, std::string_view runtime, bool started,
+                     std::string_view stderr_tail) {
+  if (outcome.failure != FailureClass::exit) return;
+  const Words words = find_words(stderr_tail);
+  const int code = outcome.exit_code;
+  std::string_view said;
+  if (runtime == "apptainer") {
+    // It has no way to tell its own failure from the program's but its words.
+    if (code != kApptainerCode || !words.own.starts_with("FATAL: ")) return;
+    said = words.own;
+  } else if (!words.init.empty() && words.init == words.last) {
+    said = words.init;
+  } else if (!started && code >= kFirstClientCode && code <= kLastClientCode) {
+    said = words.own.empty() ? words.last : words.own;
+  } else {
+    return;
+  }
+  std::string reason = std::string(runtime) + " cannot run the tool's container (exit code " +
+                       std::to_string(code) + ")";
+  if (!said.empty()) reason += ": " + std::string(said);
+  const Usage usage = outcome.usage;
+  outcome = spawn_error(reason);
+  outcome.usage = usage;
+}
+
+}  // namespace taskpipe::worker
