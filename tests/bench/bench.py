@@ -3,8 +3,8 @@
 
 Each figure is the median of five rounds (minimum and maximum beside it); taskpipe and what it is
 compared with take turns within a round, so that a machine that drifts moves both. A ratio is taken
-round by round, then the median. Prints a table, each ratio beside its target; with --json FILE writes
-{"results": [...], "ratios": {name: value}, ...}. docs/benchmarks.md explains each figure.
+round by round, then the median. Prints a table, each ratio beside its target; with --json FILE
+writes {"results": [...], "ratios": {name: value}, ...}. docs/benchmarks.md explains each figure.
 """
 
 import argparse
@@ -51,21 +51,35 @@ def chosen(scenarios, only, context):
     return able
 
 
+def figures_of(module, context):
+    """One round of a scenario."""
+    values = module.round(context)
+    unknown = set(values) - set(module.UNITS)
+    if unknown:
+        raise BenchError(f"figures without a unit: {', '.join(sorted(unknown))}")
+    return values
+
+
 def measure(scenarios, context, rounds):
-    """{figure: [value of each round]}."""
-    figures = {}
+    """{figure: [value of each round]}, and {scenario: why it failed}. One that fails is left out of
+    later rounds; the others go on, and what was measured before it failed stays."""
+    figures, failures = {}, {}
     for number in range(rounds):
         for module in scenarios:
-            if number >= getattr(module, "ROUNDS_MAX", rounds):
+            if module.NAME in failures or number >= getattr(module, "ROUNDS_MAX", rounds):
                 continue
             start = time.monotonic()
-            for name, value in module.round(context).items():
-                if name not in module.UNITS:
-                    raise BenchError(f"{module.NAME}: figure '{name}' has no unit")
+            try:
+                values = figures_of(module, context)
+            except (BenchError, ClusterError, subprocess.TimeoutExpired, OSError) as error:
+                failures[module.NAME] = str(error)
+                print(f"FAILED: {module.NAME}: {error}", file=sys.stderr, flush=True)
+                continue
+            for name, value in values.items():
                 figures.setdefault(name, []).append(value)
             print(f"round {number + 1} of {rounds}: {module.NAME}, "
                   f"{time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
-    return figures
+    return figures, failures
 
 
 def all_ratios(scenarios, figures):
@@ -101,10 +115,11 @@ def machine(context):
         version = command_output("dpkg-query", "-W", "-f", "${Version}", package)
         if version:
             versions[package] = version
-    versions["taskpipe"] = command_output(str(context.bin_dir / "taskpipe-broker"), "--version")
+    own = command_output(str(context.bin_dir / "taskpipe-broker"), "--version")
+    versions["taskpipe"] = own.rpartition(" ")[2]
     if context.hq:
         versions["hq"] = command_output(str(context.hq), "--version")
-    disk = command_output("stat", "-f", "-c", "%T", str(context.folder))
+    disk = command_output("findmnt", "-n", "-o", "FSTYPE", "-T", str(context.folder))
     with open("/proc/loadavg", encoding="ascii") as load:
         return {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
                 "cpu": cpu_model(), "cpus": len(os.sched_getaffinity(0)),
@@ -150,7 +165,9 @@ def report(scenarios, context, about, figures):
     goals = {name: {"wanted": " ".join(map(str, targets.TARGETS[name])),
                     "met": targets.met(name, value)}
              for name, value in ratios.items() if name in targets.TARGETS}
-    return {**about, "results": results, "ratios": ratios, "targets": goals,
+    return {**about, "quick": context.quick, "results": results, "ratios": ratios, "targets": goals,
+            "scenarios": [{"title": module.TITLE, "figures": list(module.UNITS)}
+                          for module in scenarios],
             "series": context.series}
 
 
@@ -167,10 +184,10 @@ def read_options(scenarios):
     parser.add_argument("--dir", type=pathlib.Path, default=pathlib.Path(),
                         help="folder on the disk to measure (default: the current one)")
     parser.add_argument("--python", type=pathlib.Path, metavar="PYTHON",
-                        help="an interpreter that has the taskpipe package: measure from Python too")
+                        help="an interpreter that has the taskpipe package: measure it too")
     parser.add_argument("--peers", action="store_true",
-                        help="measure beside Celery with Redis, gearmand, beanstalkd, NATS JetStream "
-                        "and Dask")
+                        help="measure beside NATS JetStream, beanstalkd, gearmand, Celery with "
+                        "Redis and Dask")
     parser.add_argument("--hq", type=pathlib.Path, metavar="PATH",
                         help="measure beside HyperQueue, whose program this is")
     parser.add_argument("--minutes", type=float, default=10.0, metavar="M",
@@ -194,13 +211,12 @@ def main():
                       minutes=options.minutes)
     picked = chosen(scenarios, options.only, context)
     about = machine(context)
-    try:
-        figures = measure(picked, context, options.rounds)
-    except (BenchError, ClusterError) as error:
-        sys.exit(f"bench: {error}")
+    figures, failures = measure(picked, context, options.rounds)
     written = report(picked, context, about, figures)
     if options.json:
-        options.json.write_text(json.dumps(written, indent=2) + "\n")
+        options.json.write_text(json.dumps({**written, "failures": failures}, indent=2) + "\n")
+    if failures:
+        sys.exit(f"bench: failed: {', '.join(failures)}")
 
 
 if __name__ == "__main__":

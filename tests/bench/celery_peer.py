@@ -55,8 +55,9 @@ def round_trips(count):
 def main():
     kind = sys.argv[1]
     if kind == "worker":
-        app.worker_main(["worker", "--pool=solo", f"--hostname={sys.argv[2]}@%h", "--loglevel=WARNING", "--without-gossip",
-                         "--without-mingle", "--without-heartbeat"])
+        app.worker_main(["worker", "--pool=solo", f"--hostname={sys.argv[2]}@%h",
+                         "--loglevel=WARNING", "--without-gossip", "--without-mingle",
+                         "--without-heartbeat"])
         return
     count = int(sys.argv[2])
     if kind == "throughput":

@@ -3,8 +3,8 @@
     dask_peer.py throughput TASKS WORKERS   → {"tasks_per_s": …}
     dask_peer.py roundtrip TASKS WORKERS    → {"p50_us": …, "p99_us": …}
 
-Each worker is a process with one thread; the scheduler hands out without limit (saturation inf), and
-there is no dashboard. A throughput counts from the first submit until every result is back.
+Each worker is a process with one thread; the scheduler hands out without limit (saturation inf),
+and there is no dashboard. A throughput counts from the first submit until every result is back.
 """
 
 import json

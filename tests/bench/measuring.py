@@ -8,9 +8,9 @@ A scenario is a module in scenarios/ with
     round(context)   -> {figure: value}, one measurement of each, taskpipe and reference in turns
     ratios(figures)  -> {ratio: value}, from {figure: [value of each round]} of all that has run
 
-and, where it applies, ORDER (small: early in a round; 50), ROUNDS_MAX (for what takes long), BY_DEFAULT = False (runs only when --only
-names it) and unavailable(context) -> why it cannot run here, or None. A round is bounded, and
-whatever it starts has ended when it returns.
+and, where it applies, ORDER (small: early in a round; 50), ROUNDS_MAX (for what takes long),
+BY_DEFAULT = False (runs only when --only names it) and unavailable(context) -> why it cannot run
+here, or None. A round is bounded, and whatever it starts has ended when it returns.
 """
 
 import contextlib
@@ -112,7 +112,8 @@ def cpu_s(pid):
 
 def resident_bytes(pid):
     """Memory of a process that is in RAM now."""
-    return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    pages = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def folder_bytes(folder):

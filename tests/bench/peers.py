@@ -24,8 +24,8 @@ DASK_PEER = pathlib.Path(__file__).with_name("dask_peer.py")
 
 @contextlib.contextmanager
 def started(folder, server, ready, workers=()):
-    """A server that says when it is ready (a text in its output, or a port), then its workers. All of
-    them are ended in the end, whatever happens meanwhile."""
+    """A server that says when it is ready (a text in its output, or a port), then its workers. All
+    of them are ended in the end, whatever happens meanwhile."""
     with contextlib.ExitStack() as cleanup:
         process = Process("server", server, folder / "server.log", cwd=folder)
         cleanup.callback(process.kill)
@@ -58,7 +58,7 @@ class Peer:
     name = ""
     program = ""  # the server, which tells whether it is installed
     end = None  # our program at both ends, if there is one
-    tasks, quick_tasks, trips = 100_000, 20_000, 2_000
+    tasks, quick_tasks, trips = 50_000, 20_000, 2_000
 
     def __init__(self, bin_dir):
         self.bin_dir = bin_dir
@@ -120,7 +120,7 @@ class NatsJetstream(Peer):
     """A work queue in a file. NATS writes at once and syncs every two minutes, its default."""
 
     name, program, end = "nats_jetstream", "nats-server", "nats_peer"
-    tasks, quick_tasks = 500_000, 100_000
+    tasks, quick_tasks = 300_000, 100_000
     batch = 256
 
     @contextlib.contextmanager
@@ -129,8 +129,8 @@ class NatsJetstream(Peer):
         server = ["nats-server", "--addr", "127.0.0.1", "--port", str(port), "--jetstream",
                   "--store_dir", folder / "jetstream"]
         batch = 1 if kind == "roundtrip" else self.batch  # a batch waits to be full
-        with started(folder, server, "Server is ready", self.workers(workers, port, batch)) as process:
-            self.server = process
+        ends = self.workers(workers, port, batch)
+        with started(folder, server, "Server is ready", ends) as self.server:
             yield port
 
 
@@ -138,7 +138,7 @@ class CeleryRedis(Peer):
     """Redis in memory alone (no snapshot, no log), Celery set up for speed."""
 
     name, program = "celery_redis", "redis-server"
-    tasks, quick_tasks, trips = 10_000, 4_000, 1_000
+    tasks, quick_tasks, trips = 6_000, 3_000, 1_000
 
     def unavailable(self):
         return super().unavailable() or module_missing("celery", "redis")
@@ -148,8 +148,8 @@ class CeleryRedis(Peer):
         port = free_port()
         self.environment = {**os.environ, "REDIS_URL": f"redis://127.0.0.1:{port}/0",
                             "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-        # A worker prints its banner before it listens; the first task waits in Redis until then, and
-        # the warm-up of every measurement comes before its clock.
+        # A worker prints its banner before it listens; the first task waits in Redis until then,
+        # and the warm-up of every measurement comes before its clock.
         ends = [([PYTHON, CELERY_PEER, "worker", str(i)], "[queues]", self.environment)
                 for i in range(workers)]
         server = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "",

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The arithmetic of tests/bench: medians, ratios round by round, targets, and that the scenarios fit
-together. Measures nothing."""
+"""The arithmetic of tests/bench: medians, ratios round by round, targets, and that the scenarios
+fit together. Measures nothing."""
 
 import contextlib
 import io
@@ -13,6 +13,7 @@ BENCH = pathlib.Path(__file__).resolve().parent.parent / "bench"
 sys.path.insert(0, str(BENCH))
 import bench  # noqa: E402
 import measuring  # noqa: E402
+import tables  # noqa: E402
 import targets  # noqa: E402
 from scenarios import round_trip, sustained  # noqa: E402
 
@@ -32,7 +33,8 @@ def scenario(name="fake", values=(1.0,), **more):
 class Figures(unittest.TestCase):
     def test_a_summary_is_median_and_range(self):
         row = measuring.summary("rate", "1/s", [3.0, 1.0, 10.0])
-        self.assertEqual((row["median"], row["min"], row["max"], row["rounds"]), (3.0, 1.0, 10.0, 3))
+        self.assertEqual([row[key] for key in ("median", "min", "max", "rounds")],
+                         [3.0, 1.0, 10.0, 3])
 
     def test_a_ratio_is_taken_round_by_round(self):
         # The machine was twice as fast in the last round: the ratio does not see it. The quotient
@@ -70,10 +72,37 @@ class Targets(unittest.TestCase):
         self.assertIsNone(targets.met("no_such_ratio", 1.0))
 
 
+def written(name, value, ratio):
+    """What a run with one figure and one ratio writes."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        fake = scenario(name)
+        fake.UNITS, fake.ratios = {name: "1/s"}, lambda _figures: {ratio: value}
+        about = {"date": "2026-01-01T00:00:00", "cpu": "a cpu", "cpus": 2, "kernel": "6",
+                 "versions": {}, "file_system": "ext4", "load_average_at_start": 0.0}
+        return bench.report([fake], context(), about, {name: [value]})
+
+
+class Pages(unittest.TestCase):
+    RATIO = "durable_throughput_vs_raw_libzmq"
+
+    def test_a_target_that_is_missed_is_said(self):
+        for value, verdict in ((0.5, "| met |"), (0.4, "| **missed** |")):
+            page = "\n".join(tables.page(tables.merged([written("rate", value, self.RATIO)])))
+            self.assertIn(f"| `{self.RATIO}` | {value} | ≥ 0.5 {verdict}", page)
+            self.assertIn(f"| `rate` | {value} | one round | 1/s |", page)
+
+    def test_the_first_of_two_runs_counts(self):
+        both = tables.merged([written("rate", 1.0, self.RATIO), written("rate", 2.0, self.RATIO),
+                              written("other", 3.0, "another")])
+        self.assertEqual([row["median"] for row in both["results"]], [1.0, 3.0])
+        self.assertEqual(both["ratios"], {self.RATIO: 1.0, "another": 3.0})
+
+
 class Running(unittest.TestCase):
     def measure(self, scenarios, rounds):
         with contextlib.redirect_stderr(io.StringIO()):
-            return bench.measure(scenarios, context(), rounds)
+            figures, self.failures = bench.measure(scenarios, context(), rounds)
+        return figures
 
     def test_every_round_of_every_scenario(self):
         self.assertEqual(self.measure([scenario(values=(1.0, 2.0))], 2), {"rate": [1.0, 2.0]})
@@ -81,11 +110,21 @@ class Running(unittest.TestCase):
     def test_a_long_scenario_may_have_fewer_rounds(self):
         self.assertEqual(self.measure([scenario(ROUNDS_MAX=1)], 5), {"rate": [1.0]})
 
-    def test_a_figure_without_a_unit_is_refused(self):
+    def test_a_figure_without_a_unit_is_a_failure(self):
         unknown = scenario()
         unknown.UNITS = {}
-        with self.assertRaises(measuring.BenchError):
-            self.measure([unknown], 1)
+        self.assertEqual(self.measure([unknown], 1), {})
+        self.assertIn("rate", self.failures["fake"])
+
+    def test_a_failure_stops_no_other_and_keeps_what_was_measured(self):
+        def fail(_context):
+            raise measuring.BenchError("no disk")
+
+        broken = scenario("broken")
+        broken.round = fail
+        figures = self.measure([broken, scenario(values=(1.0, 2.0))], 2)
+        self.assertEqual(figures, {"rate": [1.0, 2.0]})
+        self.assertEqual(self.failures, {"broken": "no disk"})
 
     def test_who_is_chosen(self):
         everyone = {"usual": scenario("usual"), "long": scenario("long", BY_DEFAULT=False),

@@ -1,4 +1,4 @@
-"""The neighbours, each with its best sensible settings: the same payload, results back to the client."""
+"""The neighbours, each with its best sensible settings: the same payload, results back."""
 
 import sys
 
@@ -48,7 +48,8 @@ def round(context):
             label = peer.name if workers == 1 else f"{peer.name}_workers_{workers}"
             figures[f"{label}_tasks_per_s"] = measure(
                 context, peer, workers, "throughput", count)["tasks_per_s"]
-        trip = measure(context, peer, 1, "roundtrip", peer.trips // 4 if context.quick else peer.trips)
+        trips = peer.trips // 4 if context.quick else peer.trips
+        trip = measure(context, peer, 1, "roundtrip", trips)
         figures |= prefixed(f"{peer.name}_round_trip_",
                             {name: trip[name] for name in ("p50_us", "p99_us")})
     return figures

@@ -22,31 +22,35 @@ UNITS = ({f"durable_workers_{n}_tasks_per_s": "1/s" for n in WORKERS}
          | {f"durable_clients_{n}_tasks_per_s": "1/s" for n in CLIENTS}
          | {f"durable_payload_{label_bytes(n)}_tasks_per_s": "1/s" for n in PAYLOADS}
          | {f"durable_batch_{n}_tasks_per_s": "1/s" for n in BATCHES})
+# One and the same measurement: where each of the four curves meets the others.
+PLAIN = ("workers_1", "clients_1", "payload_100b", "batch_20000")
 
 
-def rate(context, running, tasks, *options):
-    return context.run_json("task_bench", "throughput", running.client_endpoint, tasks,
-                            *options)["tasks_per_s"]
+def variants(tasks):
+    """(name, tasks, workers, options of task_bench) of each but the plain one."""
+    for count in WORKERS:
+        yield f"workers_{count}", tasks, count, ()
+    for count in CLIENTS:
+        yield f"clients_{count}", tasks, 1, ("--clients", count)
+    for size, most in PAYLOADS.items():
+        yield f"payload_{label_bytes(size)}", min(tasks, most), 1, ("--payload", size)
+    for size in BATCHES:
+        yield f"batch_{size}", min(tasks, BATCH_TASKS.get(size, tasks)), 1, ("--batch", size)
+
+
+def rate(context, tasks, workers=1, options=()):
+    with context.cluster(workers=workers) as running:
+        return context.run_json("task_bench", "throughput", running.client_endpoint, tasks,
+                                *options)["tasks_per_s"]
 
 
 def round(context):
     tasks = QUICK_TASKS if context.quick else TASKS
-    figures = {}
-    for count in WORKERS:
-        with context.cluster(workers=count) as running:
-            figures[f"durable_workers_{count}_tasks_per_s"] = rate(context, running, tasks)
-    for count in CLIENTS:
-        with context.cluster() as running:
-            figures[f"durable_clients_{count}_tasks_per_s"] = rate(
-                context, running, tasks, "--clients", count)
-    for size, most in PAYLOADS.items():
-        with context.cluster() as running:
-            figures[f"durable_payload_{label_bytes(size)}_tasks_per_s"] = rate(
-                context, running, min(tasks, most), "--payload", size)
-    for size in BATCHES:
-        with context.cluster() as running:
-            figures[f"durable_batch_{size}_tasks_per_s"] = rate(
-                context, running, min(tasks, BATCH_TASKS.get(size, tasks)), "--batch", size)
+    plain = rate(context, tasks)
+    figures = {f"durable_{name}_tasks_per_s": plain for name in PLAIN}
+    for name, *measured in variants(tasks):
+        if name not in PLAIN:
+            figures[f"durable_{name}_tasks_per_s"] = rate(context, *measured)
     return figures
 
 

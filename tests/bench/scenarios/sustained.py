@@ -1,6 +1,7 @@
 """Load without a pause for minutes: taskpipe, then NATS JetStream with its file storage. History is
 kept; memory, journal and history are watched."""
 
+import json
 import threading
 import time
 
@@ -16,7 +17,8 @@ SAMPLE_S = 2.0
 # Growth is told from the second half: the first one fills caches and recycled files.
 UNITS = {"sustained_tasks_per_s": "1/s", "sustained_last_quarter_tasks_per_s": "1/s",
          "sustained_rss_max_mb": "MiB", "sustained_rss_growth_mb": "MiB",
-         "sustained_journal_max_mb": "MiB", "sustained_history_bytes_per_task": "bytes",
+         "sustained_journal_max_mb": "MiB", "sustained_history_lag_max_tasks": "tasks",
+         "sustained_history_bytes_per_task": "bytes",
          "sustained_nats_jetstream_tasks_per_s": "1/s",
          "sustained_nats_jetstream_last_quarter_tasks_per_s": "1/s",
          "sustained_nats_jetstream_rss_max_mb": "MiB",
@@ -24,7 +26,8 @@ UNITS = {"sustained_tasks_per_s": "1/s", "sustained_last_quarter_tasks_per_s": "
 
 
 class Watcher:
-    """Takes named readings every few seconds until it is left; a program that has ended has none."""
+    """Takes named readings every few seconds until it is left. Those of a program that does not
+    answer, or has ended, are left out."""
 
     def __init__(self, readings):
         self.readings = readings
@@ -45,8 +48,8 @@ class Watcher:
         while not self._ended.wait(SAMPLE_S):
             try:
                 values = {name: read() for name, read in self.readings.items()}
-            except OSError:
-                return
+            except (OSError, ValueError):
+                continue
             self.curves["at_s"].append(time.monotonic() - start)
             for name, value in values.items():
                 self.curves[name].append(value)
@@ -74,7 +77,8 @@ def taskpipe(context, seconds):
         data = running.folder / "data"
         readings = {"rss_mb": lambda: resident_bytes(running.broker.pid) / MIB,
                     "journal_mb": lambda: folder_bytes(data / "journal") / MIB,
-                    "history_mb": lambda: history_bytes(data) / MIB}
+                    "history_mb": lambda: history_bytes(data) / MIB,
+                    "history_lag_tasks": lambda: history_lag_tasks(running)}
         with Watcher(readings) as watched:
             curve = context.run_json("task_bench", "sustained", running.client_endpoint, seconds,
                                      limit_s=seconds + 300)
@@ -85,12 +89,18 @@ def taskpipe(context, seconds):
             "last_quarter_tasks_per_s": rate_of_last_quarter(curve),
             "rss_max_mb": max(curves["rss_mb"]), "rss_growth_mb": growth(curves["rss_mb"]),
             "journal_max_mb": max(curves["journal_mb"]),
+            "history_lag_max_tasks": max(curves["history_lag_tasks"]),
             "history_bytes_per_task": curves["history_mb"][-1] * MIB / tasks}
 
 
 def history_bytes(data):
     """The folder's files that are neither journal nor store."""
     return sum(path.stat().st_blocks * 512 for path in data.glob("history.sqlite*"))
+
+
+def history_lag_tasks(running):
+    """What has ended and is not in the history yet, as the broker says, also one that is unwell."""
+    return json.loads(running.run("taskpipe", "health", "--json").stdout)["history_lag_tasks"]
 
 
 def nats(context, seconds):
