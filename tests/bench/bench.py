@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -117,6 +118,11 @@ def machine(context):
             versions[package] = version
     own = command_output(str(context.bin_dir / "taskpipe-broker"), "--version")
     versions["taskpipe"] = own.rpartition(" ")[2]
+    if context.peers and context.python:
+        own = command_output(str(context.python), "-c",
+                             "import importlib.metadata as m; print(m.version('hyperqueue'))")
+        if own:
+            versions["hyperqueue"] = own
     if context.hq:
         versions["hq"] = command_output(str(context.hq), "--version")
     disk = command_output("findmnt", "-n", "-o", "FSTYPE", "-T", str(context.folder))
@@ -203,6 +209,8 @@ def read_options(scenarios):
 
 
 def main():
+    # An order to stop ends what runs, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     scenarios = load_scenarios()
     options = read_options(scenarios)
     context = Context(bin_dir=options.bin_dir.resolve(), folder=options.dir.resolve(),

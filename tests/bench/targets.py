@@ -5,6 +5,8 @@ AT_LEAST, AT_MOST = ">=", "<="
 TARGETS = {
     "durable_throughput_vs_raw_libzmq": (AT_LEAST, 0.50),
     "sustained_throughput_vs_nats_jetstream": (AT_LEAST, 1.0),
+    "sustained_rss_end_over_middle": (AT_MOST, 1.1),
+    "sustained_journal_end_over_middle": (AT_MOST, 1.1),
     "durable_throughput_vs_nats_jetstream": (AT_LEAST, 3.0),
     "durable_throughput_vs_celery_redis": (AT_LEAST, 300.0),
     "memory_throughput_vs_raw_libzmq": (AT_LEAST, 1.0),

@@ -1,6 +1,8 @@
 """Tasks that are processes: /bin/true, beside xargs -P with the same parallelism."""
 
+import json
 import os
+import pathlib
 import subprocess
 import time
 
@@ -16,7 +18,8 @@ description = "Does nothing, in a process of its own"
 [command]
 argv = ["/bin/true"]
 """
-LIMIT_S = 120
+LIMIT_S = 150
+HYPERQUEUE_PEER = pathlib.Path(__file__).parent.parent / "hyperqueue_peer.py"
 
 
 def xargs(count, parallel):
@@ -36,6 +39,20 @@ def taskpipe(context, count, parallel):
         with context.cluster(worker=("--tools", tools, "--cpus", parallel)) as running:
             return context.run_json("task_bench", "throughput", running.client_endpoint, count,
                                     "--tool", "true")["tasks_per_s"]
+
+
+def hyperqueue_in_python(context, count, parallel):
+    """Server and worker of HyperQueue's Python package, where the interpreter has it; else None."""
+    if not context.python or subprocess.run([context.python, "-c", "import hyperqueue"],
+                                            capture_output=True, check=False).returncode != 0:
+        return None
+    with context.scratch() as folder:
+        done = subprocess.run([context.python, HYPERQUEUE_PEER, str(count), str(parallel)],
+                              capture_output=True, text=True, timeout=2 * LIMIT_S, check=False,
+                              cwd=folder)
+    if done.returncode != 0:
+        raise BenchError(f"HyperQueue: {done.stderr.strip()[-2000:]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])["tasks_per_s"]
 
 
 def hyperqueue(context, count, parallel):
@@ -79,8 +96,10 @@ def round(context):
     parallel = len(os.sched_getaffinity(0))
     figures = {"xargs_processes_per_s": xargs(count, parallel),
                "process_tasks_per_s": taskpipe(context, count, parallel)}
-    if context.hq:
-        figures["hyperqueue_tasks_per_s"] = hyperqueue(context, count, parallel)
+    rate = (hyperqueue(context, count, parallel) if context.hq
+            else context.peers and hyperqueue_in_python(context, count, parallel))
+    if rate:
+        figures["hyperqueue_tasks_per_s"] = rate
     return figures
 
 

@@ -2,11 +2,12 @@
 kept; memory, journal and history are watched."""
 
 import json
+import statistics
 import threading
 import time
 
 import peers
-from measuring import folder_bytes, quotients, resident_bytes
+from measuring import folder_bytes, have, quotients, resident_bytes
 
 NAME = "sustained"
 TITLE = "Load without a pause, history kept, ten minutes of each unless --minutes says otherwise"
@@ -16,13 +17,14 @@ MIB = 1 << 20
 SAMPLE_S = 2.0
 # Growth is told from the second half: the first one fills caches and recycled files.
 UNITS = {"sustained_tasks_per_s": "1/s", "sustained_last_quarter_tasks_per_s": "1/s",
-         "sustained_rss_max_mb": "MiB", "sustained_rss_growth_mb": "MiB",
-         "sustained_journal_max_mb": "MiB", "sustained_history_lag_max_tasks": "tasks",
-         "sustained_history_bytes_per_task": "bytes",
+         "sustained_rss_max_mb": "MiB", "sustained_rss_end_over_middle": "",
+         "sustained_journal_max_mb": "MiB", "sustained_journal_end_over_middle": "",
+         "sustained_history_lag_max_tasks": "tasks", "sustained_history_bytes_per_task": "bytes",
          "sustained_nats_jetstream_tasks_per_s": "1/s",
          "sustained_nats_jetstream_last_quarter_tasks_per_s": "1/s",
          "sustained_nats_jetstream_rss_max_mb": "MiB",
          "sustained_nats_jetstream_folder_max_mb": "MiB"}
+FLAT = ("sustained_rss_end_over_middle", "sustained_journal_end_over_middle")
 
 
 class Watcher:
@@ -64,12 +66,11 @@ def rate_of_last_quarter(curve):
     return (finished[-1] - finished[first]) / (at[-1] - at[first])
 
 
-def growth(values):
-    """From the middle to the end, of what should be flat: medians of two short stretches."""
+def end_over_middle(values):
+    """1 for what is flat, once it has settled: medians of two short stretches."""
     width = max(1, len(values) // 10)
-    middle = sorted(values[len(values) // 2:][:width])
-    end = sorted(values[-width:])
-    return end[len(end) // 2] - middle[len(middle) // 2]
+    middle = statistics.median(values[len(values) // 2:][:width])
+    return statistics.median(values[-width:]) / middle
 
 
 def taskpipe(context, seconds):
@@ -87,8 +88,9 @@ def taskpipe(context, seconds):
     tasks = curve["tasks_per_s"] * seconds
     return {"tasks_per_s": curve["tasks_per_s"],
             "last_quarter_tasks_per_s": rate_of_last_quarter(curve),
-            "rss_max_mb": max(curves["rss_mb"]), "rss_growth_mb": growth(curves["rss_mb"]),
+            "rss_max_mb": max(curves["rss_mb"]), "rss_end_over_middle": end_over_middle(curves["rss_mb"]),
             "journal_max_mb": max(curves["journal_mb"]),
+            "journal_end_over_middle": end_over_middle(curves["journal_mb"]),
             "history_lag_max_tasks": max(curves["history_lag_tasks"]),
             "history_bytes_per_task": curves["history_mb"][-1] * MIB / tasks}
 
@@ -127,5 +129,7 @@ def round(context):
 
 
 def ratios(figures):
-    return quotients(figures, {"sustained_throughput_vs_nats_jetstream": (
+    found = quotients(figures, {"sustained_throughput_vs_nats_jetstream": (
         "sustained_tasks_per_s", "sustained_nats_jetstream_tasks_per_s")})
+    # What is fast because it postpones its work has not sustained anything.
+    return found | {name: statistics.median(figures[name]) for name in FLAT if have(figures, name)}
