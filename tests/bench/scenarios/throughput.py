@@ -1,5 +1,7 @@
 """The headline: a burst of tasks from one client to one worker and back, beside raw libzmq."""
 
+import resource
+
 from measuring import cpu_s, fsync_us, quotients
 
 NAME = "throughput"
@@ -10,19 +12,30 @@ UNITS = {"raw_libzmq_tasks_per_s": "1/s", "raw_libzmq_packed_256_tasks_per_s": "
          "fdatasync_per_s": "1/s"}
 for _label in DURABILITIES.values():
     UNITS |= {f"{_label}_tasks_per_s": "1/s", f"{_label}_submits_per_s": "1/s",
-              f"{_label}_broker_cpu_us_per_task": "us"}
+              f"{_label}_broker_cpu_us_per_task": "us", f"{_label}_worker_cpu_us_per_task": "us",
+              f"{_label}_client_cpu_us_per_task": "us"}
 
 BURST_TASKS, QUICK_TASKS = 1_000_000, 200_000
-WARM_UP_TASKS = 2_000  # of task_bench, which the broker's processor time includes
+WARM_UP_TASKS = 2_000  # of task_bench, which the processor times include
+
+
+def ended_children_cpu_s():
+    """Processor time of the programs that have ended: here the client."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def burst(context, durability, tasks):
     """One burst through a cluster of its own."""
     with context.cluster(durability=durability) as running:
-        before = cpu_s(running.broker.pid)
+        spent = {"broker": lambda: cpu_s(running.broker.pid),
+                 "worker": lambda: cpu_s(running.workers["worker0"].pid),
+                 "client": ended_children_cpu_s}
+        before = {who: read() for who, read in spent.items()}
         rates = context.run_json("task_bench", "throughput", running.client_endpoint, tasks)
-        rates["broker_cpu_us_per_task"] = (
-            1e6 * (cpu_s(running.broker.pid) - before) / (tasks + WARM_UP_TASKS))
+        for who, read in spent.items():
+            rates[f"{who}_cpu_us_per_task"] = (
+                1e6 * (read() - before[who]) / (tasks + WARM_UP_TASKS))
     return rates
 
 
