@@ -15,6 +15,9 @@ from bench import describe  # noqa: E402
 from targets import TARGETS  # noqa: E402
 
 
+BUSY_LOAD = 0.5  # of each processor, before anything was measured
+
+
 def merged(documents):
     """The first one, with what only the others have."""
     whole = dict(documents[0])
@@ -40,6 +43,9 @@ def head(written):
            f"{written['kernel']}, {written['file_system']}; load average at the start "
            f"{written['load_average_at_start']:.1f}. Rounds: {rounds}"
            f"{', quick: few tasks' if written['quick'] else ''}.")
+    if written["load_average_at_start"] > BUSY_LOAD * written["cpus"]:
+        yield ""
+        yield "**The machine was busy with other work: provisional.**"
     yield ""
     yield f"Versions: {versions}."
 

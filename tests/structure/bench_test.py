@@ -91,6 +91,12 @@ class Pages(unittest.TestCase):
             self.assertIn(f"| `{self.RATIO}` | {value} | ≥ 0.5 {verdict}", page)
             self.assertIn(f"| `rate` | {value} | one round | 1/s |", page)
 
+    def test_a_busy_machine_is_said(self):
+        run = written("rate", 1.0, self.RATIO)
+        self.assertNotIn("busy", "\n".join(tables.page(run)))
+        run["load_average_at_start"] = 1.5
+        self.assertIn("busy", "\n".join(tables.page(run)))
+
     def test_the_first_of_two_runs_counts(self):
         both = tables.merged([written("rate", 1.0, self.RATIO), written("rate", 2.0, self.RATIO),
                               written("other", 3.0, "another")])

@@ -10,13 +10,14 @@ import peers
 from measuring import folder_bytes, have, quotients, resident_bytes
 
 NAME = "sustained"
-TITLE = "Load without a pause, history kept, ten minutes of each unless --minutes says otherwise"
+TITLE = "Load without a pause, history kept, taskpipe and then NATS JetStream"
 BY_DEFAULT = False  # twenty minutes a round
 ROUNDS_MAX = 1
 MIB = 1 << 20
 SAMPLE_S = 2.0
 # Growth is told from the second half: the first one fills caches and recycled files.
-UNITS = {"sustained_tasks_per_s": "1/s", "sustained_last_quarter_tasks_per_s": "1/s",
+UNITS = {"sustained_minutes": "min", "sustained_tasks_per_s": "1/s",
+         "sustained_last_quarter_tasks_per_s": "1/s",
          "sustained_rss_max_mb": "MiB", "sustained_rss_end_over_middle": "",
          "sustained_journal_max_mb": "MiB", "sustained_journal_end_over_middle": "",
          "sustained_history_lag_max_tasks": "tasks", "sustained_history_bytes_per_task": "bytes",
@@ -122,7 +123,7 @@ def nats(context, seconds):
 
 def round(context):
     seconds = max(10, int(context.minutes * 60))
-    figures = taskpipe(context, seconds)
+    figures = {"minutes": seconds / 60, **taskpipe(context, seconds)}
     if context.peers and peers.NatsJetstream(context.bin_dir).unavailable() is None:
         figures |= nats(context, seconds)
     return {f"sustained_{name}": value for name, value in figures.items()}
