@@ -1,7 +1,7 @@
 // NATS JetStream, as a task queue at its best: a work-queue stream in a file, batches of 256 pulled
 // by the worker, asynchronous publishes; results go back over plain NATS, which stores nothing.
 //
-//   nats_peer worker PORT BATCH        → the worker, until a signal
+//   nats_peer worker PORT BATCH        → the worker, until a signal; with a BATCH of 1 for latency
 //   nats_peer throughput PORT TASKS    → {"tasks_per_s": …}
 //   nats_peer roundtrip PORT TASKS     → {"p50_us": …, …}
 //   nats_peer sustained PORT SECONDS   → {"tasks_per_s": …, "at_s": […], "finished": […]}
@@ -39,10 +39,12 @@ struct Connection {
   natsConnection* nats = nullptr;
   jsCtx* jetstream = nullptr;
 
-  explicit Connection(const std::string& port) {
+  // `at_once`: without the millisecond for which cnats collects what it writes.
+  Connection(const std::string& port, bool at_once) {
     natsOptions* options = nullptr;
     check(natsOptions_Create(&options), "options");
     check(natsOptions_SetURL(options, ("nats://127.0.0.1:" + port).c_str()), "address");
+    check(natsOptions_SetSendAsap(options, at_once), "sending at once");
     check(natsConnection_Connect(&nats, options), "connect");
     natsOptions_Destroy(options);
     jsOptions more;
@@ -71,7 +73,7 @@ void make_stream(jsCtx* jetstream) {
 constexpr std::int64_t kFetchMs = 1000;
 
 [[noreturn]] void work(const std::string& port, int batch) {
-  const Connection to(port);
+  const Connection to(port, batch == 1);
   make_stream(to.jetstream);
   jsSubOptions options;
   jsSubOptions_Init(&options);
@@ -98,7 +100,7 @@ constexpr std::int64_t kFetchMs = 1000;
 // The client's end: what it sent, and what has come back.
 class Tasks {
  public:
-  explicit Tasks(const std::string& port) : to_(port) {
+  Tasks(const std::string& port, bool at_once) : to_(port, at_once) {
     check(natsConnection_SubscribeSync(&results_, to_.nats, kResults), "subscribe");
     check(natsSubscription_SetPendingLimits(results_, -1, -1), "limits");
   }
@@ -183,7 +185,7 @@ int main(int argc, char** argv) {
   }
   const auto number = static_cast<std::size_t>(std::strtoull(argv[3], nullptr, 10));
   if (std::strcmp(argv[1], "worker") == 0) work(argv[2], static_cast<int>(number));
-  Tasks tasks(argv[2]);
+  Tasks tasks(argv[2], std::strcmp(argv[1], "roundtrip") == 0);
   if (std::strcmp(argv[1], "throughput") == 0) {
     measure_throughput(tasks, number);
   } else if (std::strcmp(argv[1], "sustained") == 0) {

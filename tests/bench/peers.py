@@ -104,7 +104,7 @@ class Beanstalkd(Peer):
         self.durable = durable
         self.name = "beanstalkd_fsync" if durable else "beanstalkd"
         if durable:
-            self.tasks, self.quick_tasks, self.trips = 10_000, 3_000, 500
+            self.tasks, self.quick_tasks, self.trips = 4_000, 2_000, 500
 
     @contextlib.contextmanager
     def running(self, folder, workers, kind):
