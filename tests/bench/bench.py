@@ -1,205 +1,230 @@
 #!/usr/bin/env python3
-"""Measures taskpipe beside the raw libzmq relay, in one run.
+"""Measures taskpipe beside its limits and its neighbours, in one run.
 
-Each figure is the median of five rounds (minimum and maximum beside it); taskpipe and its reference
-take turns within a round, so that a machine that drifts moves both. Prints a table; with --json FILE
-writes {"results": [...], "ratios": {name: value}}. With --python the same from Python, with --peers
-beside Celery and Redis.
+Each figure is the median of five rounds (minimum and maximum beside it); taskpipe and what it is
+compared with take turns within a round, so that a machine that drifts moves both. A ratio is taken
+round by round, then the median. Prints a table, each ratio beside its target; with --json FILE
+writes {"results": [...], "ratios": {name: value}, ...}. docs/benchmarks.md explains each figure.
 """
 
 import argparse
-import contextlib
+import datetime
+import importlib
 import json
 import os
 import pathlib
-import statistics
+import platform
+import signal
 import subprocess
 import sys
-import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-import peers  # noqa: E402
-from cluster import Cluster, ClusterError  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import targets  # noqa: E402
+from measuring import BenchError, ClusterError, Context, summary  # noqa: E402
 
 ROUNDS = 5
-THROUGHPUT_TASKS = 200_000
-RAW_TASKS = 1_000_000
-PYTHON_TASKS = 10_000
-ROUND_TRIPS = 1_000
-IMPORTS = 5
-FSYNCS = 400
-RUN_LIMIT_S = 300.0
-PYTHON_BENCH = pathlib.Path(__file__).with_name("python_bench.py")
+QUICK_ROUNDS = 1
+SCENARIOS = pathlib.Path(__file__).with_name("scenarios")
 
 
-class BenchError(Exception):
-    """Something that makes the figures meaningless."""
+def load_scenarios(folder=SCENARIOS):
+    """Every scenario by its name: the headline, then what is measured beside it, then the rest."""
+    modules = [importlib.import_module(f"scenarios.{path.stem}")
+               for path in sorted(folder.glob("[a-z]*.py"))]
+    modules.sort(key=lambda module: getattr(module, "ORDER", 50))
+    return {module.NAME: module for module in modules}
 
 
-def run_json(*command, **popen):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_LIMIT_S, check=False,
-                          **popen)
-    if done.returncode != 0:
-        raise BenchError(f"{command[0]} failed: {done.stderr.strip()}")
-    return json.loads(done.stdout)
+def chosen(scenarios, only, context):
+    """The scenarios to run; those that cannot run here are named and left out."""
+    if only:
+        picked = [module for name, module in scenarios.items() if name in only]
+    else:
+        picked = [module for module in scenarios.values() if getattr(module, "BY_DEFAULT", True)]
+    able = []
+    for module in picked:
+        why_not = module.unavailable(context) if hasattr(module, "unavailable") else None
+        if why_not:
+            print(f"UNAVAILABLE: {module.NAME}: {why_not}", file=sys.stderr)
+        else:
+            able.append(module)
+    return able
 
 
-def fsync_us(folder, count=FSYNCS):
-    """Median time of one 4 KiB overwrite and fdatasync, on the disk that the journal uses."""
-    path = folder / "fsync.probe"
-    block = b"\0" * 4096
-    with open(path, "wb", buffering=0) as file:
-        file.write(block * 256)
-        os.fsync(file.fileno())
-        times = []
-        for i in range(count):
-            start = time.perf_counter()
-            os.pwrite(file.fileno(), block, (i % 256) * 4096)
-            os.fdatasync(file.fileno())
-            times.append((time.perf_counter() - start) * 1e6)
-    path.unlink()
-    return statistics.median(times)
+def figures_of(module, context):
+    """One round of a scenario."""
+    values = module.round(context)
+    unknown = set(values) - set(module.UNITS)
+    if unknown:
+        raise BenchError(f"figures without a unit: {', '.join(sorted(unknown))}")
+    return values
 
 
-@contextlib.contextmanager
-def cluster(bin_dir, base, workers, durability):
-    with Cluster(bin_dir, base) as running:
-        running.start_broker("--durability", durability)
-        for i in range(workers):
-            running.start_worker(f"worker{i}")
-        yield running
+def measure(scenarios, context, rounds):
+    """{figure: [value of each round]}, and {scenario: why it failed}. One that fails is left out of
+    later rounds; the others go on, and what was measured before it failed stays."""
+    figures, failures = {}, {}
+    for number in range(rounds):
+        for module in scenarios:
+            if module.NAME in failures or number >= getattr(module, "ROUNDS_MAX", rounds):
+                continue
+            start = time.monotonic()
+            try:
+                values = figures_of(module, context)
+            except (BenchError, ClusterError, subprocess.TimeoutExpired, OSError) as error:
+                failures[module.NAME] = str(error)
+                print(f"FAILED: {module.NAME}: {error}", file=sys.stderr, flush=True)
+                continue
+            for name, value in values.items():
+                figures.setdefault(name, []).append(value)
+            print(f"round {number + 1} of {rounds}: {module.NAME}, "
+                  f"{time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+    return figures, failures
 
 
-def summary(name, unit, values):
-    return {"name": name, "unit": unit, "median": statistics.median(values), "min": min(values),
-            "max": max(values), "rounds": len(values)}
+def all_ratios(scenarios, figures):
+    found = {}
+    for module in scenarios:
+        found.update(module.ratios(figures))
+    return found
 
 
-def python_figures(python, endpoint):
-    """From Python, on a cluster that runs."""
-    def run(*arguments):
-        return run_json(python, PYTHON_BENCH, *arguments)
-
-    rate = run("throughput", str(PYTHON_TASKS), endpoint)
-    trip = run("roundtrip", str(ROUND_TRIPS), endpoint)
-    return {"python_durable_tasks_per_s": rate["tasks_per_s"],
-            "python_durable_round_trip_p50_us": trip["p50_us"],
-            "python_durable_round_trip_p99_us": trip["p99_us"],
-            "python_import_ms": statistics.median(run("import")["import_ms"]
-                                                  for _ in range(IMPORTS))}
+def command_output(*command):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
 
 
-def one_round(bin_dir, base, figures, python, with_peers):
-    def add(name, value):
-        figures.setdefault(name, []).append(value)
-
-    def add_all(more):
-        for name, value in more.items():
-            add(name, value)
-
-    add("fdatasync_us", fsync_us(base))
-    raw = run_json(bin_dir / "raw_relay", "throughput", str(RAW_TASKS))
-    add("raw_libzmq_tasks_per_s", raw["tasks_per_s"])
-    for durability in ("fsync", "none"):
-        label = "durable" if durability == "fsync" else "memory"
-        for workers in (1, 2):
-            with cluster(bin_dir, base, workers, durability) as running:
-                rates = run_json(bin_dir / "task_bench", "throughput", str(THROUGHPUT_TASKS),
-                                 running.client_endpoint)
-                add(f"{label}_tasks_per_s_w{workers}", rates["tasks_per_s"])
-                if workers == 1:
-                    add(f"{label}_submits_per_s", rates["submits_per_s"])
-                    trip = run_json(bin_dir / "task_bench", "roundtrip", str(ROUND_TRIPS),
-                                    running.client_endpoint)
-                    add(f"{label}_round_trip_p50_us", trip["p50_us"])
-                    add(f"{label}_round_trip_p99_us", trip["p99_us"])
-                    if python and durability == "fsync":
-                        add_all(python_figures(python, running.client_endpoint))
-    raw_trip = run_json(bin_dir / "raw_relay", "roundtrip", str(ROUND_TRIPS))
-    add("raw_round_trip_p50_us", raw_trip["p50_us"])
-    add("raw_round_trip_p99_us", raw_trip["p99_us"])
-    if with_peers:
-        with tempfile.TemporaryDirectory(dir=base) as folder:
-            add_all(peers.celery_figures(pathlib.Path(folder), PYTHON_TASKS, ROUND_TRIPS, run_json))
+def cpu_model():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
 
 
-def ratios(figures):
-    """Round by round, then the median: what drifts between rounds cancels out."""
-    def per_round(value):
-        return statistics.median(value(i) for i in range(len(figures["fdatasync_us"])))
-
-    def of(name):
-        return lambda i: figures[name][i]
-
-    raw, raw_trip, sync = (of("raw_libzmq_tasks_per_s"), of("raw_round_trip_p50_us"),
-                           of("fdatasync_us"))
-    quotients = {
-        "durable_throughput_vs_raw_libzmq":
-            per_round(lambda i: figures["durable_tasks_per_s_w1"][i] / raw(i)),
-        "memory_throughput_vs_raw_libzmq":
-            per_round(lambda i: figures["memory_tasks_per_s_w1"][i] / raw(i)),
-        "durable_round_trip_vs_floor":
-            per_round(lambda i: figures["durable_round_trip_p50_us"][i]
-                      / (raw_trip(i) + 2 * sync(i))),
-        "memory_round_trip_vs_raw_libzmq":
-            per_round(lambda i: figures["memory_round_trip_p50_us"][i] / raw_trip(i)),
-    }
-    for name, above, below in (
-            ("python_round_trip_vs_cpp", "python_durable_round_trip_p50_us",
-             "durable_round_trip_p50_us"),
-            ("durable_throughput_vs_celery_redis", "durable_tasks_per_s_w1",
-             "celery_redis_tasks_per_s"),
-            ("python_batch_vs_celery_redis", "python_durable_tasks_per_s",
-             "celery_redis_tasks_per_s")):
-        if above in figures and below in figures:
-            quotients[name] = per_round(
-                lambda i, above=above, below=below: figures[above][i] / figures[below][i])
-    return quotients
+def machine(context):
+    """What a reader must know to compare."""
+    packages = ["libzmq5", "g++", "libsqlite3-0"]
+    if context.peers:
+        packages += ["redis-server", "celery", "gearman-job-server", "beanstalkd", "nats-server",
+                     "libnats3.4", "python3-distributed"]
+    versions = {}
+    for package in packages:
+        version = command_output("dpkg-query", "-W", "-f", "${Version}", package)
+        if version:
+            versions[package] = version
+    own = command_output(str(context.bin_dir / "taskpipe-broker"), "--version")
+    versions["taskpipe"] = own.rpartition(" ")[2]
+    if context.peers and context.python:
+        own = command_output(str(context.python), "-c",
+                             "import importlib.metadata as m; print(m.version('hyperqueue'))")
+        if own:
+            versions["hyperqueue"] = own
+    if context.hq:
+        versions["hq"] = command_output(str(context.hq), "--version")
+    disk = command_output("findmnt", "-n", "-o", "FSTYPE", "-T", str(context.folder))
+    with open("/proc/loadavg", encoding="ascii") as load:
+        return {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+                "cpu": cpu_model(), "cpus": len(os.sched_getaffinity(0)),
+                "kernel": platform.release(), "file_system": disk,
+                "load_average_at_start": float(load.read().split()[0]), "versions": versions}
 
 
-UNITS = {"_us": "us", "_ms": "ms"}
+def describe(value):
+    """A figure with three or more digits that mean something."""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def main():
+def print_table(scenarios, results):
+    width = max((len(row["name"]) for row in results), default=0)
+    by_name = {row["name"]: row for row in results}
+    for module in scenarios:
+        rows = [by_name[name] for name in module.UNITS if name in by_name]
+        if not rows:
+            continue
+        print(f"\n{module.TITLE}\n{'':{width}} {'median':>12} {'min':>12} {'max':>12}")
+        for row in rows:
+            print(f"{row['name']:{width}} {describe(row['median']):>12} {describe(row['min']):>12} "
+                  f"{describe(row['max']):>12} {row['unit']}")
+
+
+def print_ratios(ratios):
+    print(f"\n{'ratio (median of the rounds)':42} {'value':>10}   target")
+    for name, value in ratios.items():
+        verdict = {True: "met", False: "MISSED", None: ""}[targets.met(name, value)]
+        wanted = " ".join(map(str, targets.TARGETS[name])) if name in targets.TARGETS else ""
+        print(f"{name:42} {describe(value):>10}   {wanted:10} {verdict}")
+
+
+def report(scenarios, context, about, figures):
+    """What is printed and written."""
+    units = {name: unit for module in scenarios for name, unit in module.UNITS.items()}
+    results = [summary(name, units[name], values) for name, values in figures.items()]
+    ratios = all_ratios(scenarios, figures)
+    print_table(scenarios, results)
+    print_ratios(ratios)
+    goals = {name: {"wanted": " ".join(map(str, targets.TARGETS[name])),
+                    "met": targets.met(name, value)}
+             for name, value in ratios.items() if name in targets.TARGETS}
+    return {**about, "quick": context.quick, "results": results, "ratios": ratios, "targets": goals,
+            "scenarios": [{"title": module.TITLE, "figures": list(module.UNITS)}
+                          for module in scenarios],
+            "series": context.series}
+
+
+def read_options(scenarios):
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bin_dir", type=pathlib.Path, help="where the programs were built")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the figures here")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--dir", type=pathlib.Path, default=None,
+    parser.add_argument("--rounds", type=int, metavar="N",
+                        help=f"default: {ROUNDS}, with --quick {QUICK_ROUNDS}")
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=sorted(scenarios),
+                        help="these scenarios alone: " + ", ".join(sorted(scenarios)))
+    parser.add_argument("--quick", action="store_true", help="fewer tasks: minutes in all")
+    parser.add_argument("--dir", type=pathlib.Path, default=pathlib.Path(),
                         help="folder on the disk to measure (default: the current one)")
     parser.add_argument("--python", type=pathlib.Path, metavar="PYTHON",
-                        help="an interpreter that has the taskpipe package: measure from Python too")
-    parser.add_argument("--peers", action="store_true", help="measure Celery with Redis too")
+                        help="an interpreter that has the taskpipe package: measure it too")
+    parser.add_argument("--peers", action="store_true",
+                        help="measure beside NATS JetStream, beanstalkd, gearmand, Celery with "
+                        "Redis and Dask")
+    parser.add_argument("--hq", type=pathlib.Path, metavar="PATH",
+                        help="measure beside HyperQueue, whose program this is")
+    parser.add_argument("--minutes", type=float, default=10.0, metavar="M",
+                        help="of each system in the scenario 'sustained' (default: 10)")
     options = parser.parse_args()
+    if options.rounds is None:
+        options.rounds = QUICK_ROUNDS if options.quick else ROUNDS
     if options.rounds < 1:
         parser.error("--rounds must be at least 1")
-    why_not = peers.unavailable() if options.peers else None
-    if why_not:
-        print(f"UNAVAILABLE: the peers: {why_not}", file=sys.stderr)
-    base = (options.dir or pathlib.Path.cwd()).resolve()
-    figures = {}
-    try:
-        for number in range(options.rounds):
-            print(f"round {number + 1} of {options.rounds} …", file=sys.stderr, flush=True)
-            one_round(options.bin_dir.resolve(), base, figures, options.python,
-                      options.peers and not why_not)
-    except (BenchError, ClusterError) as error:
-        sys.exit(f"bench: {error}")
-    results = []
-    for name, values in figures.items():
-        unit = UNITS.get(name[-3:], "1/s")
-        results.append(summary(name, unit, values))
-    print(f"{'figure':34} {'median':>12} {'min':>12} {'max':>12}")
-    for row in results:
-        print(f"{row['name']:34} {row['median']:12.1f} {row['min']:12.1f} {row['max']:12.1f}")
-    print(f"\n{'ratio (median of the rounds)':34}")
-    quotients = ratios(figures)
-    for name, value in quotients.items():
-        print(f"{name:34} {value:12.3f}")
+    if options.minutes <= 0:
+        parser.error("--minutes must be above 0")
+    return options
+
+
+def main():
+    # An order to stop ends what runs, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    scenarios = load_scenarios()
+    options = read_options(scenarios)
+    context = Context(bin_dir=options.bin_dir.resolve(), folder=options.dir.resolve(),
+                      python=options.python and options.python.absolute(), quick=options.quick,
+                      peers=options.peers, hq=options.hq and options.hq.resolve(),
+                      minutes=options.minutes)
+    picked = chosen(scenarios, options.only, context)
+    about = machine(context)
+    figures, failures = measure(picked, context, options.rounds)
+    written = report(picked, context, about, figures)
     if options.json:
-        options.json.write_text(json.dumps({"results": results, "ratios": quotients}, indent=2) + "\n")
+        options.json.write_text(json.dumps({**written, "failures": failures}, indent=2) + "\n")
+    if failures:
+        sys.exit(f"bench: failed: {', '.join(failures)}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Celery with Redis, the system that taskpipe replaces, set up for speed. Run by peers.py.
 
-    celery_peer.py worker                → the worker, until SIGTERM
+    celery_peer.py worker NAME           → a worker, until a signal
     celery_peer.py throughput TASKS      → {"tasks_per_s": …}
     celery_peer.py roundtrip TASKS       → {"p50_us": …, "p99_us": …}
 
@@ -55,8 +55,9 @@ def round_trips(count):
 def main():
     kind = sys.argv[1]
     if kind == "worker":
-        app.worker_main(["worker", "--pool=solo", "--loglevel=WARNING", "--without-gossip",
-                         "--without-mingle", "--without-heartbeat"])
+        app.worker_main(["worker", "--pool=solo", f"--hostname={sys.argv[2]}@%h",
+                         "--loglevel=WARNING", "--without-gossip", "--without-mingle",
+                         "--without-heartbeat"])
         return
     count = int(sys.argv[2])
     if kind == "throughput":

@@ -4,8 +4,8 @@
     python_bench.py roundtrip TASKS BROKER    → {"p50_us": …, "p99_us": …}
     python_bench.py import                    → {"import_ms": …}
 
-Tasks are `noop` with 100 bytes of params, as in task_bench; a throughput counts from the first submit
-until every result is a Python object.
+Tasks are `noop` with 100 bytes of params, as in task_bench; a throughput counts from the first
+submit until every result is a Python object.
 """
 
 import json

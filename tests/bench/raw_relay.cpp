@@ -1,10 +1,13 @@
 // The limit to measure against: libzmq alone doing what a broker must do with its messages.
 //
-//   client DEALER → ROUTER relay ROUTER → DEALER worker, and back; tcp on loopback, one task of 100
-//   bytes per message, three processes. Nothing is stored, checked, encoded or scheduled.
+//   client DEALER → ROUTER relay ROUTER → DEALER worker, and back; tcp on loopback, three
+//   processes. Nothing is stored, checked, encoded or scheduled.
 //
-//   raw_relay throughput TASKS   → {"tasks_per_s": …}
-//   raw_relay roundtrip TASKS    → {"p50_us": …, "p99_us": …}
+//   raw_relay throughput TASKS [PACKED]  → {"tasks_per_s": …}
+//   raw_relay roundtrip TASKS            → {"p50_us": …, "p99_us": …, …}
+//
+// A task is 100 bytes. Unless PACKED says how many there are in a message, there is one; packed,
+// each is copied alone into and out of the message at both ends.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,9 +18,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <zmq.hpp>
+
+#include "measure.hpp"
 
 namespace {
 
@@ -25,7 +31,7 @@ constexpr std::size_t kPayloadBytes = 100;
 constexpr std::size_t kWindow = 16'384;  // tasks on their way at a time
 constexpr std::size_t kWarmUpRoundTrips = 200;
 constexpr char kStop = 'S';
-using Clock = std::chrono::steady_clock;
+using taskpipe::bench::Clock;
 
 void configure(zmq::socket_t& socket) {
   socket.set(zmq::sockopt::sndhwm, 0);
@@ -89,6 +95,13 @@ bool receive(zmq::socket_t& from, std::vector<zmq::message_t>& frames) {
   std::_Exit(0);
 }
 
+// Task by task, as whoever packs and unpacks them must.
+void copy_tasks(const zmq::message_t& from, char* to) {
+  for (std::size_t at = 0; at < from.size(); at += kPayloadBytes) {
+    std::memcpy(to + at, from.data<char>() + at, std::min(kPayloadBytes, from.size() - at));
+  }
+}
+
 [[noreturn]] void work(const std::string& endpoint) {
   zmq::context_t context;
   zmq::socket_t socket(context, zmq::socket_type::dealer);
@@ -101,7 +114,8 @@ bool receive(zmq::socket_t& from, std::vector<zmq::message_t>& frames) {
     (void)socket.recv(client);
     (void)socket.recv(task);
     if (task.size() == 1 && *task.data<char>() == kStop) break;
-    zmq::message_t result(task.data(), task.size());
+    zmq::message_t result(task.size());
+    copy_tasks(task, result.data<char>());
     socket.send(client, zmq::send_flags::sndmore);
     socket.send(result, zmq::send_flags::none);
   }
@@ -110,51 +124,58 @@ bool receive(zmq::socket_t& from, std::vector<zmq::message_t>& frames) {
   std::_Exit(0);
 }
 
-void measure_throughput(zmq::socket_t& socket, std::size_t tasks) {
-  const std::string payload(kPayloadBytes, 'x');
+void measure_throughput(zmq::socket_t& socket, std::size_t tasks, std::size_t packed) {
+  const std::string payload(kPayloadBytes * packed, 'x');
+  std::string unpacked(payload.size(), ' ');
+  const std::size_t messages = (tasks + packed - 1) / packed;
+  const std::size_t window = std::max<std::size_t>(2, kWindow / packed);
   const auto start = Clock::now();
   std::size_t sent = 0;
   std::size_t received = 0;
   zmq::message_t result;
-  while (received < tasks) {
-    for (int i = 0; i < 256 && sent < tasks && sent - received < kWindow; ++i, ++sent) {
-      socket.send(zmq::buffer(payload), zmq::send_flags::none);
+  const auto take = [&] {
+    copy_tasks(result, unpacked.data());
+    ++received;
+  };
+  while (received < messages) {
+    for (int i = 0; i < 256 && sent < messages && sent - received < window; ++i, ++sent) {
+      zmq::message_t message(payload.size());
+      for (std::size_t at = 0; at < payload.size(); at += kPayloadBytes) {
+        std::memcpy(message.data<char>() + at, payload.data() + at, kPayloadBytes);
+      }
+      socket.send(message, zmq::send_flags::none);
     }
-    const bool must_wait = sent == tasks || sent - received >= kWindow;
+    const bool must_wait = sent == messages || sent - received >= window;
     if (must_wait) {
       (void)socket.recv(result);
-      ++received;
+      take();
     }
-    while (received < tasks && socket.recv(result, zmq::recv_flags::dontwait)) ++received;
+    while (received < messages && socket.recv(result, zmq::recv_flags::dontwait)) take();
   }
   const std::chrono::duration<double> elapsed = Clock::now() - start;
-  std::printf("{\"tasks_per_s\": %.0f}\n", static_cast<double>(tasks) / elapsed.count());
+  std::printf("{\"tasks_per_s\": %.0f}\n",
+              static_cast<double>(messages * packed) / elapsed.count());
 }
 
 void measure_round_trip(zmq::socket_t& socket, std::size_t tasks) {
   const std::string payload(kPayloadBytes, 'x');
-  std::vector<double> microseconds;
   zmq::message_t result;
-  for (std::size_t i = 0; i < tasks + kWarmUpRoundTrips; ++i) {
-    const auto start = Clock::now();
+  taskpipe::bench::print_round_trips(tasks, kWarmUpRoundTrips, [&] {
     socket.send(zmq::buffer(payload), zmq::send_flags::none);
     (void)socket.recv(result);
-    const std::chrono::duration<double, std::micro> elapsed = Clock::now() - start;
-    if (i >= kWarmUpRoundTrips) microseconds.push_back(elapsed.count());
-  }
-  std::sort(microseconds.begin(), microseconds.end());
-  std::printf("{\"p50_us\": %.1f, \"p99_us\": %.1f}\n", microseconds[microseconds.size() / 2],
-              microseconds[microseconds.size() * 99 / 100]);
+  });
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fprintf(stderr, "usage: raw_relay throughput|roundtrip TASKS\n");
+  if (argc != 3 && argc != 4) {
+    std::fprintf(stderr, "usage: raw_relay throughput|roundtrip TASKS [PACKED]\n");
     return 2;
   }
   const auto tasks = static_cast<std::size_t>(std::strtoull(argv[2], nullptr, 10));
+  const std::size_t packed =
+      argc == 4 ? std::max<std::size_t>(1, std::strtoull(argv[3], nullptr, 10)) : 1;
   std::array<int, 2> pipe_fds{};
   if (::pipe(pipe_fds.data()) != 0) return 1;
   const pid_t relay_pid = ::fork();  // before any ZeroMQ context exists
@@ -171,7 +192,7 @@ int main(int argc, char** argv) {
     configure(socket);
     socket.connect(both.substr(0, space));
     if (std::strcmp(argv[1], "throughput") == 0) {
-      measure_throughput(socket, tasks);
+      measure_throughput(socket, tasks, packed);
     } else {
       measure_round_trip(socket, tasks);
     }
