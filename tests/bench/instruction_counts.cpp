@@ -22,6 +22,7 @@
 
 #include "broker/core/broker_core.hpp"
 #include "broker/journal/batch_buffer.hpp"
+#include "client/src/wait_table.hpp"
 #include "common/protocol/codec.hpp"
 
 namespace taskpipe::broker {
@@ -271,6 +272,31 @@ void count_journal(const std::vector<Samples>& rounds) {
   report("journal_append");
 }
 
+// A call waits for a batch, registers it, and is given its results.
+void count_waiting(const std::vector<Samples>& rounds) {
+  const Meter meter;
+  client::CorrelationSource correlations;
+  client::WaitTable table(correlations);
+  for (std::uint32_t round = 0; round < rounds.size(); ++round) {
+    std::vector<TaskId> ids;
+    std::vector<Done> ends;
+    for (const auto& message : rounds[round].messages) {
+      if (const auto* done = std::get_if<Done>(&message)) ends.push_back(*done);
+    }
+    for (const auto& end : ends) {
+      for (const auto& task : end.tasks) ids.push_back(task.attempt.task);
+    }
+    client::Effects effects;
+    meter.count(round, [&] {
+      table.add(client::CallId(round + 1), std::move(ids));
+      table.flush(MonotonicTime{}, SessionId(1), effects);
+      for (auto& end : ends) table.on_done(std::move(end), effects);
+    });
+    if (!table.idle()) give_up("a wait does not end");
+  }
+  report("client_wait");
+}
+
 void count_all() {
   const std::vector<Samples> rounds = count_core();
   count_codec<Submit>("submit", rounds);
@@ -278,6 +304,7 @@ void count_all() {
   count_codec<Result>("result", rounds);
   count_codec<Done>("done", rounds);
   count_journal(rounds);
+  count_waiting(rounds);
 }
 
 }  // namespace
