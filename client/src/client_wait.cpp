@@ -84,6 +84,7 @@ CallResult<std::vector<TaskResult>> Client::wait_all(std::span<const TaskId> ids
     fetching.timeout = std::max(impl_->options().request_timeout, Millis(1));
     return wait_all(ids, fetching);
   }
+  results.reserve(ids.size());
   auto done = impl_->run(client::command::AwaitTasks{client::distinct(ids)}, options.timeout,
                          options, [&](client::CallId, client::Delivery&& what) {
                            auto* ended = std::get_if<client::delivery::TasksEnded>(&what);

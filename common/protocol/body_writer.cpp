@@ -6,6 +6,7 @@
 #include <array>
 #include <bit>
 #include <msgpack.hpp>
+#include <new>
 
 #include "common/model/limits.hpp"
 #include "common/protocol/big_endian.hpp"
@@ -22,7 +23,11 @@ msgpack::packer<ByteSink> pack(ByteSink& sink) { return msgpack::packer<ByteSink
 }  // namespace
 
 void ByteSink::grow(std::size_t size) {
-  bytes_.resize(std::max({kFirstCapacity, bytes_.size() * 2, used_ + size}));
+  const std::size_t capacity = std::max({kFirstCapacity, capacity_ * 2, used_ + size});
+  void* grown = std::realloc(bytes_, capacity);
+  if (grown == nullptr) throw std::bad_alloc();
+  bytes_ = static_cast<char*>(grown);
+  capacity_ = capacity;
 }
 
 void BodyWriter::map(std::size_t pairs) { pack(sink_).pack_map(static_cast<std::uint32_t>(pairs)); }

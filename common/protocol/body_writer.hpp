@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <span>
@@ -20,25 +21,34 @@
 
 namespace taskpipe::protocol {
 
-// A string that grows by doubling and is written by pointer: packers write a byte or nine at a
-// time, and std::string::append is not inlined for that.
+// Bytes that grow by doubling and are written by pointer: packers write a byte or nine at a time,
+// and std::string::append is not inlined for that. No string before `take`: it would fill with
+// zeros what it grows by, and keep up to twice the body in the queues of sockets.
 class ByteSink {
  public:
+  ByteSink() = default;
+  ByteSink(ByteSink&& other) noexcept { *this = std::move(other); }
+  ByteSink& operator=(ByteSink&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    std::swap(capacity_, other.capacity_);
+    std::swap(used_, other.used_);
+    return *this;
+  }
+  ~ByteSink() { std::free(bytes_); }
+
   void write(const char* data, std::size_t size) {
-    if (bytes_.size() - used_ < size) grow(size);
-    std::memcpy(bytes_.data() + used_, data, size);
+    if (capacity_ - used_ < size) grow(size);
+    std::memcpy(bytes_ + used_, data, size);
     used_ += size;
   }
   [[nodiscard]] std::size_t size() const { return used_; }
-  [[nodiscard]] std::string take() {
-    bytes_.resize(std::exchange(used_, 0));
-    return std::move(bytes_);
-  }
+  [[nodiscard]] std::string take() { return {bytes_, std::exchange(used_, 0)}; }
 
  private:
   void grow(std::size_t size);
 
-  std::string bytes_;
+  char* bytes_ = nullptr;  // from realloc, which often need not copy
+  std::size_t capacity_ = 0;
   std::size_t used_ = 0;
 };
 

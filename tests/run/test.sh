@@ -77,7 +77,7 @@ test_ordinary() {
 
 # The heavy tier: every function prints a heading and counts its results. Of HEAVY_BY_DAY one runs on
 # each day, so that the whole stays within three quarters of an hour.
-HEAVY=(heavy_docs heavy_simulation heavy_fuzz heavy_fault heavy_tsan heavy_wheel heavy_cluster
+HEAVY=(heavy_docs heavy_simulation heavy_counts heavy_fuzz heavy_fault heavy_tsan heavy_wheel heavy_cluster
   package_test compose_test heavy_by_day)
 readonly HEAVY_BY_DAY=(heavy_tidy heavy_planted_bugs heavy_kills)
 
