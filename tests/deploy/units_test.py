@@ -10,7 +10,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNITS = ROOT / "compose/systemd"
-MOST = {"broker": 1.3, "worker": 3.4}  # exposure; 0 is none, 10 is all. Lower it when it falls
+MOST = {"broker": 1.4, "worker": 3.4}  # exposure; 0 is none, 10 is all. Lower it when it falls
 LIMIT_S = 60
 
 
