@@ -48,7 +48,10 @@ TaskRow row_of(const State& state, TaskSlot slot, Extras extras, WaitingReasons&
   row.attempt = task.attempt;
   row.worker = event.worker;
   row.progress_percent = event.percent;
-  row.message = event.message.empty() ? reasons.of(slot) : event.message;
+  row.message = event.message;
+  if (std::string why = reasons.of(slot); !why.empty()) {
+    row.message += (row.message.empty() ? "" : "; ") + why;
+  }
   row.submitted = task.submitted;
   row.started = task.started;
   if (task.ended()) {

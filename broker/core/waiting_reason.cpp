@@ -13,7 +13,9 @@ struct Candidates {
   std::size_t serving = 0;    // offer the tool with this script, inline scripts, inputs
   std::size_t large = 0;      // of these, whose whole resources would do
   std::size_t accepting = 0;  // of these, who take work
-  std::string_view shortage;  // of the last that was too small
+  // Of those that are too small: what the first lacks, and whether another lacks something else.
+  std::string_view shortage;
+  bool other_shortages = false;
 };
 
 Candidates candidates_for(const State& state, const Tool& tool, const Signature& signature) {
@@ -24,20 +26,24 @@ Candidates candidates_for(const State& state, const Tool& tool, const Signature&
     if (offer == nullptr || !serves(*offer, signature)) continue;
     ++found.serving;
     const std::string_view missing = first_shortage(signature.need, worker.total);
-    if (!missing.empty()) {
+    if (missing.empty()) {
+      ++found.large;
+      if (worker.accepts_work()) ++found.accepting;
+    } else if (found.shortage.empty()) {
       found.shortage = missing;
-      continue;
+    } else if (found.shortage != missing) {
+      found.other_shortages = true;
     }
-    ++found.large;
-    if (worker.accepts_work()) ++found.accepting;
   }
   return found;
 }
 
 std::string what_it_serves(const Signature& signature) {
-  if (signature.inline_script) return "takes inline scripts";
-  if (signature.has_inputs) return "has its script and fetches input files";
-  return "has script '" + signature.script + "'";
+  std::string what = signature.inline_script    ? "takes inline scripts"
+                     : signature.script.empty() ? ""
+                                                : "has script '" + signature.script + "'";
+  if (!signature.has_inputs) return what;
+  return what.empty() ? "fetches input files" : what + " and fetches input files";
 }
 
 }  // namespace
@@ -55,9 +61,12 @@ std::string WaitingReasons::of(TaskSlot slot) {
   }
   const auto* ready = std::get_if<phase::Ready>(&task.phase);
   if (ready == nullptr) return {};
-  const auto [known, added] = by_signature_.try_emplace(ready->signature.value());
-  if (added) known->second = of_signature(ready->signature, task.spec->tool);
-  return known->second;
+  const auto known = by_signature_.find(ready->signature.value());
+  if (known != by_signature_.end()) return known->second;
+  if (by_signature_.size() >= kMaxWaitingReasons) return {};
+  return by_signature_
+      .emplace(ready->signature.value(), of_signature(ready->signature, task.spec->tool))
+      .first->second;
 }
 
 std::string WaitingReasons::of_signature(SignatureIndex index, const std::string& tool_name) const {
@@ -71,7 +80,7 @@ std::string WaitingReasons::of_signature(SignatureIndex index, const std::string
   }
   if (found.large == 0) {
     return "no connected worker that offers tool " + name + " has enough " +
-           std::string(found.shortage);
+           std::string(found.shortage) + (found.other_shortages ? " and all else at once" : "");
   }
   if (found.accepting == 0)
     return "the workers that could run it take no work: they drain, or are silent";
@@ -79,8 +88,7 @@ std::string WaitingReasons::of_signature(SignatureIndex index, const std::string
     return "waits for a worker of its own, since workers were lost with it";
   }
   return "waits for room on " + std::to_string(found.accepting) +
-         (found.accepting == 1 ? " worker" : " workers") +
-         "; waiting tasks of its kind: " + std::to_string(signature.queue.size());
+         (found.accepting == 1 ? " worker" : " workers");
 }
 
 }  // namespace taskpipe::broker

@@ -1,6 +1,7 @@
 // Why a task that is pending has not started: a sentence for whoever asks.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <unordered_map>
 
@@ -8,8 +9,11 @@
 
 namespace taskpipe::broker {
 
-// Of one question's rows: tasks of the same needs are answered once, each by a look at the workers
-// that offer their tool.
+// Different needs that are looked into for one question, so that none holds up the loop.
+inline constexpr std::size_t kMaxWaitingReasons = 32;
+
+// Of one question's rows: tasks of the same needs are answered once, by a look at the workers that
+// offer their tool. Nothing is told of other owners' tasks.
 class WaitingReasons {
  public:
   explicit WaitingReasons(const State& state) : state_(state) {}

@@ -46,7 +46,11 @@ finish() {
     gone || kill -9 "$(pgrep --parent "$container")" "$container" 2>/dev/null || true
     wait "$container" || true
   fi
-  umount "$root/proc" 2>/dev/null || true
+  umount "$root/proc" 2>/dev/null || umount --lazy "$root/proc" 2>/dev/null || true
+  if mountpoint -q "$root/proc"; then
+    printf 'systemd test: %s cannot be unmounted; left\n' "$root/proc" >&2
+    return 1
+  fi
   rm -rf --one-file-system "$scratch"
 }
 trap finish EXIT
@@ -76,7 +80,7 @@ umount "$root/proc"
 
 echo "boot"
 nspawn=(systemd-nspawn --quiet --register=no --keep-unit --private-network --directory "$root")
-said=$("${nspawn[@]}" --pipe true 2>&1) || unavailable "systemd-nspawn starts nothing: $said"
+said=$("${nspawn[@]}" --pipe true 2>&1 </dev/null) || unavailable "systemd-nspawn starts nothing: $said"
 # It must not read what this script reads.
 "${nspawn[@]}" --boot --console=pipe </dev/null >"$scratch/boot.log" 2>&1 &
 container=$!
@@ -87,8 +91,8 @@ booted() {
 }
 deadline=$((SECONDS + BOOT_LIMIT_S))
 until booted; do
-  kill -0 "$container" 2>/dev/null || { container=; unavailable "no systemd boots: $(tail -n 1 "$scratch/boot.log")"; }
-  ((SECONDS < deadline)) || unavailable "no systemd has booted within $BOOT_LIMIT_S s"
+  kill -0 "$container" 2>/dev/null || { container=; die "the container ended while it booted"; }
+  ((SECONDS < deadline)) || die "no systemd has booted within $BOOT_LIMIT_S s"
   sleep 0.2
 done
 

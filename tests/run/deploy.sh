@@ -91,6 +91,7 @@ compose_test() {
   if ! reason=$(docker_programs 2>&1) || ! docker_begin; then
     say "UNAVAILABLE: compose test: ${reason:-dockerd does not start: $(tail -n 1 build/dockerd.log)}"
     docker_end
+    tools_in_containers build/debian/bin
     return 0
   fi
   step "a base image" docker_base
@@ -136,8 +137,11 @@ runtime_answers() { # RUNTIME; or a reason
   if [[ $1 == podman ]]; then
     install_missing podman runc catatonit >/dev/null || { say "podman could not be installed"; return 1; }
   fi
-  "$1" info >/dev/null
+  timeout "$ANSWER_LIMIT_S" "$1" info >/dev/null
 }
+
+readonly ANSWER_LIMIT_S=20  # of a daemon that runs
+docker_answers() { timeout "$ANSWER_LIMIT_S" docker info >/dev/null 2>&1; }
 
 docker_programs() { # or a reason
   if ! command -v docker >/dev/null || ! command -v dockerd >/dev/null; then
@@ -145,18 +149,18 @@ docker_programs() { # or a reason
   fi
   command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 ||
     install_packages docker-compose || { say "docker-compose could not be installed"; return 1; }
-  ((EUID == 0)) || docker info >/dev/null 2>&1 || { say "no dockerd answers, and starting one needs root"; return 1; }
+  ((EUID == 0)) || docker_answers || { say "no dockerd answers, and starting one needs root"; return 1; }
 }
 
 readonly DOCKERD_LIMIT_S=60
 DOCKERD_PID=
 docker_begin() { # a daemon that answers: the host's, or one that docker_end stops
-  ! docker info >/dev/null 2>&1 || return 0
+  ! docker_answers || return 0
   dockerd >build/dockerd.log 2>&1 &
   DOCKERD_PID=$!
   trap docker_end EXIT
   local deadline=$((SECONDS + DOCKERD_LIMIT_S))
-  until docker info >/dev/null 2>&1; do
+  until docker_answers; do
     if ((SECONDS > deadline)) || ! kill -0 "$DOCKERD_PID" 2>/dev/null; then return 1; fi
     sleep 0.5
   done

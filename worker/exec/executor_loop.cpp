@@ -147,7 +147,7 @@ void ExecutorLoop::on_command(executor_command::Stop& stop) {
     if (options_.keeper != nullptr) options_.keeper->give_up(run->second);
     return;
   }
-  attempt.ask_to_end(cause);
+  attempt.ask_to_end(cause, now_);
   const auto grace = std::clamp<std::int64_t>(stop.grace.count(), 0, limits::kMaxGraceMs);
   if (link_ != nullptr) {
     link_->stop({run->second, SIGTERM, static_cast<std::uint32_t>(grace)});
@@ -287,7 +287,7 @@ void ExecutorLoop::on_limit(RunNumber run, RunningAttempt& attempt, EndCause whi
   const auto given = attempt.plan().grace.count();
   const auto grace = given > 0 ? std::min<std::int64_t>(given, limits::kMaxGraceMs)
                                : std::int64_t{limits::kDefaultGraceMs};
-  attempt.ask_to_end(which);
+  attempt.ask_to_end(which, now_);
   if (link_ != nullptr) link_->stop({run, SIGTERM, static_cast<std::uint32_t>(grace)});
 }
 
@@ -330,6 +330,7 @@ EndFacts ExecutorLoop::facts_of(const RunningAttempt& attempt) const {
   if (container && !container->removal.empty()) {
     facts.memory_control = facts.container = container->runtime;
   }
+  facts.asked_after = attempt.asked_after();
   return facts;
 }
 

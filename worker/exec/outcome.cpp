@@ -125,6 +125,13 @@ void set_memory_reason(const EndFacts& facts, Outcome& out) {
                " (" + std::string(facts.memory_control) + ")";
 }
 
+// The limit fell into what follows the main process' own end.
+bool ended_before_limit(const spawn_message::Exited& end, const EndFacts& facts) {
+  if (end.guard_lost) return false;
+  if (facts.cause != EndCause::time_limit && facts.cause != EndCause::silence) return false;
+  return std::chrono::microseconds(end.wall_us) < facts.asked_after;
+}
+
 }  // namespace
 
 Outcome outcome_of(const spawn_message::Exited& end, const EndFacts& facts) {
@@ -135,7 +142,7 @@ Outcome outcome_of(const spawn_message::Exited& end, const EndFacts& facts) {
   const bool signalled = !end.guard_lost && WIFSIGNALED(end.wait_status);
   if (signalled) out.signal = WTERMSIG(end.wait_status);
   if (!end.guard_lost && WIFEXITED(end.wait_status)) out.exit_code = WEXITSTATUS(end.wait_status);
-  if (set_asked(facts, out)) return out;
+  if (!ended_before_limit(end, facts) && set_asked(facts, out)) return out;
   if (end.guard_lost) {
     out.state = TaskState::failure;
     out.failure = FailureClass::signal;

@@ -26,15 +26,17 @@ RunningAttempt::RunningAttempt(RunNumber run, AttemptKey key, RunPlan plan,
 
 void RunningAttempt::on_spawned(MonotonicTime now) {
   spawned_ = true;
+  spawned_at_ = now;
   last_output_ = now;
   if (cause_ != EndCause::none) return;
   if (plan_.time_limit.count() > 0) time_limit_at_ = now + plan_.time_limit;
   if (plan_.silence_limit.count() > 0) silence_check_at_ = now + plan_.silence_limit;
 }
 
-bool RunningAttempt::ask_to_end(EndCause cause) {
+bool RunningAttempt::ask_to_end(EndCause cause, MonotonicTime now) {
   if (finishing_ || cause_ != EndCause::none) return false;
   cause_ = cause;
+  if (spawned_) asked_after_ = std::chrono::floor<Millis>(now - spawned_at_);
   time_limit_at_.reset();
   silence_check_at_.reset();
   return true;

@@ -33,8 +33,10 @@ class RunningAttempt {
   // The limits count from here; before, nothing is passed on, so that Started comes first.
   void on_spawned(MonotonicTime now);
   // False when an earlier cause holds, or it has ended already.
-  bool ask_to_end(EndCause cause);
+  bool ask_to_end(EndCause cause, MonotonicTime now);
   [[nodiscard]] EndCause cause() const { return cause_; }
+  // How long it had run by then.
+  [[nodiscard]] Millis asked_after() const { return asked_after_; }
   [[nodiscard]] bool over_time_limit(MonotonicTime now) const;
   // Whether it has been silent for as long as it may. Reads once from both streams before it says
   // so: what was written in time may not have been read in time. A no puts off the next look to the
@@ -69,6 +71,8 @@ class RunningAttempt {
   OutputStream out_;
   OutputStream err_;
   EndCause cause_ = EndCause::none;
+  Millis asked_after_{0};
+  MonotonicTime spawned_at_{};
   std::optional<MonotonicTime> time_limit_at_;
   MonotonicTime last_output_{};
   // Output does not move it, so that a line costs no timer: it moves when it is due.

@@ -74,7 +74,7 @@ void ExecutorLoop::end_all(const std::string& why) {
 }
 
 void ExecutorLoop::shut_down() {
-  for (const auto& [run, attempt] : attempts_) attempt->ask_to_end(EndCause::shutdown);
+  for (const auto& [run, attempt] : attempts_) attempt->ask_to_end(EndCause::shutdown, now_);
   for (auto& start : std::exchange(waiting_, {})) on_command(start);
   if (link_ != nullptr) link_->wait_until_gone(Millis(limits::kSpawnerEndMs));
   now_ = MonotonicTime{std::chrono::steady_clock::now().time_since_epoch()};

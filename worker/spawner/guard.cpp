@@ -190,7 +190,7 @@ void Guard::on_time(Clock::time_point now) {
 void Guard::end_container() {
   if (spawn_.removal.empty()) return;
   AftermathContext context{inherited_.search_path, inherited_.open_files,
-                           WIFSIGNALED(end_.wait_status)};
+                           WIFSIGNALED(end_.wait_status) || stopping_ || spawner_gone_};
   const Aftermath ended = clear_container(spawn_, context);
   end_.container_started = ended.started;
   end_.out_of_memory = ended.out_of_memory;

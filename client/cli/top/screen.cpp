@@ -99,6 +99,12 @@ int key_of(int code) {
 }  // namespace
 
 ScreenSignals::ScreenSignals() {
+  // Each time it paints, ncurses ignores a SIGTSTP that has the default handler, and the kernel
+  // then forgets one that is waiting to be read here. It lets the handlers of others be. Ours never
+  // runs.
+  struct ::sigaction never {};
+  never.sa_handler = [](int) {};
+  ::sigaction(SIGTSTP, &never, &before_);
   const ::sigset_t set = screen_signals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   fd_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -107,6 +113,7 @@ ScreenSignals::ScreenSignals() {
 
 ScreenSignals::~ScreenSignals() {
   ::close(fd_);
+  ::sigaction(SIGTSTP, &before_, nullptr);
   const ::sigset_t set = screen_signals();
   ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }

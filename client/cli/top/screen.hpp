@@ -2,6 +2,8 @@
 // whatever way: end, exception, or a signal that kills.
 #pragma once
 
+#include <signal.h>
+
 #include <optional>
 #include <vector>
 
@@ -23,6 +25,7 @@ class ScreenSignals {
   [[nodiscard]] Kind read();
 
  private:
+  struct ::sigaction before_ {};  // of SIGTSTP
   int fd_ = -1;
 };
 

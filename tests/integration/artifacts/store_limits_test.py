@@ -4,6 +4,7 @@
 Time is what the files say: the broker is stopped, and finds files that were last used long ago.
 """
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -85,7 +86,8 @@ class OldFiles(ArtifactCase):
 
 class FullDisk(ArtifactCase):
     # The store begins an upload only where 256 MiB stay free beside it.
-    DISK, SIZE = "700M", 200 * MIB
+    DISK, SIZE = "1100M", 200 * MIB
+    TRIES = 3
 
     def start_cluster(self):
         self.disk = SmallDisk(self.cluster.folder, self.cluster.folder / "data", self.DISK)
@@ -96,16 +98,33 @@ class FullDisk(ArtifactCase):
         self.addCleanup(self.disk.__exit__, None, None, None)
         super().start_cluster()
 
-    def test_a_disk_that_fills_up_under_an_upload(self):
-        task_id = self.submit(f"head -c {self.SIZE} /dev/urandom > big; echo done > small")
-        wait_until(lambda: any(p.stat().st_size > 0 for p in self.partials()), "the upload begins",
-                   limit_s=120)
+    def written(self):
+        """What is there of an upload that has not ended; 0 when there is none."""
+        sizes = [0]
+        for path in self.partials():
+            with contextlib.suppress(FileNotFoundError):  # it has ended just now
+                sizes.append(path.stat().st_size)
+        return max(sizes)
+
+    def stop_in_an_upload(self):
+        """A task whose upload has begun, its worker stopped in the middle; and how far it came."""
         worker = self.cluster.workers["w0"]
-        os.kill(worker.pid, signal.SIGSTOP)
-        written = max(p.stat().st_size for p in self.partials())
+        for _ in range(self.TRIES):
+            task_id = self.submit(f"head -c {self.SIZE} /dev/urandom > big; echo done > small")
+            stored = len(self.blobs())
+            wait_until(lambda: self.written() > 0 or len(self.blobs()) > stored,
+                       "the upload begins", limit_s=120, step_s=0.002)
+            os.kill(worker.pid, signal.SIGSTOP)
+            if 0 < self.written() < self.SIZE:
+                return task_id, self.written()
+            os.kill(worker.pid, signal.SIGCONT)  # too late: it was through already
+            self.result(task_id)
+        return self.fail(f"no upload was met in its middle, in {self.TRIES} tries")
+
+    def test_a_disk_that_fills_up_under_an_upload(self):
+        task_id, written = self.stop_in_an_upload()
         self.disk.fill()
-        os.kill(worker.pid, signal.SIGCONT)
-        self.assertLess(written, self.SIZE, "filled too late")
+        os.kill(self.cluster.workers["w0"].pid, signal.SIGCONT)
         result = self.result(task_id)
         self.assertEqual(result["status"], "success", "a task does not fail for it")
         big = artifact(result, "big")

@@ -171,7 +171,7 @@ TEST(Stop, SparesWhatAToolStartsInAnswerToIt) {
   ExecutorHarness harness;
   const AttemptKey key = harness.start(ExecutorHarness::shell(
       "trap 'sh -c \"echo saving; exec sleep 0.05\" && echo saved; exit 0' TERM; echo ready; "
-      "while :; do sleep 60; done"));
+      "while :; do sleep 0.05; done"));  // short: one that has just begun holds up the trap
   ASSERT_TRUE(harness.wait_for_output(key, "ready"));
   harness.executor().stop(key, StopCause::cancelled, kLongGrace);
   EXPECT_EQ(harness.wait_for_end(key).exit_code, 0);

@@ -4,7 +4,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "broker/core/waiting_reason.hpp"
 #include "tests/unit/broker_core/broker_core_fixture.hpp"
 
 namespace taskpipe::broker::testing {
@@ -64,11 +66,38 @@ TEST_F(WaitingReasonTest, AllThatCouldAreBusyAndThenOneHasIt) {
   const auto keys = given();
   ASSERT_EQ(keys.size(), 1U);
   EXPECT_EQ(message_of(0), "was sent to worker 'node', which has not started it yet");
-  EXPECT_EQ(message_of(2), "waits for room on 1 worker; waiting tasks of its kind: 2");
+  EXPECT_EQ(message_of(2), "waits for room on 1 worker");
   cluster_.say(kWorker, worker_, Started{{{keys[0], {}}}});
   EXPECT_EQ(message_of(0), "") << "it runs";
   finish(keys[0]);
   EXPECT_THAT(message_of(1), HasSubstr("was sent to worker 'node'"));
+}
+
+TEST_F(WaitingReasonTest, EachLacksSomethingElse) {
+  connect(1);
+  WorkerOffer offer = offer_of("tool", 8);
+  offer.resources.memory_bytes = 1000;
+  cluster_.connect_worker(101, PeerUuid(5, 6), "other", offer);
+  TaskSpec spec = *patient("tool", 4);
+  spec.resources.memory_bytes = 2000;
+  submit(std::make_shared<const TaskSpec>(std::move(spec)), {id(0)});
+  EXPECT_EQ(message_of(0),
+            "no connected worker that offers tool 'tool' has enough cpus and all else at once");
+}
+
+TEST_F(WaitingReasonTest, NoMoreNeedsThanTheBoundAreLookedInto) {
+  connect(1);
+  std::vector<TaskId> ids;
+  for (std::uint32_t i = 0; i < kMaxWaitingReasons + 3; ++i) {
+    submit(patient("absent" + std::to_string(i)), {id(i)});
+    ids.push_back(id(i));
+  }
+  cluster_.say(kClient, client_, Query{{ids, {}, {}, ""}, "", 100});
+  const auto answers = cluster_.take_all<Rows>(kClient);
+  ASSERT_EQ(answers.size(), 1U);
+  std::size_t told = 0;
+  for (const TaskRow& row : answers[0].rows) told += row.message.empty() ? 0U : 1U;
+  EXPECT_EQ(told, kMaxWaitingReasons);
 }
 
 TEST_F(WaitingReasonTest, TheOnlyOneDrains) {

@@ -80,6 +80,23 @@ TEST(Outcome, ExplainsWhatTheAddressSpaceLimitDoes) {
   EXPECT_THAT(out.reason, HasSubstr("limited to 1000 B (RLIMIT_AS)"));
 }
 
+TEST(Outcome, ALimitThatFellIntoTheClearingUpCountsForNothing) {
+  auto end = ended(exited_with(0));
+  end.wall_us = 59'500'000;
+  EndFacts facts;
+  facts.time_limit = facts.silence_limit = Millis(60'000);
+  facts.asked_after = Millis(60'000);
+  for (const EndCause cause : {EndCause::time_limit, EndCause::silence}) {
+    facts.cause = cause;
+    EXPECT_EQ(outcome_of(end, facts).state, TaskState::success);
+    end.wall_us = 60'100'000;
+    EXPECT_EQ(outcome_of(end, facts).state, TaskState::timeout);
+    end.wall_us = 59'500'000;
+  }
+  facts.cause = EndCause::cancelled;
+  EXPECT_EQ(outcome_of(end, facts).state, TaskState::cancelled);
+}
+
 TEST(Outcome, ThatWeAskedOutweighsHowItEnded) {
   for (const int status : {exited_with(0), exited_with(1), killed_by(SIGTERM)}) {
     EndFacts facts;
