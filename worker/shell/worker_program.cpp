@@ -50,14 +50,16 @@ int exit_status(ExitCause cause) {
 
 ToolRegistry load_tools(const WorkerOptions& options, const WorkerIdentity& identity,
                         process::Logger& logger) {
+  const Environment environment = environment_of_process();
+  const auto unswept = remove_old_containers(environment, identity, logger);
   ToolRegistry tools =
-      ToolRegistry::load(options.tool_folders, environment_of_process(),
+      ToolRegistry::load(options.tool_folders, environment,
                          options.run_as ? environment_of(*options.run_as) : Environment{},
                          container_host(options, identity));
   for (const auto& rejection : tools.rejections()) {
     logger.info("not offered", {{"file", rejection.file.string()}, {"why", rejection.reason}});
   }
-  remove_old_containers(tools, logger);
+  tell_unswept(unswept, tools, logger);
   return tools;
 }
 

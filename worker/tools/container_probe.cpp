@@ -226,17 +226,27 @@ tl::expected<ProgramAnswer, std::string> ask_in_container(const ContainerSetup& 
   return answer;
 }
 
-ContainerSweep sweep_containers(const ContainerSetup& setup) {
+std::vector<RuntimeClient> find_runtimes(const Environment& worker) {
+  std::vector<RuntimeClient> clients;
+  const Environment environment = client_environment(worker);
+  for (const ContainerRuntime runtime : kRuntimeOrder) {
+    if (!outlives_its_client(runtime)) continue;
+    const auto program = find_program(name_of(runtime), environment.at("PATH"));
+    if (program) clients.push_back({runtime, program->string(), environment});
+  }
+  return clients;
+}
+
+ContainerSweep sweep_containers(const RuntimeClient& client, const std::string& worker) {
   ContainerSweep sweep;
-  if (!outlives_its_client(setup.runtime)) return sweep;
-  const auto found = ask_program({setup.program, "ps", "-a", "-q", "--filter",
-                                  "label=" + std::string(kWorkerLabel) + "=" + setup.host.worker},
-                                 setup.client, kClientTimeout);
+  const auto found = ask_program({client.program, "ps", "-a", "-q", "--filter",
+                                  "label=" + std::string(kWorkerLabel) + "=" + worker},
+                                 client.environment, kClientTimeout);
   if (!found || found->exit_code != 0) {
     sweep.error = found ? last_words(found->output) : found.error();
     return sweep;
   }
-  std::vector<std::string> removal = {setup.program, "rm", "-f", "-v"};
+  std::vector<std::string> removal = {client.program, "rm", "-f", "-v"};
   const std::size_t fixed = removal.size();
   std::string_view rest = found->output;
   while (!rest.empty()) {
@@ -248,13 +258,14 @@ ContainerSweep sweep_containers(const ContainerSetup& setup) {
       removal.emplace_back(id);
     }
   }
-  if (removal.size() == fixed) return sweep;
-  const auto removed = ask_program(removal, setup.client, kClientTimeout);
+  sweep.found = removal.size() - fixed;
+  if (sweep.found == 0) return sweep;
+  const auto removed = ask_program(removal, client.environment, kClientTimeout);
   if (!removed || removed->exit_code != 0) {
     sweep.error = removed ? last_words(removed->output) : removed.error();
     return sweep;
   }
-  sweep.removed = removal.size() - fixed;
+  sweep.removed = sweep.found;
   return sweep;
 }
 

@@ -175,11 +175,14 @@ TEST_F(ContainerProbe, PlansAnAttempt) {
 }
 
 TEST_F(ContainerProbe, SweepsWhatHasTheWorkersLabel) {
-  folder_.write("bin/image", "");
-  const auto probed = probe("image = 'heat:2'");
-  ASSERT_TRUE(probed) << probed.error();
-  const ContainerSweep sweep = sweep_containers(*probed->tool.container());
+  const std::string path = (folder_.path() / "bin").string();
+  const auto clients = find_runtimes({{"PATH", path}});
+  ASSERT_EQ(clients.size(), 1U);
+  EXPECT_EQ(clients[0].runtime, ContainerRuntime::docker);
+  EXPECT_EQ(clients[0].program, client_);
+  const ContainerSweep sweep = sweep_containers(clients[0], "w0");
   EXPECT_EQ(sweep.error, "");
+  EXPECT_EQ(sweep.found, 2U);
   EXPECT_EQ(sweep.removed, 2U);
   EXPECT_THAT(calls(), AllOf(HasSubstr("--filter label=taskpipe.worker=w0\n"),
                              HasSubstr("rm -f -v 0123456789ab ba9876543210\n")));
