@@ -172,6 +172,7 @@ int run(WorkerOptions options, const HandlerRegistry& handlers, process::SignalF
     if (options.run_as) exec.spawner.run_as = options.run_as->credentials;
     exec.node = process::host_name();
     exec.keeper = &uploader;
+    exec.logger = &logger;
     tell_who_runs_tools(options, logger);
     executor = std::make_unique<ProcessExecutor>(std::move(exec), post_to(commands));
     logger.info("tasks run as processes", {{"memory_limits", executor->memory_control()}});
