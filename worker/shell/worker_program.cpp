@@ -33,8 +33,6 @@
 namespace taskpipe::worker {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr int kCannotStart = 1;
 constexpr int kBadOptions = 2;
 
