@@ -23,6 +23,7 @@ SHA256 = "common/process/sha256.hpp"  # the only thing of it that tools need
 BENEATH = "common/process/beneath.hpp"
 BULK = "common/bulk"
 COMMON = [MODEL, PROTOCOL, SECURITY, NET, PROCESS, BULK]
+CREDENTIALS = "worker/spawner/credentials.hpp"  # to become the user of attempts, in one place
 EXECUTOR = "worker/exec/executor.hpp"  # the seam between the worker's core and execution
 PUBLIC = "taskpipe/"  # client/include/taskpipe, as users write it
 
@@ -41,7 +42,7 @@ MAY_INCLUDE = {
     "broker/shell": [*COMMON, "broker"],
     "broker": [*COMMON, "broker"],
     "worker/core": [MODEL, EXECUTOR],
-    "worker/tools": [MODEL, SHA256, BENEATH, EXECUTOR],
+    "worker/tools": [MODEL, SHA256, BENEATH, CREDENTIALS, EXECUTOR],
     "worker/spawner": [MODEL, PROCESS],
     "worker/exec": [MODEL, PROTOCOL, PROCESS, "worker/spawner"],
     "worker/handlers": [MODEL, PROTOCOL, PROCESS, EXECUTOR],

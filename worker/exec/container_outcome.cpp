@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "common/model/limits.hpp"
+#include "common/protocol/utf8.hpp"
 #include "worker/exec/outcome.hpp"
 
 namespace taskpipe::worker {
@@ -20,6 +22,11 @@ struct Words {
   std::string_view own;   // last line that is the runtime's by its beginning
   std::string_view init;  // last line of the small init that starts the program
 };
+
+// As the clients of docker and podman begin what they say themselves.
+bool is_clients(std::string_view line) {
+  return line.starts_with("docker: ") || line.starts_with("Error: ");
+}
 
 Words find_words(std::string_view text) {
   constexpr std::array<std::string_view, 4> kOwn = {"docker: ", "Error: ", "FATAL: ", "Error "};
@@ -42,7 +49,7 @@ Words find_words(std::string_view text) {
 
 }  // namespace
 
-void judge_container(Outcome& outcome, std::string_view runtime, bool started,
+void judge_container(Outcome& outcome, std::string_view runtime, ContainerStart started,
                      std::string_view stderr_tail) {
   if (outcome.failure != FailureClass::exit) return;
   const Words words = find_words(stderr_tail);
@@ -54,7 +61,9 @@ void judge_container(Outcome& outcome, std::string_view runtime, bool started,
     said = words.own;
   } else if (!words.init.empty() && words.init == words.last) {
     said = words.init;
-  } else if (!started && code >= kFirstClientCode && code <= kLastClientCode) {
+  } else if (started != ContainerStart::started && code >= kFirstClientCode &&
+             code <= kLastClientCode) {
+    if (started == ContainerStart::unknown && !is_clients(words.own)) return;
     said = words.own.empty() ? words.last : words.own;
   } else {
     return;
@@ -65,6 +74,14 @@ void judge_container(Outcome& outcome, std::string_view runtime, bool started,
   const Usage usage = outcome.usage;
   outcome = spawn_error(reason);
   outcome.usage = usage;
+}
+
+void tell_container_left(Outcome& outcome, std::string_view name) {
+  if (!outcome.reason.empty()) outcome.reason += "; ";
+  outcome.reason += "its container ";
+  if (!name.empty()) outcome.reason += std::string(name) + " ";
+  outcome.reason =
+      protocol::to_utf8(outcome.reason + "could not be removed", limits::kMaxTextBytes);
 }
 
 }  // namespace taskpipe::worker

@@ -5,13 +5,17 @@
 #include <string_view>
 
 #include "common/model/task.hpp"
+#include "worker/spawner/spawn_protocol.hpp"
 
 namespace taskpipe::worker {
 
 // Makes error/spawn, with the runtime's own words, of the end of a client whose container never
-// ran, or whose program is not in its image. Leaves every other outcome alone. `started`: as the
-// runtime told; unknown counts as no.
-void judge_container(Outcome& outcome, std::string_view runtime, bool started,
+// ran, or whose program is not in its image. Leaves every other outcome alone. Where the runtime
+// did not tell whether it started, only words that are the client's own count.
+void judge_container(Outcome& outcome, std::string_view runtime, ContainerStart started,
                      std::string_view stderr_tail);
+
+// Adds to the reason, of a success too, that the container is still there.
+void tell_container_left(Outcome& outcome, std::string_view name);
 
 }  // namespace taskpipe::worker

@@ -64,6 +64,7 @@ struct RunPlan {
   // Of an attempt that runs in a container: argv is then the client of a runtime.
   struct Container {
     std::string runtime;  // "docker"
+    std::string name;     // of the container, for people; may be empty
     // Of containers that no end of the client ends: their client runs with the worker's rights, the
     // memory limit is the runtime's to enforce, and these commands end every attempt. Else empty.
     std::vector<std::string> inspection;  // see spawn_message::Spawn

@@ -262,21 +262,36 @@ void ExecutorLoop::on_message(const spawn_message::SpawnFailed& failure) {
 
 void ExecutorLoop::on_message(const spawn_message::Exited& end) {
   if (const RunningAttempt* attempt = find(end.run)) {
-    finish(end.run, outcome_of(end, facts_of(*attempt)), end.container_started);
+    finish(end.run, outcome_of(end, facts_of(*attempt)), &end);
   }
 }
 
-void ExecutorLoop::finish(RunNumber run, Outcome outcome, bool container_started) {
+void ExecutorLoop::finish(RunNumber run, Outcome outcome, const spawn_message::Exited* end) {
   RunningAttempt& attempt = *find(run);
   if (attempt.finishing()) return;
   FinishJob job = attempt.finish(now_, sink_, options_.node, scratch_);
-  if (const auto& container = attempt.plan().container) {
-    judge_container(outcome, container->runtime, container_started, job.report.stderr_tail);
-  }
+  judge(attempt, end, job.report.stderr_tail, outcome);
   job.outcome = std::move(outcome);
   job.keep = attempt.cause() != EndCause::superseded && attempt.cause() != EndCause::shutdown;
   reschedule(run, attempt);
   finisher_->submit(std::move(job));
+}
+
+// What a container adds to the outcome of its client.
+void ExecutorLoop::judge(const RunningAttempt& attempt, const spawn_message::Exited* end,
+                         std::string_view stderr_tail, Outcome& outcome) {
+  const auto& container = attempt.plan().container;
+  if (!container) return;
+  judge_container(outcome, container->runtime,
+                  end != nullptr ? end->container_started : ContainerStart::unknown, stderr_tail);
+  if (end == nullptr || !end->container_left) return;
+  tell_container_left(outcome, container->name);
+  if (options_.logger != nullptr) {
+    options_.logger->warning("a container could not be removed: the next start of the worker will",
+                             {{"container", container->name},
+                              {"runtime", container->runtime},
+                              {"task", attempt.key().task.to_string()}});
+  }
 }
 
 void ExecutorLoop::end_at_once(const AttemptKey& attempt, Outcome outcome) {

@@ -81,7 +81,10 @@ class ExecutorLoop {
   void on_message(const spawn_message::Spawned& spawned);
   void on_message(const spawn_message::SpawnFailed& failure);
   void on_message(const spawn_message::Exited& end);
-  void finish(RunNumber run, Outcome outcome, bool container_started = false);
+  // `end`: as the guard told; null when none did.
+  void finish(RunNumber run, Outcome outcome, const spawn_message::Exited* end = nullptr);
+  void judge(const RunningAttempt& attempt, const spawn_message::Exited* end,
+             std::string_view stderr_tail, Outcome& outcome);
   void end_at_once(const AttemptKey& attempt, Outcome outcome);
   void on_limit(RunNumber run, RunningAttempt& attempt, EndCause which);
   void run_timers();

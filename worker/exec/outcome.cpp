@@ -169,7 +169,6 @@ Outcome outcome_of(const spawn_message::Exited& end, const EndFacts& facts) {
                   show_bytes(facts.memory_limit_bytes) + ", which " + std::string(facts.container) +
                   " does not tell";
   }
-  if (end.container_left) out.reason += "; its container could not be removed";
   if (facts.memory_limit_bytes > 0 && facts.memory_control == "RLIMIT_AS") {
     out.reason += "; its address space was limited to " + show_bytes(facts.memory_limit_bytes) +
                   " (RLIMIT_AS), beyond which allocations fail";

@@ -22,6 +22,7 @@
 #include <thread>
 
 #include "common/model/limits.hpp"
+#include "common/process/logging.hpp"
 #include "worker/exec/artifact_keeper.hpp"
 #include "worker/exec/executor.hpp"
 #include "worker/exec/spawner_link.hpp"
@@ -33,7 +34,8 @@ struct ProcessExecutorOptions {
   SpawnerOptions spawner;
   std::string node;  // host name, for reports
   std::uint64_t max_log_file_bytes = limits::kMaxLogFileBytes;
-  ArtifactKeeper* keeper = nullptr;  // see finisher.hpp
+  ArtifactKeeper* keeper = nullptr;   // see finisher.hpp
+  process::Logger* logger = nullptr;  // of what the host's administrator should see; may be null
 };
 
 class ExecutorLoop;

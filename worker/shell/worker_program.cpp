@@ -33,8 +33,6 @@
 namespace taskpipe::worker {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr int kCannotStart = 1;
 constexpr int kBadOptions = 2;
 
@@ -50,14 +48,16 @@ int exit_status(ExitCause cause) {
 
 ToolRegistry load_tools(const WorkerOptions& options, const WorkerIdentity& identity,
                         process::Logger& logger) {
+  const Environment environment = environment_of_process();
+  const auto unswept = remove_old_containers(environment, identity, logger);
   ToolRegistry tools =
-      ToolRegistry::load(options.tool_folders, environment_of_process(),
+      ToolRegistry::load(options.tool_folders, environment,
                          options.run_as ? environment_of(*options.run_as) : Environment{},
                          container_host(options, identity));
   for (const auto& rejection : tools.rejections()) {
     logger.info("not offered", {{"file", rejection.file.string()}, {"why", rejection.reason}});
   }
-  remove_old_containers(tools, logger);
+  tell_unswept(unswept, tools, logger);
   return tools;
 }
 
@@ -170,6 +170,7 @@ int run(WorkerOptions options, const HandlerRegistry& handlers, process::SignalF
     if (options.run_as) exec.spawner.run_as = options.run_as->credentials;
     exec.node = process::host_name();
     exec.keeper = &uploader;
+    exec.logger = &logger;
     tell_who_runs_tools(options, logger);
     executor = std::make_unique<ProcessExecutor>(std::move(exec), post_to(commands));
     logger.info("tasks run as processes", {{"memory_limits", executor->memory_control()}});

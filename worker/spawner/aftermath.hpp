@@ -16,7 +16,7 @@ namespace taskpipe::worker {
 inline constexpr std::uint32_t kAftermathMs = 8000;
 
 struct Aftermath {
-  bool started = false;        // the container ever ran
+  ContainerStart started = ContainerStart::unknown;
   bool out_of_memory = false;  // the kernel killed in it for its memory limit
   bool left = false;           // it could not be removed
 };
@@ -26,10 +26,13 @@ struct AftermathContext {
   rlimit open_files{};
   // The client was killed, so that the runtime may yet make what it had asked for.
   bool client_killed = false;
+  // The client ended with 0: how its container ended is known.
+  bool client_succeeded = false;
 };
 
-// Runs `spawn.inspection` and `spawn.removal` with the caller's rights; returns within kAftermathMs
-// or a little more. The caller has one thread and SIGCHLD blocked.
+// Runs `spawn.inspection`, if there is something to ask, and `spawn.removal` with the caller's
+// rights; returns within kAftermathMs or a little more. The caller has one thread and SIGCHLD
+// blocked.
 [[nodiscard]] Aftermath clear_container(const spawn_message::Spawn& spawn,
                                         const AftermathContext& context);
 

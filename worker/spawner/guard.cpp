@@ -191,6 +191,7 @@ void Guard::end_container() {
   if (spawn_.removal.empty()) return;
   AftermathContext context{inherited_.search_path, inherited_.open_files,
                            WIFSIGNALED(end_.wait_status) || stopping_ || spawner_gone_};
+  context.client_succeeded = end_.wait_status == 0;
   const Aftermath ended = clear_container(spawn_, context);
   end_.container_started = ended.started;
   end_.out_of_memory = ended.out_of_memory;

@@ -84,10 +84,9 @@ class Reader {
       if (raw > 1) ok_ = false;
       value = raw == 1;
     } else if constexpr (std::is_same_v<T, SpawnStage>) {
-      std::uint8_t raw = 0;
-      (*this)(raw);
-      if (raw > static_cast<std::uint8_t>(kLastSpawnStage)) ok_ = false;
-      if (ok_) value = static_cast<SpawnStage>(raw);
+      take_up_to(kLastSpawnStage, value);
+    } else if constexpr (std::is_same_v<T, ContainerStart>) {
+      take_up_to(kLastContainerStart, value);
     } else {
       static_assert(std::is_integral_v<T>);
       if (!take(sizeof(T))) return;
@@ -98,6 +97,13 @@ class Reader {
 
  private:
   bool take(std::size_t bytes) { return ok_ = ok_ && in_.size() >= bytes; }
+  template <class Enum>
+  void take_up_to(Enum last, Enum& value) {
+    std::uint8_t raw = 0;
+    (*this)(raw);
+    if (raw > static_cast<std::uint8_t>(last)) ok_ = false;
+    if (ok_) value = static_cast<Enum>(raw);
+  }
 
   std::string_view in_;
   bool ok_ = true;

@@ -22,7 +22,7 @@
 
 namespace taskpipe::worker {
 
-inline constexpr std::uint32_t kSpawnProtocolVersion = 2;
+inline constexpr std::uint32_t kSpawnProtocolVersion = 3;
 // One frame: Linux itself refuses arguments and environment beyond 6 MiB.
 inline constexpr std::size_t kMaxSpawnFrameBytes = 8U << 20U;
 inline constexpr std::size_t kMaxSpawnStrings = 65'536;  // arguments plus environment entries
@@ -47,6 +47,10 @@ enum class SpawnStage : std::uint8_t {
 };
 inline constexpr SpawnStage kLastSpawnStage = SpawnStage::user;
 [[nodiscard]] std::string_view name_of(SpawnStage stage);
+
+// Whether a container ever ran. `unknown`: nobody could tell, or nobody had to be asked.
+enum class ContainerStart : std::uint8_t { unknown = 0, never, started };
+inline constexpr ContainerStart kLastContainerStart = ContainerStart::started;
 
 namespace spawn_message {
 
@@ -103,8 +107,8 @@ struct Exited {
   std::uint32_t leftovers_killed = 0;  // descendants that outlived the main process
   bool out_of_memory = false;          // the kernel killed something of it for its memory limit
   bool guard_lost = false;             // the guard was killed; status and usage are unknown
-  bool container_started = false;      // as `inspection` told
-  bool container_left = false;         // `removal` did not come to its end
+  ContainerStart container_started = ContainerStart::unknown;  // as `inspection` told
+  bool container_left = false;                                 // `removal` did not come to its end
 };
 
 }  // namespace spawn_message

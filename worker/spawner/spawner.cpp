@@ -259,6 +259,7 @@ void Spawner::reap() {
     GuardRecord& guard = guards_.at(run);
     guard.reaped = true;
     guard.died = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    if (guard.cleaning) guard.container_left = guard.died;
     settle(run);
   }
 }
@@ -290,23 +291,30 @@ void Spawner::clear_strays() {
     spawn_message::Exited end;
     end.run = run;
     end.guard_lost = true;
+    // Still there when no cleaner could be forked.
+    end.container_left = found->second.container_left || found->second.container != nullptr;
     send(end);
     guards_.erase(found);
   }
 }
 
-// A process that does what the lost guard cannot do any more, in its place in the books.
+// A process that does what the lost guard cannot do any more, in its place in the books. Its exit
+// code tells whether it could.
 bool Spawner::start_cleaner(RunNumber run, GuardRecord& guard) {
-  const auto container = std::exchange(guard.container, nullptr);
-  if (container == nullptr) return false;
+  if (guard.container == nullptr) return false;
   const pid_t pid = ::fork();
   if (pid < 0) return false;
   if (pid == 0) {
     const std::array<int, 1> keep = {lifeline_.get()};
     close_all_except(keep);
-    (void)clear_container(*container, {search_path_, open_files_, true});
-    ::_exit(0);
+    AftermathContext context;
+    context.search_path = search_path_;
+    context.open_files = open_files_;
+    context.client_killed = true;
+    ::_exit(clear_container(*guard.container, context).left ? EXIT_FAILURE : EXIT_SUCCESS);
   }
+  guard.container.reset();
+  guard.cleaning = true;
   guard.pid = pid;
   guard.reaped = guard.died = guard.lost = false;
   runs_by_pid_.emplace(pid, run);

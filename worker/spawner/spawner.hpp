@@ -56,6 +56,8 @@ class Spawner {
     bool lost = false;  // is in lost_
     // What its container needs to be removed, in case that it dies; null when there is none.
     std::unique_ptr<spawn_message::Spawn> container{};
+    bool cleaning = false;        // the process is a cleaner in the place of a lost guard
+    bool container_left = false;  // as the cleaner told by its exit code, or its death
   };
   // The descriptors that came with one SPAWN; fewer than two when there was no room for them.
   using Accompaniment = std::vector<Descriptor>;

@@ -1,13 +1,30 @@
 #include "worker/tools/container_plan.hpp"
 
-#include <algorithm>
-#include <array>
 #include <initializer_list>
 
 namespace taskpipe::worker {
 namespace {
 
 using Arguments = std::vector<std::string>;
+
+// What the clients of docker and podman obey, beside the loader's: between blanks.
+constexpr std::string_view kClientNames =
+    " PATH HOME TMPDIR USER GLIBC_TUNABLES GODEBUG GOGC GOMAXPROCS GOMEMLIMIT GOTRACEBACK"
+    " HTTP_PROXY HTTPS_PROXY FTP_PROXY ALL_PROXY NO_PROXY"
+    " http_proxy https_proxy ftp_proxy all_proxy no_proxy SSL_CERT_FILE SSL_CERT_DIR SSH_AUTH_SOCK"
+    " DBUS_SESSION_BUS_ADDRESS DBUS_SYSTEM_BUS_ADDRESS"
+    " NOTIFY_SOCKET LISTEN_FDS LISTEN_FDNAMES LISTEN_PID"
+    " XDG_RUNTIME_DIR XDG_CONFIG_HOME XDG_CONFIG_DIRS XDG_DATA_HOME XDG_DATA_DIRS XDG_CACHE_HOME"
+    " XDG_STATE_HOME"
+    " DOCKER_HOST DOCKER_CONFIG DOCKER_AUTH_CONFIG DOCKER_CONTEXT DOCKER_TLS DOCKER_TLS_VERIFY"
+    " DOCKER_CERT_PATH DOCKER_API_VERSION DOCKER_DEFAULT_PLATFORM DOCKER_CONTENT_TRUST"
+    " DOCKER_CONTENT_TRUST_SERVER DOCKER_CUSTOM_HEADERS DOCKER_HIDE_LEGACY_COMMANDS"
+    " DOCKER_CLI_HINTS DOCKER_BUILDKIT BUILDKIT_HOST BUILDKIT_PROGRESS"
+    " CONTAINER_HOST CONTAINER_CONNECTION CONTAINER_SSHKEY CONTAINER_PASSPHRASE"
+    " CONTAINERS_CONF CONTAINERS_CONF_OVERRIDE CONTAINERS_STORAGE_CONF CONTAINERS_REGISTRIES_CONF"
+    " CONTAINERS_HELPER_BINARY_DIR CONTAINERS_SHORT_NAME_ALIASING STORAGE_DRIVER STORAGE_OPTS"
+    " REGISTRY_AUTH_FILE BUILDAH_ISOLATION PODMAN_USERNS PODMAN_CONNECTIONS_CONF"
+    " _CONTAINERS_USERNS_CONFIGURED _CONTAINERS_ROOTLESS_UID _CONTAINERS_ROOTLESS_GID ";
 
 void add(Arguments& out, std::initializer_list<std::string> arguments) {
   out.insert(out.end(), arguments);
@@ -105,19 +122,31 @@ ContainerCommand docker_command(const ContainerSetup& setup, const ContainerRun&
   return command;
 }
 
+// HOME is the runtime's to set, not a variable's; the folder is mounted there, to write.
+void add_home(const ContainerRun& run, Arguments& out) {
+  if (run.directory.empty()) return add(out, {"--no-home"});
+  const auto home = run.environment.find("HOME");
+  if (home == run.environment.end() || home->second == run.directory) {
+    add(out, {"--home", run.directory});
+  } else {
+    add(out, {"--home", run.directory + ":" + home->second});
+    add(out, {"--bind", run.directory + ":" + run.directory + ":rw"});
+  }
+  add(out, {"--pwd", run.directory});
+}
+
 ContainerCommand apptainer_command(const ContainerSetup& setup, const ContainerRun& run) {
   ContainerCommand command;
   command.environment = setup.client;
   Arguments& argv = command.argv;
-  argv = {setup.program, "exec", "--containall", "--no-home", "--cleanenv"};
+  // A client of root keeps root's capabilities unless it is told.
+  argv = {setup.program, "exec", "--containall", "--no-privs", "--cleanenv"};
   if (setup.spec.network == "none") {
     add(argv, {"--net", "--network", "none"});
   } else if (setup.spec.network != "host") {
     add(argv, {"--net", "--network", setup.spec.network});
   }
-  if (!run.directory.empty()) {
-    add(argv, {"--bind", run.directory + ":" + run.directory + ":rw", "--pwd", run.directory});
-  }
+  add_home(run, argv);
   for (const auto& folder : setup.read_only) {
     add(argv, {"--bind", folder + ":" + folder + ":ro"});
   }
@@ -125,7 +154,7 @@ ContainerCommand apptainer_command(const ContainerSetup& setup, const ContainerR
     add(argv, {"--bind", mount.host + ":" + mount.inside + (mount.writable ? ":rw" : ":ro")});
   }
   for (const auto& [name, value] : run.environment) {
-    command.environment["APPTAINERENV_" + name] = value;
+    if (name != "HOME") command.environment["APPTAINERENV_" + name] = value;
   }
   argv.insert(argv.end(), setup.spec.arguments.begin(), setup.spec.arguments.end());
   argv.push_back(setup.image);
@@ -136,14 +165,9 @@ ContainerCommand apptainer_command(const ContainerSetup& setup, const ContainerR
 }  // namespace
 
 bool steers_client(std::string_view variable) {
-  constexpr std::array<std::string_view, 4> kNames = {"PATH", "HOME", "TMPDIR", "USER"};
-  constexpr std::array<std::string_view, 12> kPrefixes = {
-      "LD_",      "DOCKER_", "BUILDKIT", "CONTAINER", "PODMAN",    "XDG_",
-      "STORAGE_", "GO",      "SSL_",     "SSH_",      "REGISTRY_", "DBUS_"};
-  if (std::find(kNames.begin(), kNames.end(), variable) != kNames.end()) return true;
-  if (variable.ends_with("_PROXY") || variable.ends_with("_proxy")) return true;
-  return std::any_of(kPrefixes.begin(), kPrefixes.end(),
-                     [variable](std::string_view prefix) { return variable.starts_with(prefix); });
+  // The loader's, all of them. Of the other families too much is not the clients': GOOGLE_API_KEY.
+  if (variable.starts_with("LD_")) return true;
+  return kClientNames.find(" " + std::string(variable) + " ") != std::string_view::npos;
 }
 
 ContainerCommand container_command(const ContainerSetup& setup, const ContainerRun& run) {

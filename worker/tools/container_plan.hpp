@@ -24,7 +24,7 @@ struct ContainerHost {
   std::vector<std::uint32_t> groups;
   bool root = false;                         // the worker is, and so are its clients of runtimes
   std::uint32_t cpus = 0;                    // of the host; 0 = unknown
-  std::vector<std::string> private_folders;  // that no tool may mount: the work folder
+  std::vector<std::string> private_folders;  // that no tool may mount, canonical: the work folder
 };
 
 // A tool's container on this node: what the manifest says, and what was found here.
@@ -70,7 +70,8 @@ struct ContainerCommand {
 // "taskpipe-<worker>-<what>": of one life of one worker's attempt, and of nothing else.
 [[nodiscard]] std::string container_name(const ContainerHost& host, std::string_view what);
 
-// A variable that the runtime's client itself would obey.
+// A variable that the runtime's client itself would obey: passed on by value, which the client's
+// command line shows.
 [[nodiscard]] bool steers_client(std::string_view variable);
 
 }  // namespace taskpipe::worker

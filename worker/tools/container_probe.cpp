@@ -2,6 +2,7 @@
 
 #include <array>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -78,13 +79,19 @@ tl::expected<void, std::string> find_runtime(ContainerSetup& setup) {
                         "' is not installed (looked in PATH)");
 }
 
-// A link may lead where its name does not say.
-tl::expected<void, std::string> check_mounts(const ContainerSetup& setup) {
-  for (const auto& mount : setup.spec.mounts) {
+// A link may lead where its name does not say, and elsewhere tomorrow: what was looked at is what
+// attempts mount.
+tl::expected<void, std::string> resolve_mounts(ContainerSetup& setup) {
+  for (auto& mount : setup.spec.mounts) {
     std::error_code failed;
-    const std::string real = fs::canonical(mount.host, failed).string();
+    std::string real = fs::canonical(mount.host, failed).string();
     if (failed) {
       return tl::unexpected("container.mounts: '" + mount.host + "': " + failed.message());
+    }
+    if (real.find_first_of(",:\"\n") != std::string::npos) {
+      return tl::unexpected("container.mounts: '" + mount.host +
+                            "' leads to a path with a comma, colon, quote or line break, which "
+                            "runtimes cannot be given");
     }
     std::string hidden(private_folder_of(real));
     for (const auto& folder : setup.host.private_folders) {
@@ -94,6 +101,7 @@ tl::expected<void, std::string> check_mounts(const ContainerSetup& setup) {
       return tl::unexpected("container.mounts: '" + mount.host + "' would show " + hidden +
                             " to the tool; mount the folder with the data alone");
     }
+    mount.host = std::move(real);
   }
   return {};
 }
@@ -177,7 +185,7 @@ tl::expected<PreparedContainer, std::string> prepare_container(const Manifest& m
   setup.host = host;
   setup.read_only = folders_to_read(manifest);
   if (auto found = find_runtime(setup); !found) return tl::unexpected(std::move(found.error()));
-  if (auto fine = check_mounts(setup); !fine) return tl::unexpected(std::move(fine.error()));
+  if (auto fine = resolve_mounts(setup); !fine) return tl::unexpected(std::move(fine.error()));
   if (setup.runtime == ContainerRuntime::apptainer) {
     if (auto found = find_image_file(manifest, setup); !found) {
       return tl::unexpected(std::move(found.error()));
@@ -207,23 +215,38 @@ tl::expected<ProgramAnswer, std::string> ask_in_container(const ContainerSetup& 
       (void)ask_program(removal_command(setup, run.name), setup.client, kClientTimeout);
     }
   };
+  // Where attempts' clients run as another user, so does this one: not with root's rights.
+  std::optional<Credentials> user;
+  if (const ContainerHost& host = setup.host; !remains && host.root && host.uid != 0) {
+    user = Credentials{host.uid, host.gid, host.groups};
+  }
   clear();  // of a worker that died while it asked
-  auto answer = ask_program(command.argv, command.environment, timeout);
+  auto answer = ask_program(command.argv, command.environment, timeout, user ? &*user : nullptr);
   clear();
   return answer;
 }
 
-ContainerSweep sweep_containers(const ContainerSetup& setup) {
+std::vector<RuntimeClient> find_runtimes(const Environment& worker) {
+  std::vector<RuntimeClient> clients;
+  const Environment environment = client_environment(worker);
+  for (const ContainerRuntime runtime : kRuntimeOrder) {
+    if (!outlives_its_client(runtime)) continue;
+    const auto program = find_program(name_of(runtime), environment.at("PATH"));
+    if (program) clients.push_back({runtime, program->string(), environment});
+  }
+  return clients;
+}
+
+ContainerSweep sweep_containers(const RuntimeClient& client, const std::string& worker) {
   ContainerSweep sweep;
-  if (!outlives_its_client(setup.runtime)) return sweep;
-  const auto found = ask_program({setup.program, "ps", "-a", "-q", "--filter",
-                                  "label=" + std::string(kWorkerLabel) + "=" + setup.host.worker},
-                                 setup.client, kClientTimeout);
+  const auto found = ask_program({client.program, "ps", "-a", "-q", "--filter",
+                                  "label=" + std::string(kWorkerLabel) + "=" + worker},
+                                 client.environment, kClientTimeout);
   if (!found || found->exit_code != 0) {
     sweep.error = found ? last_words(found->output) : found.error();
     return sweep;
   }
-  std::vector<std::string> removal = {setup.program, "rm", "-f", "-v"};
+  std::vector<std::string> removal = {client.program, "rm", "-f", "-v"};
   const std::size_t fixed = removal.size();
   std::string_view rest = found->output;
   while (!rest.empty()) {
@@ -235,13 +258,14 @@ ContainerSweep sweep_containers(const ContainerSetup& setup) {
       removal.emplace_back(id);
     }
   }
-  if (removal.size() == fixed) return sweep;
-  const auto removed = ask_program(removal, setup.client, kClientTimeout);
+  sweep.found = removal.size() - fixed;
+  if (sweep.found == 0) return sweep;
+  const auto removed = ask_program(removal, client.environment, kClientTimeout);
   if (!removed || removed->exit_code != 0) {
     sweep.error = removed ? last_words(removed->output) : removed.error();
     return sweep;
   }
-  sweep.removed = removal.size() - fixed;
+  sweep.removed = sweep.found;
   return sweep;
 }
 

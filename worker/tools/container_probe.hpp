@@ -27,11 +27,22 @@ struct PreparedContainer {
     const ContainerSetup& setup, const std::string& tool, std::vector<std::string> argv,
     const Environment& environment, Millis timeout);
 
+// A runtime whose containers outlive their clients.
+struct RuntimeClient {
+  ContainerRuntime runtime = ContainerRuntime::docker;
+  std::string program;  // absolute
+  Environment environment;
+};
+// Those on the worker's PATH, whether or not a tool uses them.
+[[nodiscard]] std::vector<RuntimeClient> find_runtimes(const Environment& worker);
+
 struct ContainerSweep {
+  std::size_t found = 0;
   std::size_t removed = 0;
   std::string error;  // a sentence; empty = none
 };
-// Removes each container with this worker's label. Only before it starts any.
-[[nodiscard]] ContainerSweep sweep_containers(const ContainerSetup& setup);
+// Removes each container with the label of this worker (its uuid). Only before it starts any.
+[[nodiscard]] ContainerSweep sweep_containers(const RuntimeClient& client,
+                                              const std::string& worker);
 
 }  // namespace taskpipe::worker

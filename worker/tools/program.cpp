@@ -21,6 +21,8 @@
 namespace taskpipe::worker {
 namespace {
 
+constexpr int kStartLimitMs = 10'000;
+
 class FileDescriptor {
  public:
   explicit FileDescriptor(int fd = -1) : fd_(fd) {}
@@ -47,11 +49,65 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return result;
 }
 
-// Returns the pid, or -errno.
-pid_t spawn(std::vector<std::string> argv, const Environment& environment, int output) {
+std::vector<std::string> variables_of(const Environment& environment) {
   std::vector<std::string> variables;
   for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
+  return variables;
+}
 
+// Of a fresh fork: system calls only. Returns errno when there is no executing it.
+int execute_as(const Credentials& user, char* const* argv, char* const* variables, int output) {
+  ::setpgid(0, 0);
+  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  const int input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (input < 0 || ::dup2(input, STDIN_FILENO) < 0 || ::dup2(output, STDOUT_FILENO) < 0 ||
+      ::dup2(output, STDERR_FILENO) < 0 || ::chdir("/") != 0) {
+    return errno;
+  }
+  if (const int failed = become(user)) return failed;
+  ::execve(argv[0], argv, variables);
+  return errno;
+}
+
+// As `spawn`, which cannot change the user.
+pid_t spawn_as(const Credentials& user, std::vector<std::string> argv,
+               const Environment& environment, int output) {
+  std::vector<std::string> texts = variables_of(environment);
+  const std::vector<char*> words = pointers(argv);
+  const std::vector<char*> variables = pointers(texts);
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return -errno;
+  const FileDescriptor verdict(ends[0]);
+  FileDescriptor child_end(ends[1]);
+  const pid_t pid = ::fork();
+  if (pid < 0) return -errno;
+  if (pid == 0) {
+    const int failed = execute_as(user, words.data(), variables.data(), output);
+    (void)!::write(ends[1], &failed, sizeof failed);
+    ::_exit(127);
+  }
+  child_end.close();
+  // Once it is the user's, he can stop it before it executes.
+  pollfd told{verdict.get(), POLLIN, 0};
+  int failed = ETIMEDOUT;
+  int ready = 0;
+  while ((ready = ::poll(&told, 1, kStartLimitMs)) < 0 && errno == EINTR) {
+  }
+  if (ready > 0 && ::read(verdict.get(), &failed, sizeof failed) != sizeof failed) {
+    return pid;  // closed by its execution
+  }
+  ::kill(pid, SIGKILL);
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return -failed;
+}
+
+// Returns the pid, or -errno.
+pid_t spawn(std::vector<std::string> argv, const Environment& environment, int output) {
+  std::vector<std::string> variables = variables_of(environment);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addchdir_np(&actions, "/");  // leave nothing where the worker runs
@@ -137,8 +193,8 @@ std::optional<std::filesystem::path> find_program(std::string_view name,
 }
 
 tl::expected<ProgramAnswer, std::string> ask_program(const std::vector<std::string>& argv,
-                                                     const Environment& environment,
-                                                     Millis timeout) {
+                                                     const Environment& environment, Millis timeout,
+                                                     const Credentials* user) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     return tl::unexpected(std::string("cannot make a pipe: ") + std::strerror(errno));
@@ -147,7 +203,8 @@ tl::expected<ProgramAnswer, std::string> ask_program(const std::vector<std::stri
   FileDescriptor child_end(ends[1]);
   ::fcntl(output.get(), F_SETFL, O_NONBLOCK);  // our end only: the program keeps a blocking one
 
-  const pid_t pid = spawn(argv, environment, child_end.get());
+  const pid_t pid = user != nullptr ? spawn_as(*user, argv, environment, child_end.get())
+                                    : spawn(argv, environment, child_end.get());
   child_end.close();
   if (pid < 0) {
     return tl::unexpected("'" + argv.front() + "' cannot be started: " + std::strerror(-pid));

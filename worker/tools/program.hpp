@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/model/time.hpp"
+#include "worker/spawner/credentials.hpp"
 
 namespace taskpipe::worker {
 
@@ -32,8 +33,10 @@ struct ProgramAnswer {
 // Runs argv[0] (an absolute path) with exactly `environment`, no input and no shell, in a process
 // group of its own, and returns once it has ended. What it left running in its group is killed.
 // The error is a sentence: cannot be started, killed by a signal, or not done within `timeout`
-// (then it is killed). Blocks the caller; any thread.
+// (then it is killed). Blocks the caller; any thread. `user`: as whom it runs, by root; null: as
+// who the caller is.
 [[nodiscard]] tl::expected<ProgramAnswer, std::string> ask_program(
-    const std::vector<std::string>& argv, const Environment& environment, Millis timeout);
+    const std::vector<std::string>& argv, const Environment& environment, Millis timeout,
+    const Credentials* user = nullptr);
 
 }  // namespace taskpipe::worker

@@ -133,14 +133,18 @@ tl::expected<Tool::Probed, std::string> Tool::probe(Manifest manifest,
     image = version_of(*prepared);
     tool.container_ = std::move(prepared->setup);
   }
+  // Of the user's own, a container gets nothing; a client that runs as he does, all, also when it
+  // is asked for the version.
+  Environment* const user_part = tool.environment_of_user();
+  const auto add_user_part = [&] {
+    if (user_part == nullptr) return;
+    for (const auto& [name, value] : user_environment) (*user_part)[name] = value;
+  };
+  if (tool.container_) add_user_part();
   auto version = ask_version(manifest, environment, tool.container_ ? &*tool.container_ : nullptr);
   if (!version) return tl::unexpected(std::move(version.error()));
   if (version->empty()) *version = image;
-  // Of the user's own, a container gets nothing; a client that runs as he does, all.
-  Environment* const user_part = !tool.container_ ? &tool.base_ : tool.client_of_user();
-  for (const auto& [name, value] : user_environment) {
-    if (user_part != nullptr) (*user_part)[name] = value;
-  }
+  if (!tool.container_) add_user_part();  // after a probe with the worker's rights
 
   tool.scripts_ = ScriptFolders(manifest.script_folders, manifest.script_patterns);
   auto listing = tool.scripts_.list();
@@ -151,7 +155,8 @@ tl::expected<Tool::Probed, std::string> Tool::probe(Manifest manifest,
   return Probed{std::move(tool), std::move(listing.remarks)};
 }
 
-Environment* Tool::client_of_user() {
+Environment* Tool::environment_of_user() {
+  if (!container_) return &base_;
   return outlives_its_client(container_->runtime) ? nullptr : &container_->client;
 }
 

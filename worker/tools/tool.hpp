@@ -43,8 +43,8 @@ class Tool {
   // Looks for the required programs and files, runs the version probe and hashes the scripts.
   // `worker_environment` is the worker's own: PATH, HOME and the variables that the manifest
   // inherits are taken from it. The error says in a sentence why the tool cannot be offered.
-  // `user_environment` goes before it for attempts, not for the probe, which runs with the worker's
-  // rights and must load nothing from another user's home. Blocks for as long as the probe takes,
+  // `user_environment` goes before it for attempts, not for a probe that runs with the worker's
+  // rights: it must load nothing from another user's home. Blocks for as long as the probe takes,
   // at most its timeout. A tool with a container needs its runtime and image (container_probe.hpp),
   // and is asked for its version in there.
   [[nodiscard]] static tl::expected<Probed, std::string> probe(
@@ -86,8 +86,9 @@ class Tool {
   // What every plan has, however it runs.
   [[nodiscard]] RunPlan finish_plan(const ValueMap& params, const std::string& script_text,
                                     const AttemptContext& context, RunPlan plan) const;
-  // Where the client of a container runs as the attempt's user: its environment.
-  [[nodiscard]] Environment* client_of_user();
+  // The environment of what runs as the attempt's user: the command's, or the client's of a
+  // container. Null when that client runs as the worker does.
+  [[nodiscard]] Environment* environment_of_user();
 
   Manifest manifest_;
   ToolOffer offer_;

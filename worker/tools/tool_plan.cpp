@@ -198,6 +198,7 @@ void Tool::plan_container(const TaskSpec& spec, const AttemptContext& context,
   RunPlan::Container container;
   container.runtime = name_of(setup.runtime);
   if (outlives_its_client(setup.runtime)) {
+    container.name = run.name;
     container.inspection = inspection_command(setup, run.name);
     container.removal = removal_command(setup, run.name);
   }

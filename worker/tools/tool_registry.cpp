@@ -44,6 +44,7 @@ void ToolRegistry::load_manifest(const fs::path& file, const Environments& envir
     reject(file, std::move(manifest.error().text));
     return;
   }
+  if (manifest->container) runtimes_.insert(manifest->container->runtime);
   const std::string name = manifest->name;
   const auto earlier = std::find_if(seen_.begin(), seen_.end(),
                                     [&name](const Seen& seen) { return seen.name == name; });
@@ -82,6 +83,10 @@ const Tool* ToolRegistry::find(std::string_view name) const {
   const auto it = std::find_if(tools_.begin(), tools_.end(),
                                [name](const Tool& tool) { return tool.offer().name == name; });
   return it == tools_.end() ? nullptr : &*it;
+}
+
+bool ToolRegistry::names_runtime(ContainerRuntime runtime) const {
+  return runtimes_.contains(runtime) || runtimes_.contains(ContainerRuntime::automatic);
 }
 
 tl::expected<RunPlan, Error> ToolRegistry::plan(const TaskSpec& spec, const ValueMap& params,

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -44,6 +45,8 @@ class ToolRegistry {
   [[nodiscard]] std::vector<ToolOffer> offers() const;
   [[nodiscard]] const std::vector<Rejection>& rejections() const { return rejections_; }
   [[nodiscard]] const Tool* find(std::string_view name) const;
+  // Whether a manifest names it, or leaves the choice, offered or not.
+  [[nodiscard]] bool names_runtime(ContainerRuntime runtime) const;
 
   // See Tool::plan. UNSUPPORTED naming "tool" when it is not offered here, with the reason if there
   // is a manifest for it.
@@ -70,6 +73,7 @@ class ToolRegistry {
   std::vector<Tool> tools_;
   std::vector<Seen> seen_;
   std::vector<Rejection> rejections_;
+  std::set<ContainerRuntime> runtimes_;  // as manifests name them
 };
 
 // This process's environment, for `load`. Read it in main, before there are threads.

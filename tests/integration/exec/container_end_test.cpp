@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 
+#include "common/process/logging.hpp"
 #include "tests/integration/exec/executor_harness.hpp"
 #include "tests/integration/exec/live_processes.hpp"
 
@@ -26,6 +29,7 @@ class ContainerEnd : public testing::Test {
     plan.memory_limit_bytes = 1U << 20U;  // the client itself would not live with it
     RunPlan::Container container;
     container.runtime = "docker";
+    container.name = "box";
     container.inspection = {"/bin/sh", "-c", "echo " + told};
     container.removal = {"/bin/sh", "-c", "echo >> " + removed()};
     plan.container = std::move(container);
@@ -33,8 +37,16 @@ class ContainerEnd : public testing::Test {
   }
   [[nodiscard]] std::string removed() const { return scratch_.path() + "/removed"; }
 
+  // What the administrator reads.
+  [[nodiscard]] std::string logged() const {
+    std::ifstream file(scratch_.path() + "/log");
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
   ScratchFolder scratch_;
-  ExecutorHarness harness_;
+  process::Logger logger_{
+      {"worker", process::LogLevel::info, process::LogFormat::text, scratch_.path() + "/log"}};
+  ExecutorHarness harness_{[this](ProcessExecutorOptions& options) { options.logger = &logger_; }};
 };
 
 TEST_F(ContainerEnd, IsRemovedBeforeTheEndIsReported) {
@@ -61,6 +73,34 @@ TEST_F(ContainerEnd, OneThatNeverStartedIsAnErrorInTheRuntimesWords) {
   EXPECT_TRUE(exists(removed()));
 }
 
+TEST_F(ContainerEnd, OneThatNobodyCouldAskAboutIsLeftToTheClientsWords) {
+  auto mute = plan("echo 'docker: mine' >&2; exit 125", "x");
+  // Remarks are no answer.
+  mute.container->inspection = {"/bin/sh", "-c", "echo 'true 2026-01-01' >&2; exit 1"};
+  EXPECT_EQ(harness_.run(std::move(mute)).failure, FailureClass::spawn);
+  auto odd = plan("echo mine >&2; exit 125", "x");
+  odd.container->inspection = {"/bin/sh", "-c", "echo 'true 2026-01-01' >&2; echo odd"};
+  EXPECT_EQ(harness_.run(std::move(odd)).failure, FailureClass::exit);
+  auto remarking = plan("echo mine >&2; exit 125", "x");
+  remarking.container->inspection = {"/bin/sh", "-c", "echo remark >&2; echo false 0001-01-01"};
+  EXPECT_EQ(harness_.run(std::move(remarking)).failure, FailureClass::spawn);
+  auto none = plan("echo mine >&2; exit 125", "x");
+  none.container->inspection = {"/bin/sh", "-c",
+                                "echo 'Error: No such container: box' >&2; exit 1"};
+  EXPECT_EQ(harness_.run(std::move(none)).failure, FailureClass::spawn);
+}
+
+TEST_F(ContainerEnd, OfASuccessNothingIsAsked) {
+  auto fine = plan("exit 0", "x");
+  const std::string asked = scratch_.path() + "/asked";
+  fine.container->inspection = {"/bin/sh", "-c", ": > " + asked};
+  const Outcome out = harness_.run(std::move(fine));
+  EXPECT_EQ(out.state, TaskState::success);
+  EXPECT_EQ(out.reason, "");
+  EXPECT_TRUE(exists(removed()));
+  EXPECT_FALSE(exists(asked));
+}
+
 TEST_F(ContainerEnd, ARemovalThatFailsIsRepeated) {
   auto failing = plan("exit 3", "false 2026-01-01T00:00:00Z");
   const std::string tried = scratch_.path() + "/tried";
@@ -68,6 +108,7 @@ TEST_F(ContainerEnd, ARemovalThatFailsIsRepeated) {
       "/bin/sh", "-c", "[ -e " + tried + " ] || { : > " + tried + "; exit 1; }; : > " + removed()};
   EXPECT_EQ(harness_.run(std::move(failing)).reason, "exited with code 3");
   EXPECT_TRUE(exists(removed()));
+  EXPECT_EQ(logged(), "");
 }
 
 TEST_F(ContainerEnd, OfAClientThatIsKilledToo) {
@@ -77,6 +118,47 @@ TEST_F(ContainerEnd, OfAClientThatIsKilledToo) {
   harness_.executor().stop(key, StopCause::cancelled, Millis(1));
   EXPECT_EQ(harness_.wait_for_end(key).state, TaskState::cancelled);
   EXPECT_TRUE(exists(removed()));
+}
+
+// What the daemon had been asked for may come into being after the client's death.
+TEST_F(ContainerEnd, ALateContainerOfAKilledClientIsWaitedFor) {
+  auto late = plan("trap '' TERM; echo up; while :; do sleep 1; done", "false x");
+  const std::string tried = scratch_.path() + "/tried";
+  late.container->removal = {"/bin/sh", "-c",
+                             "echo >> " + tried + "; [ $(wc -l < " + tried +
+                                 ") -gt 2 ] || { echo 'Error: No such container: box' >&2; exit 1; "
+                                 "}; : > " +
+                                 removed()};
+  const auto key = harness_.start(std::move(late));
+  ASSERT_TRUE(harness_.wait_for_output(key, "up\n"));
+  harness_.executor().stop(key, StopCause::cancelled, Millis(1));
+  EXPECT_EQ(harness_.wait_for_end(key).reason, "cancelled on request");
+  EXPECT_TRUE(exists(removed()));
+}
+
+// Both at once, since each of them takes all the time that there is for it.
+TEST_F(ContainerEnd, WhatCannotBeRemovedIsToldAfterABoundedTime) {
+  auto orphan = plan("echo up; sleep 600", "false x");
+  orphan.container->removal = {"/bin/sh", "-c", "exit 1"};
+  const auto lost = harness_.start(std::move(orphan));
+  ASSERT_TRUE(harness_.wait_for_output(lost, "up\n"));
+  const auto guards = children_of(ExecutorHarness::spawner_pid());
+  ASSERT_EQ(guards.size(), 1U);
+  ::kill(guards.front(), SIGKILL);
+
+  auto fine = plan("exit 0", "x");
+  const std::string tried = scratch_.path() + "/tried";
+  // The first fails, the second does not return.
+  fine.container->removal = {"/bin/sh", "-c",
+                             "[ -e " + tried + " ] && exec sleep 600; : > " + tried + "; exit 1"};
+  const auto key = harness_.start(std::move(fine));
+  const Outcome out = harness_.wait_for_end(key);
+  EXPECT_EQ(out.state, TaskState::success);
+  EXPECT_EQ(out.reason, "its container box could not be removed");
+  const Outcome of_lost = harness_.wait_for_end(lost);
+  EXPECT_EQ(of_lost.failure, FailureClass::signal);
+  EXPECT_THAT(of_lost.reason, HasSubstr("; its container box could not be removed"));
+  EXPECT_THAT(logged(), HasSubstr("a container could not be removed"));
 }
 
 TEST_F(ContainerEnd, AfterTheDeathOfTheSpawner) {

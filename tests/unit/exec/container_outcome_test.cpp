@@ -10,7 +10,12 @@
 namespace taskpipe::worker {
 namespace {
 
-Outcome client_exited(int code, std::string_view runtime, bool started, std::string_view words) {
+constexpr auto kUnknown = ContainerStart::unknown;
+constexpr auto kNever = ContainerStart::never;
+constexpr auto kStarted = ContainerStart::started;
+
+Outcome client_exited(int code, std::string_view runtime, ContainerStart started,
+                      std::string_view words) {
   spawn_message::Exited end;
   end.wait_status = code << 8;
   EndFacts facts;
@@ -21,7 +26,7 @@ Outcome client_exited(int code, std::string_view runtime, bool started, std::str
 }
 
 TEST(ContainerOutcome, AClientThatMadeNoContainerIsAnErrorWithItsWords) {
-  const Outcome out = client_exited(125, "docker", false,
+  const Outcome out = client_exited(125, "docker", kNever,
                                     "docker: Error response from daemon: No such image: x.\n"
                                     "See 'docker run --help'.\n");
   EXPECT_EQ(out.state, TaskState::error);
@@ -34,26 +39,26 @@ TEST(ContainerOutcome, AClientThatMadeNoContainerIsAnErrorWithItsWords) {
 TEST(ContainerOutcome, AProgramThatIsNotInTheImageIsAnErrorToo) {
   for (const auto* words : {"[FATAL tini (7)] exec heat failed: No such file or directory\n",
                             "ERROR (catatonit:6): failed to exec pid1: No such file\n"}) {
-    EXPECT_EQ(client_exited(words[0] == '[' ? 127 : 1, "docker", true, words).failure,
+    EXPECT_EQ(client_exited(words[0] == '[' ? 127 : 1, "docker", kStarted, words).failure,
               FailureClass::spawn);
   }
 }
 
 TEST(ContainerOutcome, TheProgramsOwnCodesAreItsOwn) {
   for (const int code : {1, 125, 126, 127, 137}) {
-    const Outcome out = client_exited(code, "docker", true, "sh: heat: not found\n");
+    const Outcome out = client_exited(code, "docker", kStarted, "sh: heat: not found\n");
     EXPECT_EQ(out.failure, FailureClass::exit) << code;
     EXPECT_EQ(out.exit_code, code);
   }
-  EXPECT_EQ(client_exited(3, "docker", false, "").failure, FailureClass::exit);
-  EXPECT_EQ(client_exited(0, "docker", false, "docker: odd\n").state, TaskState::success);
+  EXPECT_EQ(client_exited(3, "docker", kNever, "").failure, FailureClass::exit);
+  EXPECT_EQ(client_exited(0, "docker", kNever, "docker: odd\n").state, TaskState::success);
 }
 
 TEST(ContainerOutcome, ApptainerIsToldByItsWords) {
   const auto* words = "mine\nFATAL:   could not open image\n";
-  EXPECT_EQ(client_exited(255, "apptainer", false, words).failure, FailureClass::spawn);
-  EXPECT_EQ(client_exited(1, "apptainer", false, words).failure, FailureClass::exit);
-  EXPECT_EQ(client_exited(255, "apptainer", false, "mine\n").failure, FailureClass::exit);
+  EXPECT_EQ(client_exited(255, "apptainer", kUnknown, words).failure, FailureClass::spawn);
+  EXPECT_EQ(client_exited(1, "apptainer", kUnknown, words).failure, FailureClass::exit);
+  EXPECT_EQ(client_exited(255, "apptainer", kUnknown, "mine\n").failure, FailureClass::exit);
 }
 
 TEST(ContainerOutcome, WhatWasAskedToEndStaysSo) {
@@ -62,7 +67,7 @@ TEST(ContainerOutcome, WhatWasAskedToEndStaysSo) {
   EndFacts facts;
   facts.cause = EndCause::cancelled;
   Outcome out = outcome_of(end, facts);
-  judge_container(out, "docker", false, "docker: killed\n");
+  judge_container(out, "docker", kNever, "docker: killed\n");
   EXPECT_EQ(out.state, TaskState::cancelled);
 }
 
@@ -85,8 +90,26 @@ TEST(ContainerOutcome, AKilledProgramIsToldOfItsLimit) {
   facts.memory_limit_bytes = 64U << 20U;
   EXPECT_NE(outcome_of(end, facts).reason.find("perhaps for its memory limit of 64 MiB"),
             std::string::npos);
-  end.container_left = true;
-  EXPECT_NE(outcome_of(end, facts).reason.find("could not be removed"), std::string::npos);
+}
+
+TEST(ContainerOutcome, WhereNobodyKnowsOnlyTheClientsOwnWordsCount) {
+  for (const auto* words : {"docker: Error response from daemon: no\n", "Error: no image\n"}) {
+    EXPECT_EQ(client_exited(125, "docker", kUnknown, words).failure, FailureClass::spawn) << words;
+  }
+  for (const auto* words : {"", "sh: heat: not found\n", "Error in line 3\n", "my docker: no\n"}) {
+    EXPECT_EQ(client_exited(127, "docker", kUnknown, words).failure, FailureClass::exit) << words;
+  }
+  EXPECT_EQ(client_exited(3, "podman", kUnknown, "Error: mine\n").failure, FailureClass::exit);
+}
+
+TEST(ContainerOutcome, WhatIsLeftIsToldWithEveryOutcome) {
+  Outcome out;
+  out.reason = "cancelled on request";
+  tell_container_left(out, "box");
+  EXPECT_EQ(out.reason, "cancelled on request; its container box could not be removed");
+  out.reason.clear();
+  tell_container_left(out, "box");
+  EXPECT_EQ(out.reason, "its container box could not be removed");
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ std::vector<SpawnMessage> every_message() {
   end.max_rss_bytes = 4;
   end.leftovers_killed = 5;
   end.out_of_memory = true;
-  end.container_started = true;
+  end.container_started = ContainerStart::started;
   end.container_left = true;
   return {full_spawn(),
           spawn_message::Stop{1, 15, 5000},
@@ -140,6 +140,9 @@ TEST(SpawnProtocol, RefusesUnknownTypesAndStages) {
   EXPECT_FALSE(decode_frame(frame));
   frame = encode(spawn_message::SpawnFailed{1, SpawnStage::exec, 2, ""});
   frame[kHeaderBytes + sizeof(RunNumber)] = 99;
+  EXPECT_FALSE(decode_frame(frame));
+  frame = encode(spawn_message::Exited{});
+  frame[frame.size() - 2] = 3;  // before `container_left`
   EXPECT_FALSE(decode_frame(frame));
 }
 

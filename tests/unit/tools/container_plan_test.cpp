@@ -105,7 +105,14 @@ TEST(ContainerPlan, PassesVariablesByNameUnlessTheyWouldSteerTheClient) {
   for (const char* name : {"PATH", "DOCKER_HOST", "http_proxy", "HTTPS_PROXY", "CONTAINERS_CONF"}) {
     EXPECT_TRUE(steers_client(name)) << name;
   }
-  EXPECT_FALSE(steers_client("SIM_PATH"));
+  for (const char* name : {"SIM_PATH", "GOOGLE_API_KEY", "GOLD_KEY", "DOCKER_HUB_PASSWORD",
+                           "CONTAINER_SECRET", "STORAGE_KEY", "MY_PROXY", "PAT", ""}) {
+    EXPECT_FALSE(steers_client(name)) << name;
+  }
+  for (const char* name : {"GODEBUG", "GOMEMLIMIT", "STORAGE_OPTS", "XDG_RUNTIME_DIR", "LD_AUDIT",
+                           "_CONTAINERS_ROOTLESS_GID"}) {
+    EXPECT_TRUE(steers_client(name)) << name;
+  }
 }
 
 TEST(ContainerPlan, LetsTheAdministratorHaveTheLastWord) {
@@ -143,13 +150,27 @@ TEST(ContainerPlan, SpeaksApptainersLanguage) {
   setup.spec.arguments = {"--nv"};
   const auto command = container_command(setup, attempt_run());
   EXPECT_THAT(command.argv,
-              ElementsAre("/usr/bin/apptainer", "exec", "--containall", "--no-home", "--cleanenv",
-                          "--net", "--network", "none", "--bind", "/work/t/1-2:/work/t/1-2:rw",
-                          "--pwd", "/work/t/1-2", "--bind", "/tools/scripts:/tools/scripts:ro",
-                          "--nv", "/images/heat.sif", "heat", "--input", "a b"));
+              ElementsAre("/usr/bin/apptainer", "exec", "--containall", "--no-privs", "--cleanenv",
+                          "--net", "--network", "none", "--home", "/work/t/1-2", "--pwd",
+                          "/work/t/1-2", "--bind", "/tools/scripts:/tools/scripts:ro", "--nv",
+                          "/images/heat.sif", "heat", "--input", "a b"));
   EXPECT_EQ(command.environment.at("APPTAINERENV_SIM_KEY"), "secret");
   EXPECT_EQ(command.environment.at("HOME"), "/root");
+  EXPECT_EQ(command.environment.count("APPTAINERENV_HOME"), 0U);  // it would not be obeyed
   EXPECT_FALSE(outlives_its_client(setup.runtime));
+}
+
+TEST(ContainerPlan, GivesApptainerTheHomeThatTheManifestNames) {
+  auto setup = docker_setup();
+  setup.runtime = ContainerRuntime::apptainer;
+  auto run = attempt_run();
+  run.environment["HOME"] = "/home/heat";
+  const auto named = container_command(setup, run).argv;
+  EXPECT_TRUE(has_words(named, {"--home", "/work/t/1-2:/home/heat", "--bind",
+                                "/work/t/1-2:/work/t/1-2:rw", "--pwd", "/work/t/1-2"}));
+  run.directory.clear();  // asked for its version
+  EXPECT_THAT(container_command(setup, run).argv,
+              testing::AllOf(Contains("--no-home"), Not(Contains("--home"))));
 }
 
 TEST(ContainerPlan, AsksAndRemovesByName) {

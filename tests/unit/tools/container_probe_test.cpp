@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <map>
@@ -48,7 +50,7 @@ class ContainerProbe : public testing::Test {
                              {"HOME", "/home/worker"},
                              {"DOCKER_HOST", "unix:///d.sock"},
                              {"TASKPIPE_JOIN", "/keys/join"}};
-    return Tool::probe(std::move(*manifest), worker, {}, host_);
+    return Tool::probe(std::move(*manifest), worker, user_environment_, host_);
   }
   std::string reason(const std::string& container) {
     const auto probed = probe(container);
@@ -58,7 +60,8 @@ class ContainerProbe : public testing::Test {
 
   TemporaryFolder folder_;
   std::filesystem::path client_;
-  ContainerHost host_{"w0", 1000, 1000, {}, true, 2, {folder_.path() / "work"}};
+  Environment user_environment_;
+  ContainerHost host_{"w0", 1000, 1001, {}, true, 2, {folder_.path() / "work"}};
 };
 
 TEST_F(ContainerProbe, NamesTheImageWhenNoVersionIsAsked) {
@@ -104,6 +107,17 @@ TEST_F(ContainerProbe, LooksBehindLinksForWhatAMountShows) {
   folder_.write("work/spool/a", "");
   const std::string work = (folder_.path() / "work/spool").string();
   EXPECT_THAT(reason("image = 'x'\nmounts = ['" + work + ":/x']"), HasSubstr("would show "));
+  // What was looked at is what attempts will mount, wherever the link leads by then.
+  folder_.write("data/a", "");
+  const std::string later = (folder_.path() / "later").string();
+  std::filesystem::create_directory_symlink(folder_.path() / "data", later);
+  const auto probed = probe("image = 'x'\nmounts = ['" + later + ":/x']");
+  ASSERT_TRUE(probed) << probed.error();
+  EXPECT_EQ(probed->tool.container()->spec.mounts.at(0).host, folder_.path() / "data");
+  const std::string odd = (folder_.path() / "odd").string();
+  folder_.write("a:b/c", "");
+  std::filesystem::create_directory_symlink(folder_.path() / "a:b", odd);
+  EXPECT_THAT(reason("image = 'x'\nmounts = ['" + odd + ":/x']"), HasSubstr("with a comma, colon"));
   EXPECT_THAT(reason("image = 'x'\nmounts = ['/no/such/folder:/x']"),
               HasSubstr("'/no/such/folder': No such file"));
 }
@@ -115,6 +129,20 @@ TEST_F(ContainerProbe, WantsAFileForApptainer) {
   folder_.write("heat.sif", "");
   EXPECT_EQ(reason("image = 'heat.sif'"), "offered");
   EXPECT_THAT(reason("image = 'heat.sif'\nuser = '1'"), HasSubstr("container.user has no effect"));
+}
+
+TEST_F(ContainerProbe, AsksApptainerAsTheUserOfAttempts) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root becomes another user";
+  std::filesystem::remove(client_);
+  folder_.write("bin/apptainer",
+                "#!/bin/sh\necho \"heat $(/usr/bin/id -u),$(/usr/bin/id -g),$HOME\"\n", true);
+  folder_.write("heat.sif", "");
+  ::chmod(folder_.path().c_str(), 0755);
+  user_environment_ = {{"HOME", "/home/heat"}};
+  const auto probed =
+      probe("image = 'heat.sif'", "[version]\nargv = ['heat']\nregex = 'heat (\\S+)'\n");
+  ASSERT_TRUE(probed) << probed.error();
+  EXPECT_EQ(probed->tool.offer().version, "1000,1001,/home/heat");
 }
 
 TEST_F(ContainerProbe, PlansAnAttempt) {
@@ -147,11 +175,14 @@ TEST_F(ContainerProbe, PlansAnAttempt) {
 }
 
 TEST_F(ContainerProbe, SweepsWhatHasTheWorkersLabel) {
-  folder_.write("bin/image", "");
-  const auto probed = probe("image = 'heat:2'");
-  ASSERT_TRUE(probed) << probed.error();
-  const ContainerSweep sweep = sweep_containers(*probed->tool.container());
+  const std::string path = (folder_.path() / "bin").string();
+  const auto clients = find_runtimes({{"PATH", path}});
+  ASSERT_EQ(clients.size(), 1U);
+  EXPECT_EQ(clients[0].runtime, ContainerRuntime::docker);
+  EXPECT_EQ(clients[0].program, client_);
+  const ContainerSweep sweep = sweep_containers(clients[0], "w0");
   EXPECT_EQ(sweep.error, "");
+  EXPECT_EQ(sweep.found, 2U);
   EXPECT_EQ(sweep.removed, 2U);
   EXPECT_THAT(calls(), AllOf(HasSubstr("--filter label=taskpipe.worker=w0\n"),
                              HasSubstr("rm -f -v 0123456789ab ba9876543210\n")));

@@ -1,6 +1,7 @@
 #include "worker/tools/program.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <string>
@@ -31,6 +32,23 @@ TEST(FindProgram, LooksThroughTheSearchPath) {
   EXPECT_EQ(find_program("", path), std::nullopt);
   EXPECT_EQ(find_program(tool.string(), ""), tool);
   EXPECT_EQ(find_program(folder.path().string() + "/a/tool", ""), std::nullopt);
+}
+
+TEST(AskProgram, AsAnotherUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root becomes another user";
+  const Credentials user{64321, 64322, {64323}};
+  const auto answer =
+      ask_program({"/bin/sh", "-c", "id -u; id -g; id -G; pwd; echo $A; echo err >&2; exit 3"},
+                  {{"PATH", "/usr/bin:/bin"}, {"A", "b"}}, kPatient, &user);
+  ASSERT_TRUE(answer) << answer.error();
+  EXPECT_EQ(answer->output, "64321\n64322\n64322 64323\n/\nb\nerr\n");
+  EXPECT_EQ(answer->exit_code, 3);
+  const auto none = ask_program({"/no/such/program"}, {}, kPatient, &user);
+  ASSERT_FALSE(none);
+  EXPECT_NE(none.error().find("cannot be started: No such file"), std::string::npos);
+  const auto late = ask_program({"/bin/sleep", "600"}, {}, Millis(50), &user);
+  ASSERT_FALSE(late);
+  EXPECT_NE(late.error().find("did not end within 50 ms"), std::string::npos);
 }
 
 TEST(AskProgram, ReturnsStatusAndBothStreams) {
