@@ -77,6 +77,7 @@ void judge_container(Outcome& outcome, std::string_view runtime, ContainerStart 
 }
 
 void tell_container_left(Outcome& outcome, std::string_view name) {
+  if (outcome.state == TaskState::success) return;
   if (!outcome.reason.empty()) outcome.reason += "; ";
   outcome.reason += "its container ";
   if (!name.empty()) outcome.reason += std::string(name) + " ";

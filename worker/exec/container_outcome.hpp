@@ -15,7 +15,8 @@ namespace taskpipe::worker {
 void judge_container(Outcome& outcome, std::string_view runtime, ContainerStart started,
                      std::string_view stderr_tail);
 
-// Adds to the reason, of a success too, that the container is still there.
+// Adds to the reason that the container is still there. A success has no reason: there the worker's
+// log alone tells.
 void tell_container_left(Outcome& outcome, std::string_view name);
 
 }  // namespace taskpipe::worker

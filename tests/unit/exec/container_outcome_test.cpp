@@ -102,14 +102,19 @@ TEST(ContainerOutcome, WhereNobodyKnowsOnlyTheClientsOwnWordsCount) {
   EXPECT_EQ(client_exited(3, "podman", kUnknown, "Error: mine\n").failure, FailureClass::exit);
 }
 
-TEST(ContainerOutcome, WhatIsLeftIsToldWithEveryOutcome) {
+TEST(ContainerOutcome, WhatIsLeftIsToldUnlessItSucceeded) {
   Outcome out;
+  out.state = TaskState::cancelled;
   out.reason = "cancelled on request";
   tell_container_left(out, "box");
   EXPECT_EQ(out.reason, "cancelled on request; its container box could not be removed");
   out.reason.clear();
   tell_container_left(out, "box");
   EXPECT_EQ(out.reason, "its container box could not be removed");
+  out = Outcome{};
+  out.state = TaskState::success;
+  tell_container_left(out, "box");
+  EXPECT_EQ(out.reason, "");
 }
 
 }  // namespace
