@@ -29,6 +29,7 @@ from cluster import Cluster, ClusterError  # noqa: E402
 from load import load  # noqa: E402
 from peer_memory import resident_bytes  # noqa: E402
 
+LOOK_AGAIN_S = 0.5  # for the end of all tasks
 WORKERS = ("one", "two", "three")
 BROKER_OPTIONS = ("--lease", "5s", "--heartbeat", "1s", "--journal-segment", "1M")
 # Tasks of one client and their size; the history keeps all of it, for hours.
@@ -243,7 +244,7 @@ def settle(cluster, limit_s=300.0):
             break
         if time.monotonic() > deadline:
             raise ClusterError(f"still at work: {health}")
-        time.sleep(0.5)
+        time.sleep(LOOK_AGAIN_S)
     if cluster.broker.stop() != 0:
         raise ClusterError(f"the broker did not end well:\n{cluster.broker.tail()}")
 

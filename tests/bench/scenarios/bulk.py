@@ -14,6 +14,7 @@ from measuring import BenchError, RUN_LIMIT_S, quotient, resident_bytes
 TESTS = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(TESTS / "support"), str(TESTS / "python"),
                 str(TESTS / "integration" / "security")]
+from cluster import free_port  # noqa: E402
 
 NAME = "bulk"
 TITLE = "1 GiB from a client into the store and back, beside scp (loopback)"
@@ -21,7 +22,7 @@ SIZE, QUICK_SIZE = 1 << 30, 256 << 20
 BLOCK = 1 << 20
 IDLE_S = 2.0
 SSHD = "/usr/sbin/sshd"
-START_LIMIT_S = 10.0
+START_LIMIT_S, CONNECT_AGAIN_S = 10.0, 0.05
 KINDS = ("plain", "curve")
 UNITS = {"scp_s": "s", "bulk_idle_ping_p99_ms": "ms", "bulk_broker_growth_mb": "MB"}
 for _kind in KINDS:
@@ -32,7 +33,7 @@ for _kind in KINDS:
 def unavailable(_context):
     if not os.access(SSHD, os.X_OK) or shutil.which("scp") is None:
         return "no sshd and scp to compare with (apt-get install openssh-server)"
-    return None
+    return None if os.geteuid() == 0 else "an sshd of its own needs root"
 
 
 def run(*command):
@@ -43,14 +44,19 @@ def run(*command):
     return done.stdout
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return held.getsockname()[1]
+def wait_for_port(server, port, log):
+    """Until the server takes connections: it has no other way to tell."""
+    deadline = time.monotonic() + START_LIMIT_S
+    while server.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(CONNECT_AGAIN_S)
+    raise BenchError(f"sshd does not start: {log.read_text(errors='replace')[-1000:]}")
 
 
 @contextlib.contextmanager
 def ssh_server(folder):
-    """An sshd of our own, with keys of its own, on loopback; yields the options of scp."""
+    """An sshd of its own, with keys of its own, on loopback; yields the options of scp."""
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "host")
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "user")
     port = free_port()
@@ -62,11 +68,7 @@ def ssh_server(folder):
     with open(folder / "sshd.log", "w", encoding="utf-8") as log:
         server = subprocess.Popen([str(part) for part in command], stderr=log)
     try:
-        deadline = time.monotonic() + START_LIMIT_S
-        while server.poll() is None and time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.05)
+        wait_for_port(server, port, folder / "sshd.log")
         yield ["-q", "-P", port, "-i", folder / "user", "-o", "StrictHostKeyChecking=no",
                "-o", "UserKnownHostsFile=/dev/null"]
     finally:

@@ -9,7 +9,7 @@ import unittest
 
 SUPPORT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(SUPPORT / "support"), str(SUPPORT / "python")]
-from cluster import Cluster  # noqa: E402
+from cluster import Cluster, ClusterError  # noqa: E402
 from taskpipe_wire import WORKER, Peer, new_ids, new_item  # noqa: E402
 
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
@@ -32,7 +32,8 @@ class SecuredCluster(Cluster):
 
     @staticmethod
     def made(done):
-        assert done.returncode == 0, done.stdout + done.stderr
+        if done.returncode != 0:
+            raise ClusterError(done.stdout + done.stderr)
         return done.stdout
 
     def join(self, name, role="client", owner=None):
