@@ -150,6 +150,7 @@ struct CommandHandler {
     turn.state.memory.exchange(memory_of(found.mapped()), 0);
     std::visit(LookupResumer{turn, c}, found.mapped());
   }
+  void operator()(command::HistoryReady& c) const { on_history_ready(turn, c); }
   void operator()(command::HistoryCommitted& c) const { on_history_committed(turn, c.watermark); }
   void operator()(command::CarryForward& c) const { on_carry_forward(turn, c); }
   void operator()(command::StorageState& c) const {

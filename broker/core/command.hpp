@@ -85,6 +85,14 @@ struct LookupAnswered {
   std::string next;  // of a listing: cursor of the following page, empty = no more
 };
 
+// The history can take about `most_tasks` more of what has ended: up to `synced`, which is on the
+// medium whatever the journal's durability. Ahead of the journal, it would keep a broker from
+// starting.
+struct HistoryReady {
+  Lsn synced;
+  std::size_t most_tasks = 0;
+};
+
 // Everything that ended at or below `watermark` is durable in the history.
 struct HistoryCommitted {
   Lsn watermark;
@@ -134,8 +142,8 @@ using Command =
     std::variant<command::PeerProbed, command::MessageReceived, command::MalformedReceived,
                  command::PeerUnreachable, command::TopicSubscribed, command::TopicUnsubscribed,
                  command::TopicsForgotten, command::KeysRevoked, command::LookupAnswered,
-                 command::HistoryCommitted, command::CarryForward, command::StorageState,
-                 command::HeldOutside, command::BlobsAsked, command::LoopStalled,
-                 command::TurnEnded, command::ShutdownRequested>;
+                 command::HistoryReady, command::HistoryCommitted, command::CarryForward,
+                 command::StorageState, command::HeldOutside, command::BlobsAsked,
+                 command::LoopStalled, command::TurnEnded, command::ShutdownRequested>;
 
 }  // namespace taskpipe::broker

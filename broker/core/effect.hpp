@@ -89,9 +89,7 @@ struct Effects {
   std::vector<Send> sends;
   std::vector<Publish> events;
   std::vector<HistoryLookup> lookups;
-  std::vector<FinishedTask> finished_tasks;  // for the history, once terminal_lsn is durable
-  std::vector<FinishedWorkflow> finished_workflows;
-  std::vector<LateAttempt> late_attempts;  // likewise
+  std::optional<HistoryBatch> archive;  // the answer to command::HistoryReady
   std::vector<SessionChange> session_changes;
   std::vector<BlobsNeeded> blobs_needed;
   std::vector<Note> notes;
@@ -102,9 +100,7 @@ struct Effects {
     sends.clear();
     events.clear();
     lookups.clear();
-    finished_tasks.clear();
-    finished_workflows.clear();
-    late_attempts.clear();
+    archive.reset();
     session_changes.clear();
     blobs_needed.clear();
     notes.clear();

@@ -17,7 +17,6 @@ std::string worker_name(const State& state, WorkerSlot slot) {
 void follow_end(Turn& turn, TaskSlot slot) {
   tell_waiters(turn, slot);
   end_follows(turn, slot);
-  turn.effects.finished_tasks.push_back(finished_task(turn.state, slot));
 }
 
 }  // namespace
@@ -34,53 +33,6 @@ Outcome cancelled_outcome(std::string reason) {
   outcome.failure = FailureClass::cancelled;
   outcome.reason = std::move(reason);
   return outcome;
-}
-
-FinishedTask finished_task(const State& state, TaskSlot slot) {
-  const Task& task = state.tasks[slot];
-  assert(task.ended());
-  FinishedTask row;
-  row.id = task.id;
-  if (task.workflow.value() != kNoSlot) row.workflow = state.workflows[task.workflow].id;
-  row.owner = state.owners.name(task.owner);
-  row.spec = task.spec;
-  row.params = task.params;
-  row.params_hash = task.params_hash;
-  row.arrival = task.arrival;
-  row.epoch = task.epoch;
-  row.attempt = task.attempt;
-  const auto& end = task.end();
-  if (end.worker.value() != kNoSlot) {
-    row.placements.push_back({state.workers[end.worker].uuid});
-    row.worker = worker_name(state, end.worker);
-  }
-  row.outcome = end.outcome;
-  row.submitted = task.submitted;
-  row.started = task.started;
-  row.finished = end.finished;
-  row.terminal_lsn = end.terminal_lsn;
-  if (const auto pasts = state.pasts.find(slot); pasts != state.pasts.end()) {
-    row.pasts = pasts->second;
-  }
-  if (const auto link = state.originals.find(slot); link != state.originals.end()) {
-    row.original = link->second;
-  }
-  return row;
-}
-
-FinishedWorkflow finished_workflow(const State& state, WorkflowSlot slot) {
-  const Workflow& workflow = state.workflows[slot];
-  FinishedWorkflow row;
-  row.id = workflow.id;
-  row.owner = state.owners.name(workflow.owner);
-  row.name = workflow.name;
-  row.on_failure = workflow.on_failure;
-  for (const auto& member : workflow.members) row.tasks.push_back(member.id);
-  row.succeeded = workflow.succeeded;
-  row.submitted = workflow.submitted;
-  row.finished = workflow.finished;
-  row.terminal_lsn = workflow.terminal_lsn;
-  return row;
 }
 
 TaskEvent task_event(const State& state, TaskSlot slot, WallTime at) {
@@ -116,9 +68,7 @@ Lsn finish(Turn& turn, std::vector<record::FinishedItem> items) {
   const Lsn lsn = turn.commit(record::TasksFinished{turn.now.wall, std::move(items)});
   for (const TaskSlot slot : slots) follow_end(turn, slot);
   for (std::size_t i = workflows_before; i < state.ended_workflows.size(); ++i) {
-    const WorkflowSlot workflow = state.ended_workflows[i];
-    tell_waiters(turn, workflow);
-    turn.effects.finished_workflows.push_back(finished_workflow(state, workflow));
+    tell_waiters(turn, state.ended_workflows[i]);
   }
   return lsn;
 }

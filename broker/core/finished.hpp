@@ -53,4 +53,12 @@ struct FinishedWorkflow {
   Lsn terminal_lsn;
 };
 
+// What has ended since the batch before.
+struct HistoryBatch {
+  std::vector<FinishedTask> tasks;
+  std::vector<FinishedWorkflow> workflows;
+  Lsn watermark;  // everything that ended at or below it is in this batch or an earlier one
+  std::vector<LateAttempt> late;
+};
+
 }  // namespace taskpipe::broker

@@ -77,18 +77,14 @@ void conclude(Turn& turn, std::vector<record::FinishedItem> items);
 // Sets the alarms of tasks that have begun to wait for a time.
 void arm_tasks(Turn& turn);
 void fire_alarms(Turn& turn);
-// Hands what came late to the history.
-void hand_over_late(Turn& turn);
 
 // --- ending.cpp: what follows from a task's end -------------------------------------------------
-// Commits the end of `items` (live tasks) and everything that follows: DONE, events, history, and
-// the cancellation of dependents. Returns the record's number.
+// Commits the end of `items` (live tasks) and everything that follows: DONE, events, and the
+// cancellation of dependents. Returns the record's number.
 Lsn finish(Turn& turn, std::vector<record::FinishedItem> items);
 // Ends dependents that lost their chance; called after anything that may have doomed some.
 void finish_doomed(Turn& turn);
 Outcome cancelled_outcome(std::string reason);
-FinishedTask finished_task(const State& state, TaskSlot slot);
-FinishedWorkflow finished_workflow(const State& state, WorkflowSlot slot);
 // The present state with the last progress; `at` is when it came about.
 TaskEvent task_event(const State& state, TaskSlot slot, WallTime at);
 // Who has it, or had it when it ended; kNoSlot = nobody.
@@ -167,9 +163,12 @@ void on_stall(Turn& turn, Millis duration);
 // --- inputs.cpp ---------------------------------------------------------------------------------
 void on_blobs_asked(Turn& turn, command::BlobsAsked command);
 
+// --- archive.cpp --------------------------------------------------------------------------------
+void on_history_ready(Turn& turn, const command::HistoryReady& command);
+void on_history_committed(Turn& turn, Lsn watermark);
+
 // --- images.cpp ---------------------------------------------------------------------------------
 void on_carry_forward(Turn& turn, const command::CarryForward& command);
-void on_history_committed(Turn& turn, Lsn watermark);
 // Everything below this is repeated later or no longer needed.
 Lsn oldest_needed(const State& state);
 

@@ -105,32 +105,6 @@ void on_carry_forward(Turn& turn, const command::CarryForward& command) {
   }
 }
 
-void on_history_committed(Turn& turn, Lsn watermark) {
-  State& state = turn.state;
-  state.history_watermark = watermark;
-  while (!state.ended_tasks.empty()) {
-    const TaskSlot slot = state.ended_tasks.front();
-    const Task& task = state.tasks[slot];
-    if (task.end().terminal_lsn > watermark) break;
-    if (task.workflow.value() != kNoSlot) {
-      state.workflows[task.workflow].members[task.member].slot = TaskSlot(kNoSlot);
-    }
-    state.live_bytes -= journal_bytes_of(task);
-    state.memory.task_removed(task);
-    state.ended_tasks.pop_front();
-    forget_pasts(state, slot);
-    unlink_original(state, slot);
-    state.tasks.erase(slot);
-  }
-  while (!state.ended_workflows.empty()) {
-    const WorkflowSlot slot = state.ended_workflows.front();
-    if (state.workflows[slot].terminal_lsn > watermark) break;
-    state.ended_workflows.pop_front();
-    state.memory.workflow_removed(state.workflows[slot]);
-    state.workflows.erase(slot);
-  }
-}
-
 Lsn oldest_needed(const State& state) {
   Lsn oldest = state.last_lsn.next();
   const TaskSlot task = state.tasks.oldest_home();

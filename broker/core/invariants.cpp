@@ -152,6 +152,10 @@ std::optional<std::string> check_invariants(const State& state) {
   if (tally.alarms != state.alarms.size()) return "an alarm is set for a task that does not wait";
   if (tally.running != state.running) return "the count of running tasks is wrong";
   if (tally.ended != state.ended_tasks.size()) return "the list of ended tasks is wrong";
+  if (state.archived_tasks > state.ended_tasks.size() ||
+      state.archived_workflows > state.ended_workflows.size()) {
+    return "the history was given more than has ended";
+  }
   for (std::uint32_t i = 0; i < state.signatures.size(); ++i) {
     const auto ready = tally.ready.find(SignatureIndex(i));
     const std::size_t expected = ready == tally.ready.end() ? 0 : ready->second;

@@ -104,10 +104,4 @@ void fire_alarms(Turn& turn) {
   if (!overdue.empty()) finish(turn, std::move(overdue));
 }
 
-void hand_over_late(Turn& turn) {
-  std::vector<LateAttempt>& late = turn.state.late;
-  std::move(late.begin(), late.end(), std::back_inserter(turn.effects.late_attempts));
-  late.clear();
-}
-
 }  // namespace taskpipe::broker

@@ -57,12 +57,6 @@ void BrokerCore::start(Epoch epoch, BrokerUuid broker, const HistoryPosition& hi
     state.workers[WorkerSlot(i)].last_heard = now.monotonic;
     watch_silence(state, WorkerSlot(i));
   }
-  for (const TaskSlot slot : state.ended_tasks) {
-    effects.finished_tasks.push_back(finished_task(state, slot));
-  }
-  for (const WorkflowSlot slot : state.ended_workflows) {
-    effects.finished_workflows.push_back(finished_workflow(state, slot));
-  }
   schedule(state, now.monotonic, TimerKind::heartbeat, 0);
   // A crash may have come between a failure and the cancelling of what depends on it.
   state.doomed.clear();
@@ -71,7 +65,6 @@ void BrokerCore::start(Epoch epoch, BrokerUuid broker, const HistoryPosition& hi
     if (is_doomed(state, slot)) state.doomed.push_back(slot);
   }
   finish_doomed(turn);
-  hand_over_late(turn);
   arm_tasks(turn);
 }
 
@@ -86,7 +79,6 @@ void BrokerCore::start_read_only(std::string why, const HistoryPosition& history
   state.read_only = std::move(why);
   state.doomed.clear();
   state.unarmed.clear();
-  state.late.clear();
   state.sessions.begin_epoch(state.epoch);
   schedule(state, now.monotonic, TimerKind::heartbeat, 0);
 }

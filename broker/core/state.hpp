@@ -174,7 +174,11 @@ struct State {
   // Ended, not yet known to be in the history; in the order of their terminal records.
   std::deque<TaskSlot> ended_tasks;
   std::deque<WorkflowSlot> ended_workflows;
-  Lsn history_watermark;  // what ended at or below it has left memory
+  // How many of these, from the front, the history has been given.
+  std::size_t archived_tasks = 0;
+  std::size_t archived_workflows = 0;
+  std::deque<LateAttempt> late;  // of tasks that are, or will be, in the history; not given yet
+  Lsn history_watermark;         // what ended at or below it has left memory
   MemoryLedger memory;
   bool memory_full = false;      // and the operator was told
   std::uint64_t live_bytes = 0;  // about what the tasks in memory take in the journal
@@ -198,7 +202,6 @@ struct State {
   std::vector<WorkerSlot> workers_with_outbox;
   std::vector<TaskSlot> doomed;   // dependents to be cancelled
   std::vector<TaskSlot> unarmed;  // wait for a time for which no alarm is set yet
-  std::vector<LateAttempt> late;  // of tasks that are, or will be, in the history
 
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers;
   // Of single tasks, each with one at most: the phase knows its time.

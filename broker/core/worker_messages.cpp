@@ -168,10 +168,7 @@ void on_result(Turn& turn, Session& session, Correlation correlation, Result& re
     ended.push_back(
         {item.attempt.task, item.attempt.attempt, settled(task, std::move(item.outcome))});
   }
-  if (!stale.items.empty()) {
-    turn.commit(std::move(stale));
-    hand_over_late(turn);
-  }
+  if (!stale.items.empty()) turn.commit(std::move(stale));
   if (!ended.empty()) conclude(turn, std::move(ended));
   turn.send(session, correlation, std::move(ack));
 }

@@ -30,14 +30,6 @@ struct HistoryPage {
   std::string next;                 // cursor of the following page; empty = no more
 };
 
-// What has ended since the batch before.
-struct HistoryBatch {
-  std::vector<FinishedTask> tasks;
-  std::vector<FinishedWorkflow> workflows;
-  Lsn watermark;  // everything that ended at or below it is in this batch or an earlier one
-  std::vector<LateAttempt> late;
-};
-
 class History {
  public:
   History() = default;

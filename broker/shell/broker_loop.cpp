@@ -82,7 +82,18 @@ int BrokerLoop::run() {
     read_news();
     release_durable();
   }
+  archive_rest();
   return failure_ ? 1 : 0;
+}
+
+// The journal would keep it, and the next start would hand it over; but whoever stops a broker may
+// want to read its history.
+void BrokerLoop::archive_rest() {
+  const Now now = process::read_clock();
+  const command::HistoryReady rest{parts_.journal.synced(), parts_.core.tasks_held()};
+  parts_.core.apply(rest, now, effects_);
+  if (effects_.archive) parts_.history.store(std::move(*effects_.archive));
+  effects_.clear();
 }
 
 std::optional<Millis> BrokerLoop::poll_timeout(const Now& now) const {
@@ -125,6 +136,9 @@ void BrokerLoop::read_signals() {
 void BrokerLoop::apply_all(const Now& now) {
   for (auto& command : commands_) parts_.core.apply(std::move(command), now, effects_);
   commands_.clear();
+  if (const std::size_t room = parts_.history.room_tasks(); room > 0) {
+    parts_.core.apply(command::HistoryReady{parts_.journal.synced(), room}, now, effects_);
+  }
   parts_.core.apply(command::TurnEnded{}, now, effects_);
 }
 
@@ -136,6 +150,7 @@ void BrokerLoop::carry_out() {
   for (const auto& change : effects_.session_changes) parts_.bulk_port.tell(change);
   for (auto& needed : effects_.blobs_needed) parts_.bulk_port.tell(std::move(needed));
   gate_.take(effects_, [this](DurabilityGate::Outbound what) { deliver(std::move(what)); });
+  if (effects_.archive) parts_.history.store(std::move(*effects_.archive));
   for (auto& lookup : effects_.lookups) parts_.history.look_up(std::move(lookup));
   write_notes();
   effects_.clear();
@@ -144,9 +159,6 @@ void BrokerLoop::carry_out() {
 void BrokerLoop::release_durable() {
   const Lsn durable = parts_.journal.durable();
   gate_.release(durable, [this](DurabilityGate::Outbound what) { deliver(std::move(what)); });
-  if (auto batch = gate_.archive(parts_.journal.synced())) {
-    parts_.history.store(std::move(*batch));
-  }
   if (const auto below = tender_.releasable(durable)) parts_.journal.release_before(*below);
 }
 

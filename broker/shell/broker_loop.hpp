@@ -77,6 +77,7 @@ class BrokerLoop {
   void apply_all(const Now& now);
   void carry_out();
   void release_durable();
+  void archive_rest();
   void deliver(DurabilityGate::Outbound what);
   void tend_journal();
   // Tells the core what waits for peers and for the disk.

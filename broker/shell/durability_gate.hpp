@@ -1,18 +1,15 @@
 // What the core asked for and the journal does not allow yet: messages and events wait here until
-// the record that they may reveal is durable, ended tasks until they may enter the history.
+// the record that they may reveal is durable.
 //
 // Knows neither sockets nor threads: the broker's loop and the simulator drive the same object.
 #pragma once
 
 #include <cstddef>
 #include <deque>
-#include <optional>
 #include <utility>
 #include <variant>
-#include <vector>
 
 #include "broker/core/effect.hpp"
-#include "broker/history/history.hpp"
 #include "common/model/limits.hpp"
 
 namespace taskpipe::broker {
@@ -21,7 +18,7 @@ class DurabilityGate {
  public:
   using Outbound = std::variant<Send, Publish>;
 
-  // Takes what `effects` wants sent, published and archived; the rest is left. What reveals nothing
+  // Takes what `effects` wants sent and published; the rest is left. What reveals nothing
   // goes to `deliver` at once: it overtakes nobody of importance, since only PONG and refusals are
   // of that kind.
   template <class Deliver>
@@ -39,7 +36,6 @@ class DurabilityGate {
       ++waiting_events_;
       outbound_.push_back({publish.reveals, std::move(publish)});
     }
-    take_finished(effects);
   }
 
   // What may leave now that the journal is durable up to `durable`, in order. `deliver` may give
@@ -55,23 +51,14 @@ class DurabilityGate {
   }
   [[nodiscard]] bool empty() const { return outbound_.empty(); }
 
-  // What the history may store now, or nothing. It is on the medium when it is committed, whatever
-  // the journal's durability; ahead of the journal, it would keep a broker from starting.
-  [[nodiscard]] std::optional<HistoryBatch> archive(Lsn synced);
-
  private:
   struct Waiting {
     Lsn reveals;
     Outbound what;
   };
 
-  void take_finished(Effects& effects);
-
   std::deque<Waiting> outbound_;  // ordered by `reveals`
   std::size_t waiting_events_ = 0;
-  std::deque<FinishedTask> finished_tasks_;
-  std::deque<FinishedWorkflow> finished_workflows_;
-  std::deque<LateAttempt> late_attempts_;
 };
 
 }  // namespace taskpipe::broker

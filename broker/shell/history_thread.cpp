@@ -1,5 +1,6 @@
 #include "broker/shell/history_thread.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <iterator>
@@ -7,6 +8,7 @@
 #include <variant>
 
 #include "common/model/limits.hpp"
+#include "common/process/background_thread.hpp"
 
 namespace taskpipe::broker {
 namespace {
@@ -67,6 +69,12 @@ void HistoryThread::store(HistoryBatch batch) {
   wake_.notify_one();
 }
 
+std::size_t HistoryThread::room_tasks() const {
+  const std::lock_guard lock(mutex_);
+  constexpr std::size_t kMost = limits::kHistoryTransactionTasks;
+  return kMost - std::min(waiting_tasks_, kMost);
+}
+
 void HistoryThread::look_up(HistoryLookup lookup) {
   {
     const std::lock_guard lock(mutex_);
@@ -89,6 +97,7 @@ bool HistoryThread::transaction_is_due() const {
 }
 
 void HistoryThread::run() try {
+  process::begin_background_thread("history", limits::kHistoryNiceness);
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !batches_.empty() || !lookups_.empty(); });

@@ -1,8 +1,9 @@
 // The history on a thread of its own: large transactions must not hold up the loop.
 //
-// What ended is collected into transactions that grow with the load; questions are answered between
-// them, first, but hold up no transaction that is due. Answers come back as commands through a
-// mailbox.
+// What ended is collected into transactions that grow with the load, up to a bound; questions are
+// answered between them, first, but hold up no transaction that is due. Answers come back as
+// commands through a mailbox. The thread yields to those that tasks wait for: it runs at a lower
+// priority (limits::kHistoryNiceness).
 #pragma once
 
 #include <chrono>
@@ -44,6 +45,8 @@ class HistoryThread {
 
   // Loop thread.
   void store(HistoryBatch batch);
+  // How many tasks more the next transaction should have; 0 = it is full.
+  [[nodiscard]] std::size_t room_tasks() const;
   void look_up(HistoryLookup lookup);
   // Of the mailbox that answers come through; take them by `take_answers`.
   [[nodiscard]] int answers_fd() const { return answers_.fd(); }
@@ -67,7 +70,7 @@ class HistoryThread {
   const std::chrono::milliseconds retry_after_;
   process::Mailbox<Command> answers_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<HistoryBatch> batches_;
   std::uint64_t unread_bytes_ = 0;                                   // of answers, not taken yet

@@ -100,6 +100,8 @@ inline constexpr std::uint64_t kWorkerWindowBytes = 32ULL << 20U;
 inline constexpr std::uint32_t kPrefetchBelowMeanUs = 10'000;  // mean run time that allows prefetch
 inline constexpr std::uint32_t kBusyRetryMs = 1000;
 inline constexpr std::uint64_t kHistoryLagMaxTasks = 2'000'000;  // finished, not yet in history
+inline constexpr std::size_t kHistoryTransactionTasks = 16'384;  // about, of one transaction
+inline constexpr int kHistoryNiceness = 10;                      // of its thread
 inline constexpr std::size_t kMaxSessions = 20'000;
 // Of the host's memory, one part of so many, unless the operator says.
 inline constexpr std::uint32_t kMemoryShare = 2;

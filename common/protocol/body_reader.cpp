@@ -56,6 +56,16 @@ ValueKind kind_of(std::uint8_t tag) {
   return tag <= kArray32 ? ValueKind::list : ValueKind::map;
 }
 
+// 1 << width bytes.
+std::uint64_t load_sized(const std::byte* at, unsigned width) {
+  switch (width) {
+    case 0: return std::to_integer<std::uint8_t>(*at);
+    case 1: return load_big_endian<std::uint16_t>(at);
+    case 2: return load_big_endian<std::uint32_t>(at);
+    default: return load_big_endian<std::uint64_t>(at);
+  }
+}
+
 std::string more_than(std::uint64_t bound, std::string_view what) {
   return "has more than " + std::to_string(bound) + " " + std::string(what);
 }
@@ -76,12 +86,7 @@ bool BodyReader::take_tag(const char* name, std::uint8_t& tag) {
 bool BodyReader::take_integer(const char* name, std::size_t bytes, std::uint64_t& value) {
   const FrameView raw = take_bytes(name, bytes);
   if (raw.empty()) return false;
-  switch (bytes) {
-    case 1: value = std::to_integer<std::uint8_t>(raw[0]); break;
-    case 2: value = load_big_endian<std::uint16_t>(raw.data()); break;
-    case 4: value = load_big_endian<std::uint32_t>(raw.data()); break;
-    default: value = load_big_endian<std::uint64_t>(raw.data()); break;
-  }
+  value = load_sized(raw.data(), static_cast<unsigned>(std::countr_zero(bytes)));
   return true;
 }
 
@@ -139,7 +144,21 @@ bool BodyReader::integer(const char* name, Integer& value) {
   return true;
 }
 
+// Here and below the usual formats are read with one look at what is left, everything else, and
+// whatever is wrong, on the long way behind it.
 std::uint64_t BodyReader::wide_uint(const char* name, std::uint64_t max) {
+  const std::uint8_t tag = peek();
+  if (tag >= kUint8 && tag <= kUint64) {
+    const unsigned width = tag - kUint8;
+    const std::size_t bytes = std::size_t{1} << width;
+    if (left() > bytes) {
+      const std::uint64_t bits = load_sized(at_ + 1, width);
+      if (bits <= max) {
+        at_ += 1 + bytes;
+        return bits;
+      }
+    }
+  }
   Integer value;
   if (!integer(name, value)) return 0;
   if (value.negative) {
@@ -154,6 +173,21 @@ std::uint64_t BodyReader::wide_uint(const char* name, std::uint64_t max) {
 }
 
 std::int64_t BodyReader::sint(const char* name, std::int64_t min, std::int64_t max) {
+  if (min <= 0 && max > 0) {
+    const std::uint8_t tag = peek();
+    const auto most = static_cast<std::uint64_t>(max);
+    if (tag < kFixMap && tag <= most) {
+      ++at_;
+      return tag;
+    }
+    if (tag == kUint64 && left() > sizeof(std::uint64_t)) {
+      const std::uint64_t bits = load_big_endian<std::uint64_t>(at_ + 1);
+      if (bits <= most) {
+        at_ += 1 + sizeof bits;
+        return static_cast<std::int64_t>(bits);
+      }
+    }
+  }
   Integer value;
   if (!integer(name, value)) return 0;
   const auto number = static_cast<std::int64_t>(value.bits);
@@ -203,6 +237,13 @@ double BodyReader::floating(const char* name) {
 std::string_view BodyReader::text(const char* name, std::size_t bound) {
   const std::uint8_t tag = peek();
   const bool is_short = tag >= kFixText && tag < kNil;
+  if (const std::size_t length = tag & 0x1fU; is_short && length < left() && length <= bound) {
+    const std::string_view text(reinterpret_cast<const char*>(at_ + 1), length);
+    if (is_utf8(text)) {
+      at_ += 1 + length;
+      return text;
+    }
+  }
   if (!is_short && kind_of(tag) != ValueKind::text) {
     wrong_type(name, "a text");
     return {};
@@ -225,6 +266,14 @@ std::string_view BodyReader::text(const char* name, std::size_t bound) {
 
 FrameView BodyReader::bin(const char* name, std::size_t bound) {
   const std::uint8_t tag = peek();
+  if (tag == kBin8 && left() >= 2) {
+    const std::size_t length = std::to_integer<std::uint8_t>(at_[1]);
+    if (length <= left() - 2 && length <= bound) {
+      const FrameView bytes(at_ + 2, length);
+      at_ += 2 + length;
+      return bytes;
+    }
+  }
   if (tag < kBin8 || tag > kBin32) {
     wrong_type(name, "a bin");
     return {};

@@ -116,6 +116,7 @@ class Broker {
   void end_turn() { core_.apply(command::TurnEnded{}, now_, effects_); }
   // The history takes what has ended, and the core lets go of it.
   void commit_history() {
+    core_.apply(command::HistoryReady{core_.last_lsn(), kBatch}, now_, effects_);
     core_.apply(command::HistoryCommitted{core_.last_lsn()}, now_, effects_);
   }
 

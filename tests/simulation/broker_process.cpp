@@ -17,6 +17,9 @@ using namespace std::chrono_literals;
 constexpr const char* kFolder = "/data";
 constexpr std::size_t kMostPerTurn = 256;
 constexpr Nanos kTendingInterval = 20ms;
+// Few, so that what has ended together enters the history in parts.
+constexpr std::size_t kHistoryBatches = 2;  // that wait at a time
+constexpr std::size_t kHistoryBatchTasks = 16;
 constexpr BrokerUuid kBroker(0xb, 0xb);
 // Beyond that many tasks the invariants are looked at once per turn.
 constexpr std::size_t kFewTasks = 64;
@@ -183,6 +186,9 @@ void BrokerProcess::turn() {
     apply(std::move(one), now);
     if (!running()) return;
   }
+  if (to_store_.size() < kHistoryBatches) {
+    apply(broker::command::HistoryReady{journal_->synced(), kHistoryBatchTasks}, now);
+  }
   apply(broker::command::TurnEnded{}, now);
   if (!running()) return;
   carry_out();
@@ -221,17 +227,15 @@ void BrokerProcess::carry_out() {
   }
   gate_.take(effects_, [this](broker::DurabilityGate::Outbound what) { deliver(std::move(what)); });
   for (auto& lookup : effects_.lookups) look_up(lookup);
+  if (effects_.archive) to_store_.push_back(std::move(*effects_.archive));
   effects_.clear();
+  store_next();
 }
 
 void BrokerProcess::release_durable() {
   const Lsn durable = journal_->durable();
   gate_.release(durable,
                 [this](broker::DurabilityGate::Outbound what) { deliver(std::move(what)); });
-  if (auto batch = gate_.archive(journal_->synced())) {
-    to_store_.push_back(std::move(*batch));
-    store_next();
-  }
   if (const auto below = tender_.releasable(durable)) {
     ++world_.counters.segments_released;
     journal_->release_before(*below);

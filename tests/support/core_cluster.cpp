@@ -22,8 +22,6 @@ void CoreCluster::start() {
   for (const auto& [lsn, record] : journal_) core_->replay(record, lsn);
   epoch_ = epoch_.next();
   effects_.clear();
-  pending_tasks_.clear();
-  pending_workflows_.clear();
   held_lookups_.clear();
   Arrival last_arrival;
   for (const auto& [id, task] : history_) last_arrival = std::max(last_arrival, task.arrival);
@@ -34,9 +32,6 @@ void CoreCluster::start() {
 
 void CoreCluster::restart() {
   inbox_.clear();
-  pending_tasks_.clear();  // the new core hands them over again
-  pending_workflows_.clear();
-  pending_late_.clear();
   start();
 }
 
@@ -75,12 +70,6 @@ void CoreCluster::carry_out() {
     inbox_[send.to].push_back(std::move(send.message));
   }
   for (auto& event : effects_.events) published_.push_back(std::move(event));
-  std::move(effects_.finished_tasks.begin(), effects_.finished_tasks.end(),
-            std::back_inserter(pending_tasks_));
-  std::move(effects_.finished_workflows.begin(), effects_.finished_workflows.end(),
-            std::back_inserter(pending_workflows_));
-  std::move(effects_.late_attempts.begin(), effects_.late_attempts.end(),
-            std::back_inserter(pending_late_));
   std::vector<HistoryLookup> lookups = std::move(effects_.lookups);
   effects_.clear();
   held_lookups_.insert(held_lookups_.end(), lookups.begin(), lookups.end());
@@ -92,18 +81,19 @@ void CoreCluster::answer_lookups() {
 }
 
 void CoreCluster::commit_history() {
-  if (pending_tasks_.empty() && pending_workflows_.empty() && pending_late_.empty()) return;
-  for (auto& task : pending_tasks_) history_.emplace(task.id, std::move(task));
-  for (auto& workflow : pending_workflows_) {
+  constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
+  core_->apply(command::HistoryReady{core_->last_lsn(), kAll}, now_, effects_);
+  if (!effects_.archive) return;
+  HistoryBatch batch = *std::exchange(effects_.archive, {});
+  for (auto& task : batch.tasks) history_.emplace(task.id, std::move(task));
+  for (auto& workflow : batch.workflows) {
     finished_workflows_.emplace(workflow.id, std::move(workflow));
   }
-  for (auto& late : std::exchange(pending_late_, {})) {
+  for (auto& late : batch.late) {
     const auto task = history_.find(late.task);
     if (task != history_.end()) task->second.pasts.push_back(std::move(late.attempt));
   }
-  pending_tasks_.clear();
-  pending_workflows_.clear();
-  watermark_ = core_->last_lsn();
+  watermark_ = batch.watermark;
   core_->apply(command::HistoryCommitted{watermark_}, now_, effects_);
   carry_out();
 }

@@ -94,9 +94,6 @@ class CoreCluster {
   std::map<TaskId, FinishedTask> history_;
   std::map<WorkflowId, FinishedWorkflow> finished_workflows_;
   std::vector<HistoryLookup> held_lookups_;
-  std::vector<FinishedTask> pending_tasks_;
-  std::vector<FinishedWorkflow> pending_workflows_;
-  std::vector<LateAttempt> pending_late_;
   Lsn watermark_;
   std::map<Peer, std::vector<Message>> inbox_;
   std::map<Peer, Correlation> last_correlation_;

@@ -123,6 +123,18 @@ TEST(HistoryThread, WhatAFullDiskDoesNotTakeIsOfferedAgain) {
   EXPECT_EQ(told, (std::vector{true, false}));
 }
 
+TEST(HistoryThread, AsksForNoMoreThanATransactionHolds) {
+  constexpr std::size_t kMost = limits::kHistoryTransactionTasks;
+  HistoryThread thread(std::make_unique<FullHistory>(1'000'000), {[](const std::string&) {}});
+  EXPECT_EQ(thread.room_tasks(), kMost);
+  // Never stored, so it waits for as long as the test lasts, but for moments between two attempts.
+  thread.store({{task(1), task(2)}, {}, Lsn(7), {}});
+  const auto end = std::chrono::steady_clock::now() + 20s;
+  while (thread.room_tasks() != kMost - 2) ASSERT_LT(std::chrono::steady_clock::now(), end);
+  thread.store({std::vector<FinishedTask>(kMost), {}, Lsn(8), {}});
+  while (thread.room_tasks() != 0) ASSERT_LT(std::chrono::steady_clock::now(), end);
+}
+
 TEST(HistoryThread, AnEndOnAFullDiskIsNoFailure) {
   std::atomic<bool> failed = false;
   {

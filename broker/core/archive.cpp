@@ -1,0 +1,128 @@
+// What has ended goes to the history, at the pace at which the history takes it, and leaves memory
+// once it is there.
+//
+// Rows are made when they are asked for: what a history that lags behind has not taken yet costs
+// nothing but its place in the table of tasks.
+#include <cassert>
+#include <utility>
+
+#include "broker/core/fold.hpp"
+#include "broker/core/handlers.hpp"
+#include "broker/core/pasts.hpp"
+
+namespace taskpipe::broker {
+namespace {
+
+FinishedTask finished_task(const State& state, TaskSlot slot) {
+  const Task& task = state.tasks[slot];
+  assert(task.ended());
+  FinishedTask row;
+  row.id = task.id;
+  if (task.workflow.value() != kNoSlot) row.workflow = state.workflows[task.workflow].id;
+  row.owner = state.owners.name(task.owner);
+  row.spec = task.spec;
+  row.params = task.params;
+  row.params_hash = task.params_hash;
+  row.arrival = task.arrival;
+  row.epoch = task.epoch;
+  row.attempt = task.attempt;
+  const auto& end = task.end();
+  if (end.worker.value() != kNoSlot) {
+    row.placements.push_back({state.workers[end.worker].uuid});
+    row.worker = state.workers[end.worker].name;
+  }
+  row.outcome = end.outcome;
+  row.submitted = task.submitted;
+  row.started = task.started;
+  row.finished = end.finished;
+  row.terminal_lsn = end.terminal_lsn;
+  if (const auto pasts = state.pasts.find(slot); pasts != state.pasts.end()) {
+    row.pasts = pasts->second;
+  }
+  if (const auto link = state.originals.find(slot); link != state.originals.end()) {
+    row.original = link->second;
+  }
+  return row;
+}
+
+FinishedWorkflow finished_workflow(const State& state, WorkflowSlot slot) {
+  const Workflow& workflow = state.workflows[slot];
+  FinishedWorkflow row;
+  row.id = workflow.id;
+  row.owner = state.owners.name(workflow.owner);
+  row.name = workflow.name;
+  row.on_failure = workflow.on_failure;
+  for (const auto& member : workflow.members) row.tasks.push_back(member.id);
+  row.succeeded = workflow.succeeded;
+  row.submitted = workflow.submitted;
+  row.finished = workflow.finished;
+  row.terminal_lsn = workflow.terminal_lsn;
+  return row;
+}
+
+// Moves tasks that ended at or below `up_to` into `batch`; returns what it now reaches up to. Those
+// of one record stay together, so that a record's number can be the watermark.
+Lsn take_tasks(State& state, Lsn up_to, std::size_t most, HistoryBatch& batch) {
+  Lsn last;
+  while (state.archived_tasks < state.ended_tasks.size()) {
+    const TaskSlot slot = state.ended_tasks[state.archived_tasks];
+    const Lsn ended = state.tasks[slot].end().terminal_lsn;
+    if (ended > up_to) break;
+    if (batch.tasks.size() >= most && ended > last) return last;
+    batch.tasks.push_back(finished_task(state, slot));
+    ++state.archived_tasks;
+    last = ended;
+  }
+  return up_to;
+}
+
+}  // namespace
+
+void on_history_ready(Turn& turn, const command::HistoryReady& command) {
+  State& state = turn.state;
+  if (!state.read_only.empty() || command.most_tasks == 0) return;
+  HistoryBatch batch;
+  batch.watermark = take_tasks(state, command.synced, command.most_tasks, batch);
+  while (state.archived_workflows < state.ended_workflows.size()) {
+    const WorkflowSlot slot = state.ended_workflows[state.archived_workflows];
+    if (state.workflows[slot].terminal_lsn > batch.watermark) break;
+    batch.workflows.push_back(finished_workflow(state, slot));
+    ++state.archived_workflows;
+  }
+  while (!state.late.empty() && state.late.front().lsn <= batch.watermark) {
+    batch.late.push_back(std::move(state.late.front()));
+    state.late.pop_front();
+  }
+  if (batch.tasks.empty() && batch.workflows.empty() && batch.late.empty()) return;
+  turn.effects.archive = std::move(batch);
+}
+
+void on_history_committed(Turn& turn, Lsn watermark) {
+  State& state = turn.state;
+  state.history_watermark = watermark;
+  while (!state.ended_tasks.empty()) {
+    const TaskSlot slot = state.ended_tasks.front();
+    const Task& task = state.tasks[slot];
+    if (task.end().terminal_lsn > watermark) break;
+    if (task.workflow.value() != kNoSlot) {
+      state.workflows[task.workflow].members[task.member].slot = TaskSlot(kNoSlot);
+    }
+    state.live_bytes -= journal_bytes_of(task);
+    state.memory.task_removed(task);
+    state.ended_tasks.pop_front();
+    if (state.archived_tasks > 0) --state.archived_tasks;
+    forget_pasts(state, slot);
+    unlink_original(state, slot);
+    state.tasks.erase(slot);
+  }
+  while (!state.ended_workflows.empty()) {
+    const WorkflowSlot slot = state.ended_workflows.front();
+    if (state.workflows[slot].terminal_lsn > watermark) break;
+    state.ended_workflows.pop_front();
+    if (state.archived_workflows > 0) --state.archived_workflows;
+    state.memory.workflow_removed(state.workflows[slot]);
+    state.workflows.erase(slot);
+  }
+}
+
+}  // namespace taskpipe::broker
