@@ -72,8 +72,7 @@ CallResult<TaskResult> Client::wait(const TaskId& id, const CallOptions& options
 
 CallResult<std::vector<TaskResult>> Client::wait_all(std::span<const TaskId> ids,
                                                      const CallOptions& options) {
-  std::vector<TaskResult> results;
-  if (ids.empty()) return results;
+  if (ids.empty()) return std::vector<TaskResult>{};
   if (asks_only(options)) {
     const auto ended = ended_of(*this, ids, options);
     if (!ended) return tl::unexpected(ended.error());
@@ -84,18 +83,18 @@ CallResult<std::vector<TaskResult>> Client::wait_all(std::span<const TaskId> ids
     fetching.timeout = std::max(impl_->options().request_timeout, Millis(1));
     return wait_all(ids, fetching);
   }
-  results.reserve(ids.size());
+  client::ResultsInOrder results(ids);
   auto done = impl_->run(client::command::AwaitTasks{client::distinct(ids)}, options.timeout,
                          options, [&](client::CallId, client::Delivery&& what) {
                            auto* ended = std::get_if<client::delivery::TasksEnded>(&what);
                            if (ended == nullptr) return true;
                            for (auto& task : ended->tasks) {
-                             results.push_back(client::result_of(std::move(task)));
+                             results.put(client::result_of(std::move(task)));
                            }
                            return true;
                          });
   if (!done) return tl::unexpected(std::move(done.error()));
-  return client::in_order_of(ids, std::move(results));
+  return results.take();
 }
 
 CallResult<TaskResult> Client::wait_any(std::span<const TaskId> ids, const CallOptions& options) {

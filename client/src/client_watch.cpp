@@ -35,9 +35,11 @@ CallResult<std::vector<TaskResult>> Client::monitor(std::span<const TaskId> ids,
                                                     const MonitorCallback& on_event,
                                                     const CallOptions& options) {
   if (ids.empty()) return std::vector<TaskResult>{};
-  auto results = client::TaskMonitor(*impl_, client::distinct(ids), on_event).run(options);
-  if (!results) return results;
-  return client::in_order_of(ids, std::move(*results));
+  auto ended = client::TaskMonitor(*impl_, client::distinct(ids), on_event).run(options);
+  if (!ended) return ended;
+  client::ResultsInOrder results(ids);
+  for (TaskResult& result : *ended) results.put(std::move(result));
+  return results.take();
 }
 
 struct Subscription::State {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <unordered_map>
 #include <unordered_set>
@@ -47,21 +48,35 @@ std::vector<TaskId> distinct(std::span<const TaskId> ids) {
   return result;
 }
 
-std::vector<TaskResult> in_order_of(std::span<const TaskId> ids,
-                                    std::vector<TaskResult>&& results) {
-  std::unordered_map<TaskId, std::size_t> place;
-  place.reserve(results.size());
-  for (std::size_t i = 0; i < results.size(); ++i) place.emplace(results[i].id, i);
-  const bool repeated = ids.size() != results.size();
-  std::vector<TaskResult> ordered;
-  ordered.reserve(ids.size());
-  for (const TaskId& id : ids) {
-    const auto found = place.find(id);
-    assert(found != place.end());
-    TaskResult& result = results[found->second];
-    ordered.push_back(repeated ? result : std::move(result));
+void ResultsInOrder::put(TaskResult&& result) {
+  results_[place_of(result.id)] = std::move(result);
+  ++put_;
+}
+
+std::vector<TaskResult> ResultsInOrder::take() {
+  if (put_ < ids_.size()) {
+    std::unordered_map<TaskId, std::size_t> there;
+    for (std::size_t i = 0; i < ids_.size(); ++i) {
+      if (results_[i].id == ids_[i]) there.emplace(ids_[i], i);
+    }
+    for (std::size_t i = 0; i < ids_.size(); ++i) {
+      if (results_[i].id != ids_[i]) results_[i] = results_[there.at(ids_[i])];
+    }
   }
-  return ordered;
+  return std::move(results_);
+}
+
+std::size_t ResultsInOrder::place_of(const TaskId& id) {
+  // Those of a batch are numbered.
+  const std::uint64_t guess = id.low() - ids_.front().low();
+  if (guess < ids_.size() && ids_[guess] == id && places_.empty()) return guess;
+  if (places_.empty()) {
+    places_.reserve(ids_.size());
+    for (std::size_t i = 0; i < ids_.size(); ++i) places_.emplace(ids_[i], i);
+  }
+  const auto found = places_.find(id);
+  assert(found != places_.end());
+  return found->second;
 }
 
 }  // namespace taskpipe::client

@@ -1,7 +1,9 @@
 // From what the broker reports of an ended task to what a caller gets.
 #pragma once
 
+#include <cstddef>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "common/model/messages.hpp"
@@ -15,9 +17,24 @@ namespace taskpipe::client {
 // Without repetitions, in the order of first mention.
 [[nodiscard]] std::vector<TaskId> distinct(std::span<const TaskId> ids);
 
-// Puts results, which come in the order of the ends, into the order of `ids`; repeated ids get
-// copies. Every id must have a result.
-[[nodiscard]] std::vector<TaskResult> in_order_of(std::span<const TaskId> ids,
-                                                  std::vector<TaskResult>&& results);
+// Puts results, which come in the order of the ends, into the order of `ids`, which must outlive
+// it.
+class ResultsInOrder {
+ public:
+  explicit ResultsInOrder(std::span<const TaskId> ids) : ids_(ids), results_(ids.size()) {}
+
+  // Of one of the ids; each is put once.
+  void put(TaskResult&& result);
+  // Repeated ids get copies. Every id must have a result.
+  [[nodiscard]] std::vector<TaskResult> take();
+
+ private:
+  [[nodiscard]] std::size_t place_of(const TaskId& id);
+
+  std::span<const TaskId> ids_;
+  std::vector<TaskResult> results_;
+  std::size_t put_ = 0;
+  std::unordered_map<TaskId, std::size_t> places_;  // made when it is needed
+};
 
 }  // namespace taskpipe::client

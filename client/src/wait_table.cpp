@@ -104,19 +104,22 @@ bool WaitTable::count_down(CallId call) {
 void WaitTable::task_ended(DoneTask&& task, Effects& out) {
   const auto waiters = take(tasks_, task.attempt.task);
   if (!waiters) return;
-  waiters->each([&](CallId call) {
-    const bool last = count_down(call);
-    if (!out.deliveries.empty() && out.deliveries.back().call == call) {
-      if (auto* ended = std::get_if<delivery::TasksEnded>(&out.deliveries.back().what)) {
-        ended->tasks.push_back(task);
-        out.deliveries.back().last = last;
-        return;
-      }
+  for (const CallId call : waiters->others) deliver_end(call, DoneTask(task), out);
+  deliver_end(waiters->first, std::move(task), out);
+}
+
+void WaitTable::deliver_end(CallId call, DoneTask&& task, Effects& out) {
+  const bool last = count_down(call);
+  if (!out.deliveries.empty() && out.deliveries.back().call == call) {
+    if (auto* ended = std::get_if<delivery::TasksEnded>(&out.deliveries.back().what)) {
+      ended->tasks.push_back(std::move(task));
+      out.deliveries.back().last = last;
+      return;
     }
-    delivery::TasksEnded ended;
-    ended.tasks.push_back(task);
-    out.deliver(call, std::move(ended), last);
-  });
+  }
+  delivery::TasksEnded ended;
+  ended.tasks.push_back(std::move(task));
+  out.deliver(call, std::move(ended), last);
 }
 
 template <class Id>

@@ -68,6 +68,7 @@ class WaitTable {
   void fail_unknown(Registrations<Id>& registrations, const Id& id, std::string_view kind,
                     Effects& out);
   void task_ended(DoneTask&& task, Effects& out);
+  void deliver_end(CallId call, DoneTask&& task, Effects& out);
   bool count_down(CallId call);
 
   CorrelationSource& correlations_;
