@@ -145,8 +145,10 @@ std::optional<Error> why_closed(const State& state) {
                  limits::kBusyRetryMs};
   }
   if (state.ended_tasks.size() > limits::kHistoryLagMaxTasks) {
-    return Error{
-        ErrorCode::busy, "the history lags behind; submit again later", {}, limits::kBusyRetryMs};
+    return Error{ErrorCode::busy,
+                 "the history lags behind; submit again later",
+                 {},
+                 limits::kHistoryLagRetryMs};
   }
   return std::nullopt;
 }
