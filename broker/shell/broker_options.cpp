@@ -4,22 +4,10 @@
 #include <string_view>
 #include <utility>
 
+#include "broker/shell/exposure.hpp"
 #include "common/model/limits.hpp"
 
 namespace taskpipe::broker {
-namespace {
-
-bool is_local(std::string_view endpoint) {
-  if (endpoint.starts_with("ipc://") || endpoint.starts_with("inproc://")) return true;
-  constexpr std::string_view kTcp = "tcp://";
-  if (!endpoint.starts_with(kTcp)) return false;
-  endpoint.remove_prefix(kTcp.size());
-  const std::string_view host = endpoint.substr(0, endpoint.rfind(':'));
-  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
-}
-
-}  // namespace
-
 BrokerOptions::BrokerOptions() : heartbeat(limits::kHeartbeatMs), lease(limits::kLeaseMs) {}
 
 void declare_options(process::OptionTable& table, BrokerOptions& options) {
@@ -37,14 +25,14 @@ void declare_options(process::OptionTable& table, BrokerOptions& options) {
   table.text("keys", options.keys, "DIR",
              "The cluster folder, as 'taskpipe-broker init DIR' makes it: every peer must show a "
              "key that has its certificate in DIR/peers. Without it there are no keys, and only "
-             "this host may connect.");
+             "this host, with all its users, may connect.");
   table.text("audit-log", options.audit_log, "FILE",
              "With --keys: who came, went, was refused, and acted for others, as JSON lines; "
              "empty = audit.log in --data-dir.");
   table.flag(
       "insecure", options.insecure,
-      "Allow addresses that other hosts can reach although there are no keys: whoever reaches "
-      "them can run programs on the workers.");
+      "Allow addresses that other hosts can reach, and ipc sockets that other users can, although "
+      "there are no keys: whoever reaches them can run programs on the workers.");
   table.group("Storage");
   table.text("data-dir", options.data_dir, "DIR",
              "Folder of journal, history and store; made when it does not exist.");
@@ -109,18 +97,19 @@ tl::expected<std::vector<std::string>, Error> check_binds(const BrokerOptions& o
   }
   if (!options.keys.empty()) return warnings;
   for (const auto& [name, endpoint] : binds) {
-    if (is_local(*endpoint)) continue;
+    const auto exposure = exposure_of(*endpoint);
+    if (!exposure) continue;
     if (!options.insecure) {
       return tl::unexpected(Error{
           ErrorCode::invalid,
-          "--" + std::string(name) + " " + *endpoint +
-              " can be reached from other hosts, and there are no keys: anybody who reaches it "
-              "could run programs on your workers. Make keys with 'taskpipe-broker init DIR' and "
-              "give --keys DIR, bind 127.0.0.1 or an ipc:// path, or accept this with --insecure",
+          "--" + std::string(name) + " " + *endpoint + " can be reached by " + exposure->who +
+              ", and there are no keys: anybody who reaches it could run programs on your workers. "
+              "Make keys with 'taskpipe-broker init DIR' and give --keys DIR, " +
+              exposure->remedy + ", or accept this with --insecure",
           std::string(name)});
     }
-    warnings.push_back("--" + std::string(name) + " " + *endpoint +
-                       " is open to every host that reaches it, without keys (--insecure)");
+    warnings.push_back("--" + std::string(name) + " " + *endpoint + " can be reached by " +
+                       exposure->who + ", without keys (--insecure)");
   }
   return warnings;
 }

@@ -47,8 +47,8 @@ struct BrokerOptions {
 // Declares every option on `table`; `options` receives the values.
 void declare_options(process::OptionTable& table, BrokerOptions& options);
 
-// Binds that other hosts can reach, without keys: INVALID naming the option unless --insecure is
-// set, and then a warning for each. With keys any bind is right.
+// Binds that others can reach (exposure.hpp), without keys: INVALID naming the option unless
+// --insecure is set, and then a warning for each. With keys any bind is right.
 [[nodiscard]] tl::expected<std::vector<std::string>, Error> check_binds(
     const BrokerOptions& options);
 

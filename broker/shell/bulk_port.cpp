@@ -27,8 +27,9 @@ net::SocketTuning bulk_tuning(const Authenticator* authenticator) {
 
 BulkPort::BulkPort(net::Context& context, const Authenticator* authenticator,
                    process::Logger& logger)
-    : logger_(logger), socket_(context, bulk_tuning(authenticator)) {
-  poller_.add(socket_.native());
+    : logger_(logger) {
+  socket_.emplace(context, bulk_tuning(authenticator));
+  poller_.add(socket_->native());
   poller_.add_fd(news_.fd());
 }
 
@@ -39,7 +40,7 @@ BulkPort::~BulkPort() {
 }
 
 tl::expected<void, Error> BulkPort::bind(const std::string& endpoint) {
-  return socket_.bind(endpoint);
+  return socket_->bind(endpoint);
 }
 
 void BulkPort::start(BlobStoreOptions options) {
@@ -74,7 +75,7 @@ void BulkPort::run() {
 
 Millis BulkPort::poll_timeout() const {
   if (more_ || store_->verifying()) return Millis(0);
-  const bool full = socket_.queued_bytes() >= limits::kMaxBulkQueueBytes;
+  const bool full = socket_->queued_bytes() >= limits::kMaxBulkQueueBytes;
   return full && transfers_->downloads() > 0 ? kQueueLook : kTick;
 }
 
@@ -92,7 +93,7 @@ void BulkPort::turn() {
     transfers_->on_stored(stored.sha256, stored.result, sends_);
   }
   send_all();
-  more_ = transfers_->pump(socket_.queued_bytes(), sends_) || more_;
+  more_ = transfers_->pump(socket_->queued_bytes(), sends_) || more_;
   if (now_.monotonic - ticked_ >= kTick) {
     ticked_ = now_.monotonic;
     transfers_->tick(now_.monotonic, sends_);
@@ -121,7 +122,7 @@ void BulkPort::take_news() {
 
 bool BulkPort::receive_some() {
   for (std::size_t i = 0; i < kBulkMessagesPerTurn; ++i) {
-    if (!socket_.receive(received_)) return false;
+    if (!socket_->receive(received_)) return false;
     handle();
     send_all();
   }
@@ -155,7 +156,7 @@ void BulkPort::send_all() {
     BulkSends sends = std::exchange(sends_, {});
     for (BulkSend& send : sends) {
       auto encoded = protocol::encode(send.message, send.to.correlation, send.session);
-      if (encoded && socket_.send(send.to.routing, std::move(*encoded)) == net::SendStatus::sent) {
+      if (encoded && socket_->send(send.to.routing, std::move(*encoded)) == net::SendStatus::sent) {
         continue;
       }
       transfers_->on_unreachable(send.to.routing, sends_);

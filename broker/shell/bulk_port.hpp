@@ -36,12 +36,16 @@ class BulkPort {
   ~BulkPort();
 
   [[nodiscard]] tl::expected<void, Error> bind(const std::string& endpoint);
-  [[nodiscard]] std::string endpoint() const { return socket_.endpoint(); }
+  [[nodiscard]] std::string endpoint() const { return socket_ ? socket_->endpoint() : ""; }
+  // Instead of `start`: nobody can connect any more.
+  void close() { socket_.reset(); }
   // Starts the thread, which looks what is in the store and serves it. Once.
   void start(BlobStoreOptions options);
 
   // Loop thread.
-  void tell(SessionChange change) { news_.post(std::move(change)); }
+  void tell(SessionChange change) {
+    if (socket_) news_.post(std::move(change));
+  }
   void tell(BlobsNeeded needed) { news_.post(std::move(needed)); }
   // Of the mailbox that questions to the core come through.
   [[nodiscard]] int questions_fd() const { return questions_.fd(); }
@@ -71,7 +75,7 @@ class BulkPort {
   [[nodiscard]] Millis poll_timeout() const;
 
   process::Logger& logger_;
-  net::RouterSocket socket_;
+  std::optional<net::RouterSocket> socket_;  // none when closed
   net::Poller poller_;
   process::Mailbox<News> news_;
   process::Mailbox<Command> questions_;

@@ -32,7 +32,14 @@ tl::expected<void, Error> EventPort::bind(const std::string& endpoint) {
   return bound;
 }
 
+void EventPort::close() {
+  socket_->unbind();
+  make_socket();
+  endpoint_.clear();
+}
+
 void EventPort::begin_reopening() {
+  if (endpoint_.empty()) return;
   socket_->unbind();
   make_socket();
   reopening_ = true;

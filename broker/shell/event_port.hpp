@@ -23,6 +23,8 @@ class EventPort {
 
   [[nodiscard]] tl::expected<void, Error> bind(const std::string& endpoint);
   [[nodiscard]] std::string endpoint() const { return endpoint_; }
+  // For good: whoever connected is cut off, nothing is published. Another native socket, then.
+  void close();
   [[nodiscard]] zmq::socket_t& native() { return socket_->native(); }
 
   // Ends every connection, since libzmq cannot end one: each has to show its key again. Until
@@ -43,7 +45,7 @@ class EventPort {
   net::Context& context_;
   const Authenticator* authenticator_;
   std::unique_ptr<net::XpubSocket> socket_;
-  std::string endpoint_;
+  std::string endpoint_;  // empty when closed
   bool reopening_ = false;
   MonotonicTime reopening_since_;
 };

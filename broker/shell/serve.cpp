@@ -220,11 +220,22 @@ tl::expected<int, std::string> Serving::serve_all() {
                    guards_.audit.get()});
   if (!loop.begin(std::move(effects))) return tl::unexpected(news.first_failure());
   bind_or_refuse("--worker-bind", worker_port_.bind(options_.worker_bind));
+  BlobStoreOptions store;
+  store.data_dir = options_.data_dir;
+  store.quota_bytes = options_.artifact_quota_bytes;
+  store.retention = options_.artifact_retention;
+  bulk_port_.start(std::move(store));
   return run_loop(loop, "all");
 }
 
 int Serving::serve_reads(const std::string& reason) {
   const Now started = process::read_clock();
+  // Nothing happens that could be published. The store writes when it is read: times of use, and
+  // what its retention removes. Clients are told of no bulk port; the event port's address stays,
+  // for it will be there again.
+  event_port_.close();
+  bulk_port_.close();
+  config_.bulk_endpoint.clear();
   BrokerCore core(config_);
   PosixDisk disk;
   SegmentFolder folder(disk, options_.data_dir);
@@ -290,11 +301,6 @@ void Serving::tell_room(const std::optional<std::string>& full) {
 }
 
 int Serving::run_loop(BrokerLoop& loop, const char* serves) {
-  BlobStoreOptions store;
-  store.data_dir = options_.data_dir;
-  store.quota_bytes = options_.artifact_quota_bytes;
-  store.retention = options_.artifact_retention;
-  bulk_port_.start(std::move(store));
   bind_or_refuse("--client-bind", client_port_.bind(options_.client_bind));
   logger_.info("listening", {{"clients", client_port_.endpoint()},
                              {"workers", worker_port_.endpoint()},

@@ -12,6 +12,7 @@ namespace taskpipe::cli {
 namespace {
 
 constexpr std::string_view kDecided = "decided";
+constexpr std::string_view kRunning = "running";
 
 // Where the process exited by itself, and where a signal ended it.
 std::optional<std::int32_t> exit_code_in(const Outcome& outcome) {
@@ -49,7 +50,8 @@ Value attempt_document(const AttemptView& view) {
   };
   return ValueMap{
       {"attempt", static_cast<std::int64_t>(attempt.attempt.value())},
-      {"epoch", static_cast<std::int64_t>(attempt.epoch.value())},
+      {"epoch", attempt.epoch == Epoch{} ? Value()
+                                         : Value(static_cast<std::int64_t>(attempt.epoch.value()))},
       {"became", view.became},
       {"state", name_of(outcome.state)},
       {"failure_class",
@@ -68,6 +70,14 @@ Value attempt_document(const AttemptView& view) {
 std::vector<AttemptView> attempts_of(const TaskRow& row, const TaskResult* result) {
   std::vector<AttemptView> views;
   for (const PastAttempt& past : row.attempts) views.push_back({name_of(past.kind), past});
+  if (result == nullptr && row.state == TaskState::running) {
+    PastAttempt running;
+    running.attempt = row.attempt;
+    running.worker = row.worker;
+    running.started = row.started;
+    running.outcome.state = row.state;
+    views.push_back({kRunning, std::move(running)});
+  }
   if (result == nullptr || result->attempt.value() == 0) return views;
   PastAttempt decided;
   decided.epoch = result->epoch;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <system_error>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "client/src/call_errors.hpp"
 #include "client/src/client_impl.hpp"
 #include "client/src/file_traffic.hpp"
+#include "common/bulk/artifact_files.hpp"
 #include "common/process/file.hpp"
 #include "common/process/sha256.hpp"
 
@@ -140,6 +142,36 @@ CallResult<Artifact> Client::fetch_artifact(const TaskId& id, const std::string&
   auto fetched = fetch_artifact(*result, *found, path, on_progress, options);
   if (!fetched) return tl::unexpected(std::move(fetched.error()));
   return *found;
+}
+
+CallResult<std::vector<std::string>> Client::get_artifacts(const TaskId& id,
+                                                           const std::string& folder,
+                                                           const std::vector<std::string>& patterns,
+                                                           const FileProgress& on_progress,
+                                                           const CallOptions& options) {
+  const auto began = std::chrono::steady_clock::now();
+  auto result = wait(id, options);
+  if (!result) return tl::unexpected(std::move(result.error()));
+  std::vector<std::string> unmatched;
+  const auto wanted = bulk::matching(result->report.artifacts, patterns, unmatched);
+  if (!unmatched.empty()) {
+    return tl::unexpected(client::refused(Error{
+        ErrorCode::invalid, "the task left no artifact '" + unmatched.front() + "'", "name"}));
+  }
+  std::vector<std::string> paths;
+  for (const Artifact* artifact : wanted) {
+    auto place = bulk::place_below(folder, artifact->name);
+    if (!place) return tl::unexpected(client::refused(std::move(place.error())));
+    CallOptions rest = options;
+    if (rest.timeout) {
+      const auto spent = std::chrono::ceil<Millis>(std::chrono::steady_clock::now() - began);
+      rest.timeout = std::max(*rest.timeout - spent, Millis(0));
+    }
+    auto fetched = fetch_artifact(*result, *artifact, *place, on_progress, rest);
+    if (!fetched) return tl::unexpected(std::move(fetched.error()));
+    paths.push_back(std::move(*place));
+  }
+  return paths;
 }
 
 CallResult<std::vector<TaskInput>> Client::upload(std::span<const InputFile> files,

@@ -44,10 +44,12 @@ std::optional<bulk::Access> FileTraffic::access() {
   if (!done && done.error().failure != CallFailure::timed_out) {
     no_session_ = std::move(done.error());
   } else if (found && found->endpoint.empty()) {
-    no_session_ = refused(Error{ErrorCode::unsupported,
-                                "this broker has no bulk port: artifacts and inputs cannot be "
-                                "transferred; update it, or use a shared file system",
-                                {}});
+    no_session_ =
+        refused(Error{ErrorCode::unsupported,
+                      "this broker offers no bulk port, so that no artifacts and inputs can be "
+                      "transferred: either it serves reads only (see 'taskpipe health'), "
+                      "or it is too old and wants an update",
+                      {}});
   }
   return found;
 }

@@ -45,12 +45,14 @@ ValueMap PipelineResult::to_dict() const {
   ValueList details;
   for (const Artifact& artifact : artifacts) {
     paths.emplace_back(artifact.path);
-    details.emplace_back(
-        ValueMap{{"name", artifact.name},
-                 {"path", artifact.path},
-                 {"size", count(artifact.size_bytes)},
-                 {"sha256", artifact.sha256.empty() ? Value() : Value(artifact.sha256)},
-                 {"stored", artifact.stored}});
+    ValueMap detail{{"name", artifact.name},
+                    {"path", artifact.path},
+                    {"size", count(artifact.size_bytes)},
+                    {"sha256", artifact.sha256.empty() ? Value() : Value(artifact.sha256)},
+                    {"stored", artifact.stored},
+                    {"shared", artifact.shared}};
+    if (!artifact.problem.empty()) detail["problem"] = artifact.problem;
+    details.emplace_back(std::move(detail));
   }
   ValueMap dict{{"status", status()},
                 {"tool", tool},

@@ -10,8 +10,13 @@ StreamMerge::StreamMerge(std::optional<std::uint64_t> after_seq) {
 }
 
 std::optional<StreamChanges> StreamMerge::on_watched(Events&& events) {
-  if (!place_) place_ = StreamPlace(events.prev_seq);
-  return take(std::move(events.tasks), events.offset, events.seq, std::move(events.workflows));
+  const bool first = !place_;
+  if (first) place_ = StreamPlace(events.prev_seq);
+  auto changes =
+      take(std::move(events.tasks), events.offset, events.seq, std::move(events.workflows));
+  if (!first || changes) return changes;
+  // Nothing has happened, but whoever began without a number has one now.
+  return StreamChanges{.seq = told(), .tasks = {}, .workflows = {}};
 }
 
 std::optional<StreamChanges> StreamMerge::take(std::vector<TaskEvent> tasks, std::uint32_t offset,

@@ -21,6 +21,26 @@ BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
 OPTIONS = ("--journal-segment", "256K")
 
 
+def client_port_alone(test, cluster):
+    """Of the four ports one is open, and whoever wants files is told why there are none."""
+    listening = json.loads(cluster.broker.wait_for('"listening"'))
+    for port, endpoint in (("clients", cluster.client_endpoint), ("workers", cluster.worker_endpoint),
+                           ("events", cluster.event_endpoint), ("bulk", cluster.bulk_endpoint)):
+        host, number = endpoint.removeprefix("tcp://").split(":")
+        with test.subTest(port=port), socket.socket() as probe:
+            if port == "clients":
+                probe.connect((host, int(number)))
+                continue
+            test.assertFalse(listening.get(port))
+            with test.assertRaises(ConnectionRefusedError):
+                probe.connect((host, int(number)))
+    given = cluster.folder / "given"
+    given.write_text("an input")
+    said = cluster.run("taskpipe", "submit", "noop", "--input", given)
+    test.assertNotEqual(said.returncode, 0)
+    test.assertIn("serves reads only", said.stderr)
+
+
 class ReadOnly(unittest.TestCase):
     def setUp(self):
         self.cluster = Cluster(BIN_DIR)
@@ -80,9 +100,7 @@ class ReadOnly(unittest.TestCase):
         self.assertEqual(code, 1, health)
         self.assertIn("reads only", health)
         self.assertNotIn("start taskpipe-worker", health)
-        host, port = self.cluster.worker_endpoint.removeprefix("tcp://").split(":")
-        with self.assertRaises(ConnectionRefusedError), socket.socket() as probe:
-            probe.connect((host, int(port)))
+        client_port_alone(self, self.cluster)
         self.assertEqual(self.contents(), before)
 
     def works_again(self, ended, waiting, epoch):
@@ -173,6 +191,7 @@ class FailedWrite(unittest.TestCase):
             self.assertIn("File too large", said)
             self.assertIn(".segment", said)
             self.assertIn("PENDING", cluster.run("taskpipe", "status", task).stdout)
+            client_port_alone(self, cluster)
             refused = cluster.run("taskpipe", "cancel", task)
             self.assertEqual(refused.returncode, 5, refused.stdout + refused.stderr)
             self.assertEqual(cluster.broker.stop(), 0)

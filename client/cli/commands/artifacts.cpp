@@ -1,9 +1,4 @@
 // taskpipe artifacts list ID, taskpipe artifacts get ID [PATTERN…]
-#include <fnmatch.h>
-
-#include <algorithm>
-#include <filesystem>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,11 +8,10 @@
 #include "client/cli/quantities.hpp"
 #include "client/cli/table.hpp"
 #include "client/cli/task_ids.hpp"
+#include "common/bulk/artifact_files.hpp"
 
 namespace taskpipe::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 // Of the one task that the first argument names, once it has ended.
 CallResult<TaskResult> result_of_task(Invocation& call, const TaskId& id, bool wait) {
@@ -37,27 +31,6 @@ std::string where(const Artifact& artifact) {
   if (artifact.stored) return "store";
   if (artifact.shared) return "shared";
   return artifact.problem.empty() ? "report" : "node only";
-}
-
-std::vector<const Artifact*> matching(const std::vector<Artifact>& artifacts,
-                                      const std::vector<std::string>& patterns,
-                                      std::vector<std::string>& unmatched) {
-  std::set<const Artifact*> wanted;
-  for (const std::string& pattern : patterns) {
-    bool found = false;
-    for (const Artifact& artifact : artifacts) {
-      const bool fits =
-          artifact.name == pattern || ::fnmatch(pattern.c_str(), artifact.name.c_str(), 0) == 0;
-      if (fits) wanted.insert(&artifact);
-      found = found || fits;
-    }
-    if (!found) unmatched.push_back(pattern);
-  }
-  std::vector<const Artifact*> in_order;
-  for (const Artifact& artifact : artifacts) {
-    if (patterns.empty() || wanted.contains(&artifact)) in_order.push_back(&artifact);
-  }
-  return in_order;
 }
 
 // One line on a terminal, written over and over.
@@ -90,35 +63,6 @@ class ProgressLine {
   bool dirty_ = false;
   std::uint64_t last_ = 101;
 };
-
-Error leaves_folder(const Artifact& artifact) {
-  return {ErrorCode::invalid,
-          "artifact '" + printable(artifact.name) +
-              "' is not fetched: its name would leave the folder, or is no file name",
-          "name"};
-}
-
-// The file's place below `folder`, whose folders are there then.
-tl::expected<std::string, Error> place_for(const Artifact& artifact, const std::string& folder) {
-  if (!is_plain_relative_path(artifact.name)) return tl::unexpected(leaves_folder(artifact));
-  fs::path place = fs::path(folder);
-  std::error_code error;
-  const fs::path relative(artifact.name);
-  fs::create_directories(place, error);
-  for (const fs::path& part : relative.parent_path()) {
-    place /= part;
-    // A link among its folders could lead out.
-    if (fs::is_symlink(fs::symlink_status(place, error))) {
-      return tl::unexpected(leaves_folder(artifact));
-    }
-    fs::create_directory(place, error);
-  }
-  if (error) {
-    return tl::unexpected(Error{ErrorCode::storage,
-                                "cannot make '" + place.string() + "': " + error.message(), "to"});
-  }
-  return (place / relative.filename()).string();
-}
 
 }  // namespace
 
@@ -171,10 +115,13 @@ ExitCode run_artifacts_get(Invocation& call) {
     line.clear();
     code = call.fail(error);
   };
-  for (const Artifact* artifact : matching(result->report.artifacts, patterns, unmatched)) {
-    const auto place = place_for(*artifact, folder);
+  const auto wanted = bulk::matching(result->report.artifacts, patterns, unmatched);
+  for (const Artifact* artifact : wanted) {
+    const auto place = bulk::place_below(folder, artifact->name);
     if (!place) {
-      fail(ClientError{CallFailure::refused, place.error(), {}});
+      Error error = place.error();
+      error.text = printable(error.text);  // with the name, which a worker has chosen
+      fail(ClientError{CallFailure::refused, std::move(error), {}});
       continue;
     }
     const auto done = call.client().fetch_artifact(

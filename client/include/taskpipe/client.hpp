@@ -260,6 +260,14 @@ class Client {
                                                     const std::string& path,
                                                     const FileProgress& on_progress = {},
                                                     const CallOptions& options = {});
+  /// Fetches what a task left to files of the same names below `folder`, and returns their paths in
+  /// the order of the artifacts. Waits for the task's end. `patterns`: names, or patterns such as
+  /// "*.dump"; none: all. Missing folders are made. Names come from workers: INVALID for one that
+  /// would leave `folder`, also through a link, and for a pattern that no artifact fits. The first
+  /// failure ends the call; what is there by then stays. The timeout is for all of it.
+  [[nodiscard]] CallResult<std::vector<std::string>> get_artifacts(
+      const TaskId& id, const std::string& folder, const std::vector<std::string>& patterns = {},
+      const FileProgress& on_progress = {}, const CallOptions& options = {});
   /// Makes sure that the broker has the files, and returns them as TaskRequest::inputs takes them.
   /// Submits do this for TaskRequest::input_files by themselves. INVALID names a file that cannot
   /// be read; STORAGE: the broker has no room.

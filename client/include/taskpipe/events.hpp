@@ -47,7 +47,8 @@ struct FollowRequest {
   std::string stream;
   std::vector<TaskId> tasks{};  ///< at most limits::kMaxBatchItems; only without `stream`
   /// From the change after this number, as `StreamChanges::seq` or `TaskEvent::seq` told it; 0 =
-  /// from the very first. Nothing = from now on.
+  /// from the very first. Nothing = from now on; which number that is is told at once, as changes
+  /// without any.
   std::optional<std::uint64_t> after_seq{};
   bool everybody = false;  ///< also tasks of other users, as `subscribe` shows them
   /// Ends once everything was told that had happened when the call began.

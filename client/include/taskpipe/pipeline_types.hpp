@@ -50,7 +50,7 @@ struct PipelineResult {
   std::optional<std::int32_t> returncode{};  ///< exit code, or minus the signal; none: never ran
   std::string stdout_tail;                   ///< last limits::kTailBytes
   std::string stderr_tail;                   ///< likewise
-  std::vector<Artifact> artifacts;           ///< files, on the worker's node
+  std::vector<Artifact> artifacts;           ///< files it left; to have them: Client::get_artifacts
   Usage usage;                               ///< what the kernel counted
   double duration_seconds = 0.0;             ///< of the deciding run; 0: never ran
   std::string error;                         ///< why it did not succeed; empty on success
@@ -59,10 +59,11 @@ struct PipelineResult {
   /// The state in a word: 'success', 'failed', 'timeout' or 'error'.
   [[nodiscard]] std::string_view status() const;
   /// The dict: status, tool, script, params, returncode (null when it never ran), stdout,
-  /// stderr, artifacts (paths), artifact_details (name, path, size in bytes, sha256,
-  /// stored),
-  /// resource_usage (wall_seconds, user_seconds, system_seconds, max_rss_bytes), duration_seconds;
-  /// error where there is one; value where a handler returned one.
+  /// stderr, artifacts (paths on the worker's node, which are good here only where it is shared),
+  /// artifact_details (name, path, size in bytes, sha256, stored: the broker has it, shared: `path`
+  /// is on a shared file system; problem where it is neither and should be), resource_usage
+  /// (wall_seconds, user_seconds, system_seconds, max_rss_bytes), duration_seconds; error where
+  /// there is one; value where a handler returned one.
   [[nodiscard]] ValueMap to_dict() const;
   /// Equal in every field.
   friend bool operator==(const PipelineResult&, const PipelineResult&) = default;

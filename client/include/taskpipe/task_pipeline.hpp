@@ -6,11 +6,12 @@
 /// taskpipe::TaskPipeline pipeline;  // connects on first use
 /// const auto id = pipeline.submit_task("fenicsx", "poisson.py", {{"mesh_size", 64}});
 /// const auto result = pipeline.wait_for_task(id, std::chrono::minutes(5));
-/// for (const auto& artifact : result.artifacts) use(artifact.path);
+/// const auto files = pipeline.client().get_artifacts(*taskpipe::TaskId::parse(id), "results");
 /// @endcode
 ///
 /// The Python class of the same name has the same methods; docs/task_pipeline.md describes both.
-/// What is not offered here (priorities, resources, dependencies, logs) is a call to `client()`.
+/// What is not offered here (retries, limits, inputs, priorities, resources, dependencies, logs,
+/// artifacts) is a call to `client()`; ids are the same, `TaskId::parse` and `to_string` apart.
 ///
 /// Errors are exceptions, see pipeline_errors.hpp. Every method may throw InvalidArgumentError,
 /// before anything is sent, also for text that is no id (UnknownTaskError is for ids that no task

@@ -7,8 +7,10 @@ import signal
 import sys
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "support"))
+TESTS = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(TESTS / "support"), str(TESTS / "fault")]
 from cluster import Cluster, process_state, wait_until  # noqa: E402
+from gated_tool import GatedTool, is_gone  # noqa: E402
 
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
 GATED = """
@@ -105,6 +107,37 @@ class Restart(unittest.TestCase):
         waited = self.cluster.run("taskpipe", "wait", task)
         self.assertEqual(waited.returncode, 1, waited.stdout + waited.stderr)
         self.assertIn("REVOKED", waited.stdout + waited.stderr)
+
+
+class WithoutABroker(unittest.TestCase):
+    """What becomes of running tools, as the options of their worker say."""
+
+    OPTIONS = {"stops": ("--on-broker-lost", "stop"), "waits": ("--broker-wait", "1s"),
+               "goes-on": ()}
+    BROKER = ("--lease", "2s", "--heartbeat", "500ms")
+
+    def test_each_worker_does_what_it_was_told(self):
+        with Cluster(BIN_DIR) as cluster:
+            cluster.start_broker(*self.BROKER)
+            for name, options in self.OPTIONS.items():
+                cluster.start_worker(name, "--slots", 1, *options)
+            tool = GatedTool(cluster)
+            tasks = [tool.submit() for _ in self.OPTIONS]
+            runs = {worker: pid for pid, worker in tool.wait_for_runs(len(tasks))}
+            self.assertEqual(set(runs), set(self.OPTIONS))
+            cluster.broker.kill()
+            for name in ("waits", "stops"):
+                wait_until(lambda name=name: is_gone(runs[name]), f"the tool of '{name}' is stopped")
+                cluster.workers[name].wait_for("the broker has not been heard for too long")
+            # The lease is over by now.
+            self.assertFalse(is_gone(runs["goes-on"]))
+            tool.open_gate()
+            cluster.start_broker(*self.BROKER)
+            for task in tasks:
+                done = cluster.run("taskpipe", "wait", task)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            # The two that were stopped were started again, the one that went on was not.
+            self.assertEqual(len(tool.runs()), len(tasks) + 2, tool.runs())
 
 
 if __name__ == "__main__":

@@ -83,6 +83,16 @@ class DeadLetters(RetryTest):
         self.assertEqual([one["original"] for one in document["refused"]], [good])
         self.assertEqual(document["refused"][0]["error"]["code"], "INVALID")
 
+    def test_the_attempt_that_runs_is_shown(self):
+        with self.held_task() as running:
+            shown = self.cli_json("dead", "show", running)
+            self.assertEqual(self.became(shown), [(1, "running")])
+            (attempt,) = shown["attempts"]
+            self.assertEqual((attempt["state"], attempt["ended"]), ("RUNNING", None))
+            self.assertTrue(attempt["worker"] and attempt["started"], attempt)
+            self.assertRegex(self.cli("dead", "show", running),
+                             rf"1  running +RUNNING +- +- +{attempt['worker']}")
+
     def test_they_survive_the_broker(self):
         task, cure = self.ill("--retries", 1, "--backoff", "0")
         self.run_cli("wait", task, expect=1)

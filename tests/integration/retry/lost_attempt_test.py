@@ -100,7 +100,7 @@ class LostAttempts(unittest.TestCase):
         # It comes back with a run that counts no more, is told to stop it, and tells how it ended.
         one.child.send_signal(signal.SIGCONT)
         wait_until(lambda: is_gone(first), "the superseded run is stopped", 60.0)
-        wait_until(lambda: len(self.shown(task)["attempts"]) == 2, "the late result", 60.0)
+        wait_until(lambda: (1, "late", "one") in self.attempts(self.shown(task)), "the late result", 60.0)
         self.assertEqual(self.shown(task)["state"], "RUNNING")
         self.gate.touch()
         shown = self.ended(task)
@@ -114,7 +114,8 @@ class LostAttempts(unittest.TestCase):
         self.cluster.start_worker("one")
         count = self.cluster.folder / "count"
         task = self.submit(COUNTING, "--retries", 1, "--backoff", "4s", count=count, enough=2)
-        wait_until(lambda: len(self.shown(task)["attempts"]) == 1, "the first attempt failed", 60.0)
+        wait_until(lambda: self.attempts(self.shown(task)) == [(1, "retried", "one")],
+                   "the first attempt failed", 60.0)
         self.cluster.broker.kill()
         self.cluster.start_broker(*BROKER_OPTIONS)
         self.cluster.broker.wait_for("worker 'one' on ")

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A broker with keys: what a revoked key is worth, and what nobody sees."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -46,6 +47,27 @@ class WhatRevokingDoes(Secured):
         self.cluster.wait_reload(before)
         self.assertIn("not admitted any more", ann.expect("BYE").body["reason"])
         self.assertEqual(len(bob.ask("QUERY", {"tasks": [task]}, "ROWS")["rows"]), 1)
+
+    def test_a_cluster_folder_that_is_gone_admits_nobody(self):
+        ann, worker = self.client("ann"), self.worker()
+        newcomer = self.cluster.join("newcomer")
+        before = self.cluster.reloads()
+        self.cluster.keys.rename(self.cluster.folder / "away")
+        self.cluster.broker.child.send_signal(signal.SIGHUP)
+        self.cluster.wait_reload(before)
+        self.cluster.broker.wait_for("the keys cannot be read; nobody is admitted")
+        for peer in (ann, worker):
+            self.assertIn("not admitted any more", peer.expect("BYE").body["reason"])
+        code, _, err = self.cluster.cli_as(newcomer, "health")
+        self.assertNotEqual(code, 0)
+        self.assertIn("does not admit this key", err)
+        # It comes back as it was: so do they.
+        before = self.cluster.reloads()
+        (self.cluster.folder / "away").rename(self.cluster.keys)
+        self.cluster.broker.child.send_signal(signal.SIGHUP)
+        self.cluster.wait_reload(before)
+        code, out, err = self.cluster.cli_as(newcomer, "health", "--json")
+        self.assertEqual(json.loads(out)["epoch"], 1, out + err)
 
     def test_subscribers_must_show_their_keys_again(self):
         import zmq

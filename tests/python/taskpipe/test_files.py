@@ -58,6 +58,13 @@ def test_a_directory_that_is_a_link_is_not_followed(tmp_path):
         _files._place(tmp_path, "link/out")
 
 
+def test_the_timeout_is_also_that_of_the_wait(client, tmp_path):
+    task_id = client.submit(**python("import time; time.sleep(600)"))
+    with pytest.raises(taskpipe.CallTimeout):
+        client.get_artifacts(task_id, tmp_path, timeout=0.3)
+    assert client.cancel(task_id)
+
+
 def test_what_a_callback_raises_ends_the_call(client, tmp_path):
     result = client.wait(client.submit(**python(MAKES)), timeout=LIMIT_S)
 

@@ -246,8 +246,8 @@ def test_stats_of_nothing(offline):
 def test_shapes_of_what_did_not_succeed(state, word):
     result = taskpipe.TaskResult(
         "id", state, "spawn", None, "cannot be started", 1, "w", "n", None, "", "", 0, 0,
-        (taskpipe.Artifact("a", "/d/a", 1, None),), {}, None, taskpipe.Usage(2.0, 1.0, 0.5, 9),
-        1.0, 2.0, 4.0,
+        (taskpipe.Artifact("a", "/d/a", 1, None, problem="no room"),), {}, None,
+        taskpipe.Usage(2.0, 1.0, 0.5, 9), 1.0, 2.0, 4.0,
     )
     info = taskpipe.TaskInfo("id", state, None, "me", "t", "s", "spawn", 0, 1, "w", None, "m",
                              1.0, 2.0, 4.0)
@@ -256,7 +256,7 @@ def test_shapes_of_what_did_not_succeed(state, word):
         "status": word, "tool": "t", "script": "s", "params": {"a": 1}, "returncode": None,
         "stdout": "", "stderr": "", "artifacts": ["/d/a"],
         "artifact_details": [{"name": "a", "path": "/d/a", "size": 1, "sha256": None,
-                              "stored": False}],
+                              "stored": False, "shared": False, "problem": "no room"}],
         "resource_usage": {"wall_seconds": 2.0, "user_seconds": 1.0, "system_seconds": 0.5,
                            "max_rss_bytes": 9},
         "duration_seconds": 2.0, "error": "cannot be started",

@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::uint64_t kChunk = limits::kBulkChunkBytes;
 
-class TransferTest : public testing::Test {
+class TransferTest : public ::testing::Test {
  protected:
   void SetUp() override {
     std::string name = (fs::temp_directory_path() / "transfer-XXXXXX").string();

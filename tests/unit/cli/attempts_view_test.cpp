@@ -73,6 +73,26 @@ TEST(AttemptsOf, TheDecidingOneIsTheLast) {
   EXPECT_EQ(attempts_of(row, nullptr).size(), 1U);
 }
 
+TEST(AttemptsOf, TheRunningOneIsTheLast) {
+  TaskRow row = row_with({past(PastKind::retried, 1, exited(3))});
+  row.attempt = Attempt(2);
+  row.worker = "node9";
+  row.started = WallTime{1'700'000'003'000};
+  EXPECT_EQ(attempts_of(row, nullptr).size(), 1U) << "it waits for the second";
+  row.state = TaskState::running;
+  const auto views = attempts_of(row, nullptr);
+  ASSERT_EQ(views.size(), 2U);
+  EXPECT_EQ(views[1].became, "running");
+  const json document = json::parse(to_json_text(attempt_documents(views)))[1];
+  EXPECT_EQ(document["attempt"], 2);
+  EXPECT_EQ(document["worker"], "node9");
+  EXPECT_EQ(document["state"], "RUNNING");
+  EXPECT_EQ(document["duration_seconds"], 0.0);
+  EXPECT_TRUE(document["epoch"].is_null());
+  EXPECT_TRUE(document["ended"].is_null());
+  EXPECT_TRUE(document["exit_code"].is_null());
+}
+
 TEST(AttemptsOf, NoneDecidedWhatNeverRan) {
   const TaskResult result;
   EXPECT_THAT(attempts_of(TaskRow{}, &result), IsEmpty());

@@ -93,6 +93,8 @@ TEST(PipelineResultDict, HasTheKeysOfTheContract) {
   result.returncode = 0;
   result.artifacts = {{"result.json", "/node/a/result.json", 12, std::string(64, 'a')},
                       {"big.bin", "/node/a/big.bin", 13, ""}};
+  result.artifacts[0].shared = true;
+  result.artifacts[1].problem = "no room";
   result.usage.user_us = 1'500'000;
   result.duration_seconds = 2.5;
   ValueMap dict = result.to_dict();
@@ -106,6 +108,9 @@ TEST(PipelineResultDict, HasTheKeysOfTheContract) {
   EXPECT_EQ(*details[0].find("size"), Value(12));
   EXPECT_EQ(*details[0].find("sha256"), Value(std::string(64, 'a')));
   EXPECT_TRUE(details[1].find("sha256")->is_null());
+  EXPECT_EQ(*details[0].find("shared"), Value(true));
+  EXPECT_EQ(details[0].find("problem"), nullptr);
+  EXPECT_EQ(*details[1].find("problem"), Value("no room"));
   EXPECT_EQ(*dict.at("resource_usage").find("user_seconds"), Value(1.5));
 
   result.state = TaskState::failure;

@@ -51,8 +51,11 @@ TEST(StreamMerge, FromNowOnBeginsWhereTheFirstMessageSays) {
   StreamMerge merge(std::nullopt);
   std::optional<StreamChanges> changes;
   EXPECT_EQ(merge.on_published(published(message(8, 9)), changes), StreamMerge::Published::gap);
-  (void)merge.on_watched(message(8, 8));
-  EXPECT_EQ(merge.place()->seq(), 8U);
+  const auto position = merge.on_watched(message(8, 8));
+  ASSERT_TRUE(position) << "whoever ends before anything happens knows where to go on";
+  EXPECT_EQ(position->seq, 8U);
+  EXPECT_TRUE(position->tasks.empty());
+  EXPECT_FALSE(merge.on_watched(message(8, 8)));
   EXPECT_EQ(merge.on_published(published(message(8, 9)), changes), StreamMerge::Published::told);
   EXPECT_EQ(numbers(changes), (Numbers{9}));
 }

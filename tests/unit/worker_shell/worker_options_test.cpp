@@ -78,6 +78,10 @@ TEST(WorkerOptions, SaysWhatItWasTold) {
                              "--handlers=false",
                              "--drain-timeout",
                              "5m",
+                             "--on-broker-lost",
+                             "stop",
+                             "--broker-wait",
+                             "90s",
                              "--log-level",
                              "debug",
                              "--log-format",
@@ -89,6 +93,8 @@ TEST(WorkerOptions, SaysWhatItWasTold) {
   EXPECT_EQ(o.resources, (Resources{8, 2, 16ULL << 30U, {{"license.a", 1}, {"license.b", 4}}}));
   EXPECT_EQ(o.labels, (std::vector<Label>{{"disk", "ssd"}, {"zone", "b"}}));
   EXPECT_EQ(o.slots, 3U);
+  EXPECT_EQ(o.on_broker_lost, "stop");
+  EXPECT_EQ(o.broker_wait, Millis(90'000));
   EXPECT_EQ(o.handler_threads, 8U);
   EXPECT_FALSE(o.builtin_handlers);
   EXPECT_EQ(o.drain_timeout, Millis{300'000});

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from taskpipe import _arguments, _records
 from taskpipe._connection import Connected
+from taskpipe._deadline import Deadline
 from taskpipe._errors import invalid
 from taskpipe._types import Artifact, TaskResult
 
@@ -49,7 +50,8 @@ class Files(Connected):
             names: Names or patterns such as ``"*.dump"``; None: all.
             on_progress: Called with name, bytes done and size, in this thread. What it raises ends
                 the call.
-            timeout: In seconds, of each file; None: as long as there is progress.
+            timeout: In seconds, for all of it, the wait included; None: as long as the task takes,
+                and then as long as there is progress.
 
         Returns:
             Where the files are, in the order of their names.
@@ -58,14 +60,17 @@ class Files(Connected):
             InvalidArgument: A name fits no artifact, or an artifact's name would leave the
                 directory.
             Refused: A file is only on its worker's node, or cannot be written here.
+            CallTimeout: The time is over; files that are whole stay.
         """
-        result = self._ended(task_id, None)
+        deadline = Deadline(timeout, "the artifacts were not fetched within {} seconds")
+        result = self._ended(task_id, timeout)
         wanted = _matching(result.artifacts, names)
-        limit_ms = _arguments.timeout_ms(timeout)
         paths = []
         for artifact in wanted:
             path = _place(Path(directory), artifact.name)
             tell = None if on_progress is None else _progress_of(artifact.name, on_progress)
+            deadline.check()
+            limit_ms = _arguments.timeout_ms(deadline.left())
             self._native.fetch_artifact(task_id, artifact.name, str(path), tell, limit_ms)
             paths.append(path)
         return paths

@@ -37,7 +37,8 @@ class Following(Questions):
         Args:
             stream: ``"task.<tool>."``, ``"task."`` for every tool, or ``"workflow.<id>."``.
             task_ids: Instead of a stream; at most 256.
-            since: From the change after this number; 0: from the very first. None: from now on.
+            since: From the change after this number; 0: from the very first. None: from now on;
+                which number that is is told at once, by the first item.
             everybody: Also tasks of other users.
             until_present: Ends once everything was told that had happened when it began.
             over_router: Never uses the event port, where that cannot be reached.

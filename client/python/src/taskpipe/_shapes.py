@@ -49,6 +49,8 @@ def result_dict(
                 "size": artifact.size_bytes,
                 "sha256": artifact.sha256,
                 "stored": artifact.stored,
+                "shared": artifact.shared,
+                **({"problem": artifact.problem} if artifact.problem else {}),
             }
             for artifact in result.artifacts
         ],

@@ -120,11 +120,11 @@ class WorkflowEnd:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file that a task left on its worker's node.
+    """A file that a task left; ``Client.get_artifacts`` fetches it.
 
     Attributes:
         name: Relative to the task's directory.
-        path: Absolute, on the worker's node.
+        path: Absolute, on the worker's node; good elsewhere only if ``shared``.
         size_bytes: Its size.
         sha256: 64 hex digits; None when it was too large to hash in time.
         stored: Whether the broker's store has it.
