@@ -122,10 +122,13 @@ tools_in_containers() { # BIN
   runtime_test docker "$1"
   runtime_test podman "$1"
   runtime_test podman "$1" --ordinary
+  runtime_test apptainer "$1"
+  runtime_test apptainer "$1" --ordinary
 }
 
 runtime_test() { # RUNTIME BIN [--ordinary: as an ordinary user]
   local -a test=(tests/deploy/container_test.py --runtime "$1")
+  if [[ $1 == apptainer ]]; then test=(tests/deploy/apptainer_test.py); fi
   local name="tools in containers of $1${3:+ without root}" before=$FAILED reason
   if ! reason=$(runtime_answers "$1" 2>&1); then
     say "UNAVAILABLE: $name: $(tail -n 1 <<<"$reason")"
@@ -141,6 +144,10 @@ runtime_answers() { # RUNTIME; or a reason
   install_missing busybox-static >/dev/null || { say "busybox-static could not be installed"; return 1; }
   if [[ $1 == podman ]]; then
     install_missing podman runc catatonit uidmap >/dev/null || { say "podman could not be installed"; return 1; }
+  fi
+  if [[ $1 == apptainer ]]; then
+    command -v apptainer >/dev/null || { say "it is not installed, and Debian 12 has no package of it"; return 1; }
+    return 0
   fi
   timeout "$ANSWER_LIMIT_S" "$1" info >/dev/null
 }

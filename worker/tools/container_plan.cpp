@@ -142,8 +142,9 @@ ContainerCommand apptainer_command(const ContainerSetup& setup, const ContainerR
   ContainerCommand command;
   command.environment = setup.client;
   Arguments& argv = command.argv;
-  // A client of root keeps root's capabilities unless it is told.
-  argv = {setup.program, "exec", "--containall", "--no-privs", "--cleanenv"};
+  // Its remarks would be the program's stderr; its errors still are. A client of root keeps root's
+  // capabilities unless it is told.
+  argv = {setup.program, "--silent", "exec", "--containall", "--no-privs", "--cleanenv"};
   if (setup.spec.network == "none") {
     add(argv, {"--net", "--network", "none"});
   } else if (setup.spec.network != "host") {

@@ -1,5 +1,7 @@
 #include "worker/tools/container_probe.hpp"
 
+#include <pwd.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -181,6 +183,10 @@ tl::expected<void, std::string> find_image_file(const Manifest& manifest, Contai
   if (!setup.spec.user.empty()) {
     return tl::unexpected(std::string(
         "container.user has no effect: apptainer runs as the user of the attempt; leave it out"));
+  }
+  if (::getpwuid(setup.host.uid) == nullptr) {
+    return tl::unexpected("apptainer runs as the user of the attempt, and " +
+                          std::to_string(setup.host.uid) + " has no account on this node");
   }
   return {};
 }

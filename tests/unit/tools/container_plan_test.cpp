@@ -165,7 +165,7 @@ TEST(ContainerPlan, SpeaksApptainersLanguage) {
   setup.spec.arguments = {"--nv"};
   const auto command = container_command(setup, attempt_run());
   EXPECT_THAT(command.argv,
-              ElementsAre("/usr/bin/apptainer", "exec", "--containall", "--no-privs",
+              ElementsAre("/usr/bin/apptainer", "--silent", "exec", "--containall", "--no-privs",
                           "--cleanenv", "--net", "--network", "none", "--home", "/work/t/1-2",
                           "--pwd", "/work/t/1-2", "--bind", "/tools/scripts:/tools/scripts:ro",
                           "--nv", "/images/heat.sif", "heat", "--input", "a b"));

@@ -151,6 +151,9 @@ TEST_F(ContainerProbe, WantsAFileForApptainer) {
   folder_.write("bin/apptainer", "#!/bin/sh\n", true);
   EXPECT_THAT(reason("image = 'heat.sif'"), HasSubstr("heat.sif' is missing"));
   folder_.write("heat.sif", "");
+  host_.uid = 2'000'000'001;
+  EXPECT_THAT(reason("image = 'heat.sif'"), HasSubstr("2000000001 has no account on this node"));
+  host_.uid = ::geteuid();
   EXPECT_EQ(reason("image = 'heat.sif'"), "offered");
   EXPECT_THAT(reason("image = 'heat.sif'\nuser = '1'"), HasSubstr("container.user has no effect"));
 }
@@ -163,10 +166,11 @@ TEST_F(ContainerProbe, AsksApptainerAsTheUserOfAttempts) {
   folder_.write("heat.sif", "");
   ::chmod(folder_.path().c_str(), 0755);
   user_environment_ = {{"HOME", "/home/heat"}};
+  host_.uid = 65534;  // has an account everywhere
   const auto probed =
       probe("image = 'heat.sif'", "[version]\nargv = ['heat']\nregex = 'heat (\\S+)'\n");
   ASSERT_TRUE(probed) << probed.error();
-  EXPECT_EQ(probed->tool.offer().version, "1000,1001,/home/heat");
+  EXPECT_EQ(probed->tool.offer().version, "65534,1001,/home/heat");
 }
 
 TEST_F(ContainerProbe, PlansAnAttempt) {
