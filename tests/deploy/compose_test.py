@@ -3,7 +3,8 @@
 
     compose_test.py --bin DIR --base IMAGE      # a Docker daemon must answer; `taskpipe` is in DIR
 
-Everything that it makes has the project name `taskpipe-test` and is removed at the end; images stay,
+By docker-compose 1 and by `docker compose` (version 2 or later), each if it is installed: all tests with each.
+Everything that they make has the project name `taskpipe-test` and is removed at the end; images stay,
 as taskpipe/*:test. Waits for what is to happen, with a bound, never for a time.
 """
 
@@ -12,7 +13,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +23,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/support"))
 from cluster import free_port  # noqa: E402
+from unavailable import main as run_tests  # noqa: E402
 
 PROJECT = "taskpipe-test"
 PROFILES = ("lammps", "fenicsx", "openfoam", "client")
@@ -58,14 +59,26 @@ def until(what, condition, limit_s=LIMIT_S):
         time.sleep(PAUSE_S)
 
 
-class Stack:
-    """The project under docker-compose, version 1 or 2."""
+COMMANDS = (("docker-compose",), ("docker", "compose"))  # the former is version 1, or stands for the latter
 
-    def __init__(self, folder):
-        self.folder = folder
+
+def compose_version(command):
+    """Such as (2, "2.40.3"), or None where there is no such command."""
+    try:
+        done = subprocess.run([*command, "version", "--short"], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=LIMIT_S, check=False)
+    except FileNotFoundError:
+        return None
+    found = re.search(r"^v?((\d+)\.\S+)", done.stdout, re.MULTILINE)
+    return (int(found[2]), found[1]) if done.returncode == 0 and found else None
+
+
+class Stack:
+    """The project under one command of Compose."""
+
+    def __init__(self, folder, command):
+        self.folder, self.command = folder, command
         self.client_port, self.bulk_port = free_port(), free_port()
-        self.command = (["docker-compose"] if shutil.which("docker-compose")
-                        else ["docker", "compose"])
         self.env = {**os.environ, "BASE": ARGUMENTS.base, "TASKPIPE_TAG": "test",
                     "TASKPIPE_CLIENT_PORT": str(self.client_port),
                     "TASKPIPE_BULK_PORT": str(self.bulk_port),
@@ -149,12 +162,28 @@ def left_over():
             + run("docker", "network", "ls", "-q", "--filter", label).split())
 
 
-class ComposeTest(unittest.TestCase):
+class OfStack:
+    """The tests, of one version of Compose after the other."""
+
+    @staticmethod
+    def is_wanted(version):
+        raise NotImplementedError
+
+    @classmethod
+    def find_command(cls):
+        for command in COMMANDS:
+            version = compose_version(command)
+            if version and cls.is_wanted(version[0]):
+                print(f"{' '.join(command)} {version[1]}", flush=True)
+                return command
+        raise unittest.SkipTest(f"the stack of containers under {cls.__doc__}: not installed")
+
     @classmethod
     def setUpClass(cls):
+        command = cls.find_command()
         cls.folder = pathlib.Path(cls.enterClassContext(
             tempfile.TemporaryDirectory(prefix="taskpipe-compose-")))
-        cls.stack = stack = Stack(cls.folder)
+        cls.stack = stack = Stack(cls.folder, command)
         began = time.monotonic()
         stack.compose("build", limit_s=BUILD_LIMIT_S)
         print(f"images built in {time.monotonic() - began:.0f} s", flush=True)
@@ -177,7 +206,7 @@ class ComposeTest(unittest.TestCase):
             run("docker", "volume", "rm", volume)
         remains = left_over()
         if remains:
-            raise AssertionError(f"docker-compose down left {remains}")
+            raise AssertionError(f"{' '.join(cls.stack.command)} down left {remains}")
 
     @classmethod
     def settle(cls, workers):
@@ -204,7 +233,7 @@ class ComposeTest(unittest.TestCase):
         self.assertEqual(said.split(), ["/keys/client/client.join", str(UID)])
         # Without a key nobody is admitted.
         self.stack.in_client("env", "-u", "TASKPIPE_JOIN", "taskpipe", "-b", "broker", "health",
-                             "--connect-timeout", "3s", expect=5)
+                             "--connect-timeout", "30s", expect=5)  # told at once, on a busy host within this
 
     def test_2_every_container_is_healthy(self):
         services = ("broker", "worker", *(f"worker-{tool}" for tool in SOLVERS))
@@ -310,20 +339,41 @@ class ComposeTest(unittest.TestCase):
         self.settle(workers=2)
 
 
+class Version1(OfStack, unittest.TestCase):
+    """docker-compose 1"""
+
+    @staticmethod
+    def is_wanted(version):
+        return version == 1
+
+
+class Version2(OfStack, unittest.TestCase):
+    """docker compose 2"""
+
+    @staticmethod
+    def is_wanted(version):
+        return version >= 2
+
+
+def clear():
+    """Of a run that was stopped."""
+    if left_over():
+        command = next(command for command in COMMANDS if compose_version(command))
+        Stack(pathlib.Path("/nonexistent"), command).down()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", type=pathlib.Path, required=True)
     parser.add_argument("--base", required=True)
     options, rest = parser.parse_known_args(namespace=ARGUMENTS)
     options.bin = options.bin.resolve()
-    if left_over():
-        Stack(pathlib.Path("/nonexistent")).down()  # of a run that was stopped
+    clear()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends by the cleanups
     try:
-        unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+        run_tests(argv=[sys.argv[0], *rest])
     finally:
-        if left_over():
-            Stack(pathlib.Path("/nonexistent")).down()
+        clear()
 
 
 if __name__ == "__main__":

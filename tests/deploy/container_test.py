@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Tools in real containers: a worker on this host, an image that is built here, and what is left of it.
 
-    container_test.py --bin DIR [--runtime docker|podman]     # root; a Docker daemon must answer
+    container_test.py --bin DIR [--runtime docker|podman] [--ordinary]   # root; a Docker daemon must answer
+
+--ordinary: worker and runtime are an ordinary user's (tests/support/ordinary_user.py).
 
 Every container is asked for by the worker's label, so that others on this host do not count. Waits for what is
 to happen, with a bound, never for a time.
@@ -19,108 +21,28 @@ import textwrap
 import time
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/support"))
-from cluster import Cluster, wait_until  # noqa: E402
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
+import ordinary_user  # noqa: E402
+from cluster import wait_until  # noqa: E402
+from container_registry import FromRegistry  # noqa: E402
+from container_tools import ARGUMENTS, IMAGE, LIMIT_S, STUBBORN, ContainerTools, manifest  # noqa: E402
 from unavailable import main as run_tests  # noqa: E402
 
-IMAGE = "taskpipe/container-test:test"
-UID, GID = 64321, 64322  # without an account: nothing on this host belongs to them
-BUSYBOX = "/bin/busybox"
-LIMIT_S = 60
-STUBBORN = "trap '' TERM; echo up; while :; do sleep 1; done\n"
 
-ARGUMENTS = argparse.Namespace(bin=None, runtime="docker")
-
-# runc, since Debian's crun refuses hosts with both generations of control groups; limits that a host without
-# CAP_SYS_RESOURCE can set.
-PODMAN_CONF = """\
-[engine]
-runtime = "runc"
-[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
-"""
-
-MANIFEST = """\
-name = "{name}"
-artifacts = ["*.txt"]
-{version}
-[command]
-argv = {argv}
-params_as = ["{{name}}={{value}}"]
-[scripts]
-folders = ["scripts"]
-patterns = ["*.sh"]
-inline = true
-[limits]
-grace_s = 1
-[container]
-image = "{image}"
-runtime = "{runtime}"
-{more}
-"""
-VERSION = '[version]\nargv = ["sh", "-c", "echo boxed 1.0"]\nregex = \'boxed (\\S+)\'\n'
-
-
-def manifest(name, image=IMAGE, runtime=None, more="", version=VERSION, argv=("sh", "{script}", "{params}")):
-    return MANIFEST.format(name=name, image=image, runtime=runtime or ARGUMENTS.runtime, more=more,
-                           version=version, argv=json.dumps(list(argv)))
-
-
-class Containers(unittest.TestCase):
-    worker = None
-    uuid = None
-
+class Containers(ContainerTools):
     @classmethod
     def setUpClass(cls):
-        if os.geteuid() != 0:
-            raise unittest.SkipTest("containers: the tests do not run as root")
-        cls.cluster = cls.enterClassContext(Cluster(ARGUMENTS.bin))
-        cls.folder = cls.cluster.folder
-        cls.folder.chmod(0o711)
-        cls.environment = dict(os.environ)
-        if ARGUMENTS.runtime == "podman":
-            conf = cls.folder / "containers.conf"
-            conf.write_text(PODMAN_CONF, "utf-8")
-            cls.environment["CONTAINERS_CONF"] = str(conf)
-        cls.build_image()
-        cls.tells_memory = cls.runtime_tells_memory()
-        cls.write_tools()
-        cls.cluster.start_broker("--heartbeat", "500ms", "--lease", "3s")
-        cls.start_worker()
+        super().setUpClass()
+        cls.limits = cls.runtime_limits()
+        cls.tells_memory = "memory" in cls.limits and cls.runtime_tells_memory()
 
     @classmethod
-    def call(cls, *arguments, expect=0):
-        done = subprocess.run([ARGUMENTS.runtime, *map(str, arguments)], capture_output=True, text=True,
-                              timeout=LIMIT_S, check=False, cwd=cls.folder,
-                              env={**cls.environment, "DOCKER_BUILDKIT": "0"})
-        if expect is not None and done.returncode != expect:
-            raise AssertionError(f"{ARGUMENTS.runtime} {arguments}: exit {done.returncode}\n{done.stderr}")
-        return done.stdout
-
-    @classmethod
-    def build_image(cls):
-        """A shell and its tools, 2 MB: no network is needed."""
-        context = cls.folder / "image"
-        context.mkdir()
-        shutil.copy(BUSYBOX, context / "busybox")
-        (context / "Dockerfile").write_text(
-            'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
-            'RUN ["/bin/mkdir", "-m", "1777", "/tmp"]\n'
-            "ENV OF_THE_IMAGE=yes\n", "utf-8")
-        cls.call("build", "-t", IMAGE, context)
-        cls.addClassCleanup(cls.call, "rmi", "-f", IMAGE, IMAGE + "-gone", expect=None)
-        cls.addClassCleanup(cls.remove_containers)
-
-    @classmethod
-    def remove_containers(cls):
-        """What is left by a test that was broken off, so that the image can go."""
-        if cls.worker is None:
-            return
-        cls.worker.kill()
-        if cls.uuid is not None:
-            for container in cls.containers():
-                cls.call("rm", "-f", container, expect=None)
+    def runtime_limits(cls):
+        """Podman without root has the control groups that were given to its user, often none."""
+        if os.geteuid() == 0:
+            return {"memory", "cpu", "pids"}
+        return set(cls.call("info", "-f", "{{.Host.CgroupControllers}}").strip(" []\n").split())
 
     @classmethod
     def runtime_tells_memory(cls):
@@ -133,8 +55,7 @@ class Containers(unittest.TestCase):
         return told
 
     @classmethod
-    def write_tools(cls):
-        tools = cls.folder / "tools"
+    def write_tools(cls, tools):
         (tools / "scripts").mkdir(parents=True)
         (tools / "scripts/own.sh").write_text('echo "from the folder: $1"\n', "utf-8")
         data = cls.folder / "data"
@@ -148,41 +69,6 @@ class Containers(unittest.TestCase):
             manifest("noprog", version="", argv=["no-such-solver", "{script}", "{params}"]), "utf-8")
         cls.call("tag", IMAGE, IMAGE + "-gone")
         (tools / "gone.toml").write_text(manifest("gone", image=IMAGE + "-gone"), "utf-8")
-
-    @classmethod
-    def start_worker(cls):
-        cls.worker = cls.cluster.start_worker(
-            "w", "--tools", cls.folder / "tools", "--run-as", f"{UID}:{GID}", "--cpus", "2",
-            env={**cls.environment, "A_SECRET": "of the worker"})
-        # Said once the tools are known and old containers are gone.
-        cls.uuid = json.loads(cls.worker.wait_for('"worker starts"'))["uuid"]
-
-    @classmethod
-    def containers(cls):
-        """All of this worker's, in whatever state."""
-        return cls.call("ps", "-a", "-q", "--filter", f"label=taskpipe.worker={cls.uuid}").split()
-
-    def none_left(self):
-        self.assertEqual(self.containers(), [])
-
-    def submit(self, script, *options, tool="boxed"):
-        path = self.folder / "script.sh"
-        path.write_text(textwrap.dedent(script), "utf-8")
-        done = self.cluster.run("taskpipe", "submit", tool, "--script", path, *options)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout.strip()
-
-    def result(self, task):
-        self.cluster.run("taskpipe", "wait", task)
-        return json.loads(self.cluster.run("taskpipe", "result", task, "--json").stdout)
-
-    def ran(self, script, *options, tool="boxed"):
-        return self.result(self.submit(script, *options, tool=tool))
-
-    def says(self, task, text):
-        """Until the live output holds the text."""
-        wait_until(lambda: text in self.cluster.run("taskpipe", "logs", task).stdout, f"{task} says {text}",
-                   LIMIT_S)
 
     def test_1_what_a_program_finds(self):
         data = self.folder / "data.in"
@@ -201,7 +87,7 @@ class Containers(unittest.TestCase):
             """, "--input", data, "-p", "n=3", "-p", "text=a b")
         self.assertEqual(result["status"], "success", result)
         parts = dict(part.split("\n", 1) for part in ("who\n" + result["stdout"]).split("== "))
-        self.assertEqual(parts["who"].split()[:2], [str(UID), str(GID)])
+        self.assertEqual(parts["who"].split()[:2], [str(self.uid), str(self.gid)])
         self.assertIn("/attempts/", parts["who"])
         self.assertIn("forty-two\nof the site\n", parts["who"])
         self.assertEqual(parts["network"].split(), ["lo"])
@@ -231,6 +117,8 @@ class Containers(unittest.TestCase):
         self.none_left()
 
     def test_3_a_memory_limit(self):
+        if "memory" not in self.limits:
+            return self.check_no_limit()
         result = self.ran("tail /dev/zero\n", "--memory", "32M")
         self.assertEqual(result["status"], "failed", result)
         if self.tells_memory:
@@ -239,6 +127,18 @@ class Containers(unittest.TestCase):
         else:
             self.assertEqual((result["failure_class"], result["returncode"]), ("exit", 137), result)
             self.assertIn("perhaps for its memory limit of 32 MiB", result["error"])
+        self.none_left()
+
+    def check_no_limit(self):
+        """The worker says so when it starts; the program hears nothing of it."""
+        warning = json.loads(self.worker.wait_for("tool runs without limits"))
+        self.assertEqual(warning["tool"], "boxed")
+        self.assertIn("memory", warning["limits"])
+        result = self.ran("echo runs\n", "--memory", "32M")
+        self.assertEqual((result["status"], result["stdout"], result["stderr"]), ("success", "runs\n", ""), result)
+        result = self.ran("kill -KILL $$\n", "--memory", "32M")
+        self.assertEqual((result["failure_class"], result["returncode"]), ("exit", 137), result)
+        self.assertNotIn("memory limit", result["error"])  # it was not that
         self.none_left()
 
     def test_4_a_cancel_is_heard_and_leaves_nothing(self):
@@ -349,7 +249,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", type=pathlib.Path, required=True)
     parser.add_argument("--runtime", choices=("docker", "podman"), default="docker")
+    parser.add_argument("--ordinary", action="store_true")
     options, rest = parser.parse_known_args(namespace=ARGUMENTS)
+    if options.ordinary and os.geteuid() == 0:
+        sys.exit(ordinary_user.run_again(sys.argv))
     options.bin = options.bin.resolve()
     began = time.monotonic()
     signal.signal(signal.SIGTERM, on_sigterm)
@@ -358,8 +261,10 @@ def main():
     except KeyboardInterrupt:
         raise SystemExit(128 + signal.SIGTERM) from None
     finally:
-        Containers.doClassCleanups()  # unittest does not, where it was interrupted
-        print(f"containers of {options.runtime}: {time.monotonic() - began:.0f} s", flush=True)
+        for tests in (Containers, FromRegistry):  # unittest does not, where it was interrupted
+            tests.doClassCleanups()
+        who = " without root" if options.ordinary else ""
+        print(f"containers of {options.runtime}{who}: {time.monotonic() - began:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -118,24 +118,36 @@ container_test() {
 }
 
 tools_in_containers() { # BIN
-  local runtime before reason
-  for runtime in docker podman; do
-    before=$FAILED
-    if ! reason=$(runtime_answers "$runtime" 2>&1); then
-      say "UNAVAILABLE: tools in containers of $runtime: $(tail -n 1 <<<"$reason")"
-      continue
-    fi
-    step "tools in containers of $runtime" env PYTHONDONTWRITEBYTECODE=1 timeout 300 \
-      /usr/bin/python3 tests/deploy/container_test.py --bin "$1" --runtime "$runtime"
-    if ((FAILED == before)); then PASSED=$((PASSED + 1)); fi
-  done
+  (install_missing docker-registry) >/dev/null 2>&1 || true  # the tests say what they go without
+  runtime_test docker "$1"
+  runtime_test podman "$1"
+  runtime_test podman "$1" --ordinary
+  runtime_test apptainer "$1"
+  runtime_test apptainer "$1" --ordinary
+}
+
+runtime_test() { # RUNTIME BIN [--ordinary: as an ordinary user]
+  local -a test=(tests/deploy/container_test.py --runtime "$1")
+  if [[ $1 == apptainer ]]; then test=(tests/deploy/apptainer_test.py); fi
+  local name="tools in containers of $1${3:+ without root}" before=$FAILED reason
+  if ! reason=$(runtime_answers "$1" 2>&1); then
+    say "UNAVAILABLE: $name: $(tail -n 1 <<<"$reason")"
+    return 0
+  fi
+  step "$name" env PYTHONDONTWRITEBYTECODE=1 timeout 300 \
+    /usr/bin/python3 "${test[@]}" --bin "$2" "${@:3}"
+  if ((FAILED == before)); then PASSED=$((PASSED + 1)); fi
 }
 
 runtime_answers() { # RUNTIME; or a reason
   ((EUID == 0)) || { say "the worker of the test must be root"; return 1; }
   install_missing busybox-static >/dev/null || { say "busybox-static could not be installed"; return 1; }
   if [[ $1 == podman ]]; then
-    install_missing podman runc catatonit >/dev/null || { say "podman could not be installed"; return 1; }
+    install_missing podman runc catatonit uidmap >/dev/null || { say "podman could not be installed"; return 1; }
+  fi
+  if [[ $1 == apptainer ]]; then
+    command -v apptainer >/dev/null || { say "it is not installed, and Debian 12 has no package of it"; return 1; }
+    return 0
   fi
   timeout "$ANSWER_LIMIT_S" "$1" info >/dev/null
 }

@@ -23,6 +23,20 @@ struct Words {
   std::string_view init;  // last line of the small init that starts the program
 };
 
+// Apptainer colours what it says before it has looked where to.
+std::string without_colours(std::string_view text) {
+  std::string plain;
+  while (!text.empty()) {
+    const auto escape = text.find("\x1b[");
+    plain += text.substr(0, escape);
+    if (escape == text.npos) break;
+    text.remove_prefix(escape + 2);
+    text.remove_prefix(std::min(text.find_first_not_of("0123456789;"), text.size()));
+    if (!text.empty()) text.remove_prefix(1);  // the letter that ends it
+  }
+  return plain;
+}
+
 // As the clients of docker and podman begin what they say themselves.
 bool is_clients(std::string_view line) {
   return line.starts_with("docker: ") || line.starts_with("Error: ");
@@ -52,7 +66,8 @@ Words find_words(std::string_view text) {
 void judge_container(Outcome& outcome, std::string_view runtime, ContainerStart started,
                      std::string_view stderr_tail) {
   if (outcome.failure != FailureClass::exit) return;
-  const Words words = find_words(stderr_tail);
+  const std::string plain = without_colours(stderr_tail);
+  const Words words = find_words(plain);
   const int code = outcome.exit_code;
   std::string_view said;
   if (runtime == "apptainer") {

@@ -73,4 +73,16 @@ void tell_unswept(const std::vector<Unswept>& unswept, const ToolRegistry& tools
   }
 }
 
+void tell_unlimited(const ToolRegistry& tools, process::Logger& logger) {
+  for (const Tool& tool : tools.tools()) {
+    const ContainerSetup* const setup = tool.container();
+    const std::string names = setup == nullptr ? "" : unlimited(setup->limits);
+    if (names.empty()) continue;
+    logger.warning("tool runs without limits",
+                   {{"tool", tool.offer().name},
+                    {"limits", names},
+                    {"why", "the worker's user has no control groups of his own for podman"}});
+  }
+}
+
 }  // namespace taskpipe::worker

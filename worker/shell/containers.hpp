@@ -26,6 +26,8 @@ struct Unswept {
                                                          const WorkerIdentity& identity,
                                                          process::Logger& logger);
 // Warns of those that a manifest names: on other hosts, a client without a daemon is nothing odd.
+// Warns of each tool whose runtime cannot limit here what it limits elsewhere.
+void tell_unlimited(const ToolRegistry& tools, process::Logger& logger);
 void tell_unswept(const std::vector<Unswept>& unswept, const ToolRegistry& tools,
                   process::Logger& logger);
 

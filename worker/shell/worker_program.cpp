@@ -57,6 +57,7 @@ ToolRegistry load_tools(const WorkerOptions& options, const WorkerIdentity& iden
   for (const auto& rejection : tools.rejections()) {
     logger.info("not offered", {{"file", rejection.file.string()}, {"why", rejection.reason}});
   }
+  tell_unlimited(tools, logger);
   tell_unswept(unswept, tools, logger);
   return tools;
 }

@@ -60,13 +60,16 @@ void add_mounts(const ContainerSetup& setup, const ContainerRun& run, Arguments&
 }
 
 void add_limits(const ContainerSetup& setup, const ContainerRun& run, Arguments& out) {
-  if (run.memory_limit_bytes > 0) {
+  if (run.memory_limit_bytes > 0 && setup.limits.memory) {
     const std::string bytes = std::to_string(run.memory_limit_bytes) + "b";
     add(out, {"--memory", bytes, "--memory-swap", bytes});  // the sum: no swap
   }
   // docker refuses more than the host has, where there is nothing to limit.
-  if (run.cpus < setup.host.cpus) add(out, {"--cpus", std::to_string(run.cpus)});
-  add(out, {"--pids-limit", std::to_string(kContainerProcesses)});
+  if (run.cpus < setup.host.cpus && setup.limits.cpus)
+    add(out, {"--cpus", std::to_string(run.cpus)});
+  if (setup.limits.processes) {
+    add(out, {"--pids-limit", std::to_string(kContainerProcesses)});
+  }
 }
 
 void add_user(const ContainerSetup& setup, Arguments& out) {
@@ -139,8 +142,9 @@ ContainerCommand apptainer_command(const ContainerSetup& setup, const ContainerR
   ContainerCommand command;
   command.environment = setup.client;
   Arguments& argv = command.argv;
-  // A client of root keeps root's capabilities unless it is told.
-  argv = {setup.program, "exec", "--containall", "--no-privs", "--cleanenv"};
+  // Its remarks would be the program's stderr; its errors still are. A client of root keeps root's
+  // capabilities unless it is told.
+  argv = {setup.program, "--silent", "exec", "--containall", "--no-privs", "--cleanenv"};
   if (setup.spec.network == "none") {
     add(argv, {"--net", "--network", "none"});
   } else if (setup.spec.network != "host") {
@@ -173,6 +177,17 @@ bool steers_client(std::string_view variable) {
 ContainerCommand container_command(const ContainerSetup& setup, const ContainerRun& run) {
   return setup.runtime == ContainerRuntime::apptainer ? apptainer_command(setup, run)
                                                       : docker_command(setup, run);
+}
+
+std::string unlimited(const RuntimeLimits& limits) {
+  std::string names;
+  const auto add_name = [&names](bool bounded, std::string_view name) {
+    if (!bounded) names += (names.empty() ? "" : ", ") + std::string(name);
+  };
+  add_name(limits.memory, "memory");
+  add_name(limits.cpus, "CPUs");
+  add_name(limits.processes, "processes");
+  return names;
 }
 
 bool outlives_its_client(ContainerRuntime runtime) {

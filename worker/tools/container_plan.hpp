@@ -27,6 +27,15 @@ struct ContainerHost {
   std::vector<std::string> private_folders;  // that no tool may mount, canonical: the work folder
 };
 
+// What the runtime can bound on this node. Without root podman depends on the control groups that
+// its user was given: with none it says so on each attempt's stderr and goes on, with some it
+// refuses.
+struct RuntimeLimits {
+  bool memory = true;
+  bool cpus = true;
+  bool processes = true;
+};
+
 // A tool's container on this node: what the manifest says, and what was found here.
 struct ContainerSetup {
   ContainerSpec spec;
@@ -34,6 +43,7 @@ struct ContainerSetup {
   std::string program;                                  // of the runtime, absolute
   std::string image;                                    // as the runtime is to be given it
   Environment client;                                   // of the runtime's client
+  RuntimeLimits limits;
   ContainerHost host;
   std::vector<std::string> read_only;  // folders of the host, seen under the same path
 };
@@ -69,6 +79,9 @@ struct ContainerCommand {
 
 // "taskpipe-<worker>-<what>": of one life of one worker's attempt, and of nothing else.
 [[nodiscard]] std::string container_name(const ContainerHost& host, std::string_view what);
+
+// What it cannot bound, such as "memory, CPUs"; empty = nothing.
+[[nodiscard]] std::string unlimited(const RuntimeLimits& limits);
 
 // A variable that the runtime's client itself would obey: passed on by value, which the client's
 // command line shows.

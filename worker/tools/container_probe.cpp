@@ -1,5 +1,8 @@
 #include "worker/tools/container_probe.hpp"
 
+#include <pwd.h>
+
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <optional>
@@ -23,8 +26,8 @@ constexpr std::size_t kMaxQuoteBytes = 300;
 constexpr std::array<ContainerRuntime, 3> kRuntimeOrder = {
     ContainerRuntime::docker, ContainerRuntime::podman, ContainerRuntime::apptainer};
 
-// What says where the client finds its daemon, its images and its settings.
-constexpr std::array<std::string_view, 14> kClientVariables = {"PATH",
+// What says where the client finds its daemon, its images, their registries and its settings.
+constexpr std::array<std::string_view, 16> kClientVariables = {"PATH",
                                                                "HOME",
                                                                "USER",
                                                                "DOCKER_HOST",
@@ -35,16 +38,28 @@ constexpr std::array<std::string_view, 14> kClientVariables = {"PATH",
                                                                "CONTAINER_HOST",
                                                                "CONTAINERS_CONF",
                                                                "CONTAINERS_STORAGE_CONF",
+                                                               "CONTAINERS_REGISTRIES_CONF",
+                                                               "REGISTRY_AUTH_FILE",
                                                                "XDG_RUNTIME_DIR",
                                                                "DBUS_SESSION_BUS_ADDRESS",
                                                                "APPTAINER_CACHEDIR"};
+// Podman fetches images itself, through the site's proxy. Runs have no use for it, and what a
+// proxy's address may hold is a secret.
+constexpr std::array<std::string_view, 6> kProxyVariables = {
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"};
 
-Environment client_environment(const Environment& worker) {
-  Environment client{{"PATH", std::string(kSystemPath)}};
-  for (const auto name : kClientVariables) {
+template <std::size_t N>
+void take(const Environment& worker, const std::array<std::string_view, N>& names,
+          Environment& client) {
+  for (const auto name : names) {
     const auto it = worker.find(name);
     if (it != worker.end() && !it->second.empty()) client[it->first] = it->second;
   }
+}
+
+Environment client_environment(const Environment& worker) {
+  Environment client{{"PATH", std::string(kSystemPath)}};
+  take(worker, kClientVariables, client);
   return client;
 }
 
@@ -117,7 +132,8 @@ tl::expected<std::string, std::string> image_id(const ContainerSetup& setup) {
   return words.substr(colon == std::string::npos ? 0 : colon + 1, kShortIdChars);
 }
 
-tl::expected<std::string, std::string> find_image(const ContainerSetup& setup) {
+tl::expected<std::string, std::string> find_image(const ContainerSetup& setup,
+                                                  const Environment& worker) {
   auto id = image_id(setup);
   if (id) return id;
   const std::string runtime(name_of(setup.runtime));
@@ -127,14 +143,32 @@ tl::expected<std::string, std::string> find_image(const ContainerSetup& setup) {
                           id.error() + "); fetch it with " + pull +
                           ", build it, or set container.pull = \"missing\"");
   }
-  const auto answer =
-      ask_program({setup.program, "pull", "-q", setup.image}, setup.client, kPullTimeout);
+  Environment client = setup.client;
+  take(worker, kProxyVariables, client);
+  const auto answer = ask_program({setup.program, "pull", "-q", setup.image}, client, kPullTimeout);
   if (!answer) return tl::unexpected(pull + ": " + answer.error());
   if (answer->exit_code != 0) {
     return tl::unexpected("image '" + setup.image + "' cannot be fetched: " + pull + ": " +
                           last_words(answer->output));
   }
   return image_id(setup);
+}
+
+// Asked of podman alone: root's has all control groups, another user's those that were delegated.
+tl::expected<RuntimeLimits, std::string> find_limits(const ContainerSetup& setup) {
+  RuntimeLimits limits;
+  if (setup.runtime != ContainerRuntime::podman || setup.host.root) return limits;
+  const auto answer = ask_program({setup.program, "info", "-f", "{{.Host.CgroupControllers}}"},
+                                  setup.client, kClientTimeout);
+  if (!answer) return tl::unexpected(answer.error());
+  std::string words = last_words(answer->output);  // "[cpu memory pids]"
+  if (answer->exit_code != 0) return tl::unexpected("podman info: " + words);
+  std::replace_if(
+      words.begin(), words.end(), [](char c) { return c == '[' || c == ']'; }, ' ');
+  const auto has = [&words](std::string_view controller) {
+    return (" " + words + " ").find(" " + std::string(controller) + " ") != std::string::npos;
+  };
+  return RuntimeLimits{has("memory"), has("cpu"), has("pids")};
 }
 
 // Apptainer's images are files (or unpacked folders): what a task runs is never downloaded.
@@ -149,6 +183,10 @@ tl::expected<void, std::string> find_image_file(const Manifest& manifest, Contai
   if (!setup.spec.user.empty()) {
     return tl::unexpected(std::string(
         "container.user has no effect: apptainer runs as the user of the attempt; leave it out"));
+  }
+  if (::getpwuid(setup.host.uid) == nullptr) {
+    return tl::unexpected("apptainer runs as the user of the attempt, and " +
+                          std::to_string(setup.host.uid) + " has no account on this node");
   }
   return {};
 }
@@ -192,9 +230,12 @@ tl::expected<PreparedContainer, std::string> prepare_container(const Manifest& m
     }
     return prepared;
   }
-  auto id = find_image(setup);
+  auto id = find_image(setup, worker);
   if (!id) return tl::unexpected(std::move(id.error()));
   prepared.image_id = std::move(*id);
+  const auto limits = find_limits(setup);
+  if (!limits) return tl::unexpected(limits.error());
+  setup.limits = *limits;
   return prepared;
 }
 

@@ -191,6 +191,7 @@ void Tool::plan_container(const TaskSpec& spec, const AttemptContext& context,
   run.cpus = std::max<std::uint32_t>(1, spec.resources.cpus);
   run.environment = std::move(environment);
   run.argv = std::move(argv);
+  if (!setup.limits.memory) plan.memory_limit_bytes = 0;  // no end of it is for memory
   ContainerCommand command = container_command(setup, run);
   plan.argv = std::move(command.argv);
   plan.environment.assign(std::make_move_iterator(command.environment.begin()),

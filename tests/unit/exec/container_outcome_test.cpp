@@ -1,5 +1,6 @@
 #include "worker/exec/container_outcome.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -59,6 +60,10 @@ TEST(ContainerOutcome, ApptainerIsToldByItsWords) {
   EXPECT_EQ(client_exited(255, "apptainer", kUnknown, words).failure, FailureClass::spawn);
   EXPECT_EQ(client_exited(1, "apptainer", kUnknown, words).failure, FailureClass::exit);
   EXPECT_EQ(client_exited(255, "apptainer", kUnknown, "mine\n").failure, FailureClass::exit);
+  const auto coloured =
+      client_exited(255, "apptainer", kUnknown, "\x1b[31mFATAL:  \x1b[0m no such user\n\x1b[3");
+  EXPECT_EQ(coloured.failure, FailureClass::spawn);
+  EXPECT_THAT(coloured.reason, testing::EndsWith("(exit code 255): FATAL:   no such user"));
 }
 
 TEST(ContainerOutcome, WhatWasAskedToEndStaysSo) {

@@ -79,6 +79,21 @@ TEST(ContainerPlan, LimitsMemoryWithoutSwapAndCpus) {
   EXPECT_THAT(free, Not(Contains("--cpus")));
 }
 
+TEST(ContainerPlan, AsksForNoLimitThatTheRuntimeCannotKeep) {
+  auto setup = docker_setup();
+  setup.limits = {false, true, false};
+  auto argv = container_command(setup, attempt_run()).argv;
+  EXPECT_TRUE(has_words(argv, {"--cpus", "2"}));
+  EXPECT_THAT(argv, Not(Contains(testing::AnyOf("--memory", "--memory-swap", "--pids-limit"))));
+  EXPECT_EQ(unlimited(setup.limits), "memory, processes");
+  setup.limits = {true, false, true};
+  argv = container_command(setup, attempt_run()).argv;
+  EXPECT_TRUE(has_words(argv, {"--memory", "67108864b"}));
+  EXPECT_THAT(argv, Not(Contains("--cpus")));
+  EXPECT_EQ(unlimited(setup.limits), "CPUs");
+  EXPECT_EQ(unlimited(docker_setup().limits), "");
+}
+
 TEST(ContainerPlan, MountsTheAttemptToWriteAndTheRestToRead) {
   auto setup = docker_setup();
   setup.read_only = {"/tools/scripts"};
@@ -150,10 +165,10 @@ TEST(ContainerPlan, SpeaksApptainersLanguage) {
   setup.spec.arguments = {"--nv"};
   const auto command = container_command(setup, attempt_run());
   EXPECT_THAT(command.argv,
-              ElementsAre("/usr/bin/apptainer", "exec", "--containall", "--no-privs", "--cleanenv",
-                          "--net", "--network", "none", "--home", "/work/t/1-2", "--pwd",
-                          "/work/t/1-2", "--bind", "/tools/scripts:/tools/scripts:ro", "--nv",
-                          "/images/heat.sif", "heat", "--input", "a b"));
+              ElementsAre("/usr/bin/apptainer", "--silent", "exec", "--containall", "--no-privs",
+                          "--cleanenv", "--net", "--network", "none", "--home", "/work/t/1-2",
+                          "--pwd", "/work/t/1-2", "--bind", "/tools/scripts:/tools/scripts:ro",
+                          "--nv", "/images/heat.sif", "heat", "--input", "a b"));
   EXPECT_EQ(command.environment.at("APPTAINERENV_SIM_KEY"), "secret");
   EXPECT_EQ(command.environment.at("HOME"), "/root");
   EXPECT_EQ(command.environment.count("APPTAINERENV_HOME"), 0U);  // it would not be obeyed

@@ -23,13 +23,14 @@ using testing::Not;
 // Stands for a runtime's client: has the image once it has pulled it, and writes down its calls.
 constexpr const char* kFakeClient = R"(#!/bin/sh
 here=${0%/*}
-echo "$*" >> "$here/calls"
+echo "$*${HTTPS_PROXY:+ by $HTTPS_PROXY}" >> "$here/calls"
 case $1 in
   image) [ -e "$here/image" ] && echo sha256:0123456789abcdef0123 && exit 0
          echo "Error: No such image: $5" >&2; exit 1 ;;
   pull) [ "$3" != gone ] || { echo "Error: not found: manifest unknown" >&2; exit 1; }
         : > "$here/image" ;;
   run) echo "heat 2.1" ;;
+  info) echo "time=now level=warning"; read -r line < "$here/controllers" && echo "$line" ;;
   ps) echo 0123456789ab; echo "a remark"; echo ba9876543210 ;;
 esac
 )";
@@ -49,6 +50,7 @@ class ContainerProbe : public testing::Test {
     const Environment worker{{"PATH", (folder_.path() / "bin").string()},
                              {"HOME", "/home/worker"},
                              {"DOCKER_HOST", "unix:///d.sock"},
+                             {"HTTPS_PROXY", "user:secret@proxy:1"},
                              {"TASKPIPE_JOIN", "/keys/join"}};
     return Tool::probe(std::move(*manifest), worker, user_environment_, host_);
   }
@@ -96,6 +98,28 @@ TEST_F(ContainerProbe, FetchesAMissingImageIfAsked) {
   EXPECT_THAT(reason("image = 'gone'\npull = 'missing'"),
               AllOf(HasSubstr("cannot be fetched"), HasSubstr("manifest unknown")));
   EXPECT_EQ(reason("image = 'heat:2'\npull = 'missing'"), "offered");
+  EXPECT_THAT(calls(), HasSubstr("pull -q heat:2 by user:secret@proxy:1\n"));
+  std::filesystem::remove(folder_.path() / "bin/calls");
+  EXPECT_EQ(reason("image = 'heat:2'\npull = 'missing'"), "offered");
+  EXPECT_THAT(calls(), Not(HasSubstr("secret")));  // nothing else hears of the proxy
+}
+
+TEST_F(ContainerProbe, AsksPodmanWithoutRootWhatItCanLimit) {
+  folder_.write("bin/podman", kFakeClient, true);
+  folder_.write("bin/image", "");
+  const auto limits = [this](const std::string& controllers) {
+    folder_.write("bin/controllers", controllers + "\n");
+    const auto probed = probe("image = 'x'\nruntime = 'podman'");
+    return !probed ? probed.error() : unlimited(probed->tool.container()->limits);
+  };
+  EXPECT_EQ(limits("[]"), "");  // of root: not asked
+  EXPECT_THAT(calls(), Not(HasSubstr("info")));
+  host_.root = false;
+  EXPECT_EQ(limits("[]"), "memory, CPUs, processes");
+  EXPECT_EQ(limits("[cpuset memory pids]"), "CPUs");
+  EXPECT_EQ(limits("[cpuset cpu io memory pids]"), "");
+  std::filesystem::remove(folder_.path() / "bin/controllers");
+  EXPECT_THAT(reason("image = 'x'\nruntime = 'podman'"), HasSubstr("podman info: "));
 }
 
 TEST_F(ContainerProbe, LooksBehindLinksForWhatAMountShows) {
@@ -127,6 +151,9 @@ TEST_F(ContainerProbe, WantsAFileForApptainer) {
   folder_.write("bin/apptainer", "#!/bin/sh\n", true);
   EXPECT_THAT(reason("image = 'heat.sif'"), HasSubstr("heat.sif' is missing"));
   folder_.write("heat.sif", "");
+  host_.uid = 2'000'000'001;
+  EXPECT_THAT(reason("image = 'heat.sif'"), HasSubstr("2000000001 has no account on this node"));
+  host_.uid = ::geteuid();
   EXPECT_EQ(reason("image = 'heat.sif'"), "offered");
   EXPECT_THAT(reason("image = 'heat.sif'\nuser = '1'"), HasSubstr("container.user has no effect"));
 }
@@ -139,10 +166,11 @@ TEST_F(ContainerProbe, AsksApptainerAsTheUserOfAttempts) {
   folder_.write("heat.sif", "");
   ::chmod(folder_.path().c_str(), 0755);
   user_environment_ = {{"HOME", "/home/heat"}};
+  host_.uid = 65534;  // has an account everywhere
   const auto probed =
       probe("image = 'heat.sif'", "[version]\nargv = ['heat']\nregex = 'heat (\\S+)'\n");
   ASSERT_TRUE(probed) << probed.error();
-  EXPECT_EQ(probed->tool.offer().version, "1000,1001,/home/heat");
+  EXPECT_EQ(probed->tool.offer().version, "65534,1001,/home/heat");
 }
 
 TEST_F(ContainerProbe, PlansAnAttempt) {
