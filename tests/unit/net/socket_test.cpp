@@ -265,6 +265,14 @@ TEST(RouterSocket, OptionsFollowTheRules) {
   EXPECT_EQ(router.native().get(zmq::sockopt::tcp_keepalive), 1);
   EXPECT_EQ(router.native().get(zmq::sockopt::tcp_maxrt), 20'000);
   DealerSocket dealer(context, tuning);
+  SubSocket sub(context, tuning);
+  XpubSocket xpub(context, tuning);
+  for (zmq::socket_t* socket : {&dealer.native(), &sub.native(), &xpub.native()}) {
+    EXPECT_EQ(socket->get(zmq::sockopt::heartbeat_ivl), 0);
+    EXPECT_EQ(socket->get(zmq::sockopt::linger), 0);
+    EXPECT_EQ(socket->get(zmq::sockopt::maxmsgsize),
+              static_cast<std::int64_t>(limits::kMaxFrameBytes));
+  }
   EXPECT_EQ(dealer.native().get(zmq::sockopt::immediate), true);
   EXPECT_EQ(dealer.native().get(zmq::sockopt::reconnect_ivl), 1'000);
   EXPECT_EQ(dealer.native().get(zmq::sockopt::reconnect_ivl_max), 15'000);
