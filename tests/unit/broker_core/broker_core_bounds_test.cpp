@@ -59,6 +59,49 @@ TEST_F(BrokerCoreBoundsTest, APartBeyondTheTotalIsRefused) {
   EXPECT_EQ(cluster_.core().tasks_held(), 0U);
 }
 
+TEST_F(BrokerCoreBoundsTest, ASessionHasSoManyUnfinishedWorkflows) {
+  connect(1);
+  const auto begun = [this](std::uint32_t number, std::uint32_t first) {
+    SubmitWorkflow part = part_of(2, 0, 1);
+    part.id = WorkflowId{2, number};
+    part.first_index = first;
+    part.items[0].id = id(2 * number + first);
+    return send_part(std::move(part));
+  };
+  for (std::uint32_t i = 0; i < limits::kMaxPartialWorkflows; ++i) {
+    ASSERT_EQ(begun(i, 0).received, 1U);
+  }
+  const WorkflowAck ack = begun(limits::kMaxPartialWorkflows, 0);
+  EXPECT_EQ(ack.error.code, ErrorCode::busy);
+  EXPECT_TRUE(ack.error.retry_ms.has_value());
+  EXPECT_EQ(ack.received, 0U);
+  EXPECT_EQ(begun(0, 0).received, 1U) << "one that begins anew takes no other's place";
+  EXPECT_EQ(begun(0, 1).received, 2U) << "one that is finished makes room";
+  EXPECT_EQ(begun(limits::kMaxPartialWorkflows, 0).received, 1U);
+}
+
+TEST_F(BrokerCoreBoundsTest, SoManySessionsAreOpenInAll) {
+  cluster_.check_invariants = false;  // of thousands of sessions, after each of thousands of turns
+  const auto open = [this](std::uint64_t routing) {
+    Hello hello;
+    hello.user = "user " + std::to_string(routing % 100);
+    hello.name = "peer";
+    hello.uuid = PeerUuid(routing, 7);
+    const Peer peer{Port::client, routing};
+    cluster_.say(peer, SessionId{}, hello);
+    for (const Message& message : cluster_.take(peer)) {
+      if (const auto* refused = std::get_if<ErrorReply>(&message)) return refused->error.code;
+      if (std::holds_alternative<Welcome>(message)) return ErrorCode::ok;
+    }
+    return ErrorCode::invalid;
+  };
+  for (std::uint64_t i = 0; i < limits::kMaxSessions; ++i) ASSERT_EQ(open(i + 1), ErrorCode::ok);
+  EXPECT_EQ(open(limits::kMaxSessions + 1), ErrorCode::busy);
+  EXPECT_EQ(open(1), ErrorCode::ok) << "one that comes back takes its own place";
+  cluster_.advance(Millis(2 * limits::kLeaseMs));
+  EXPECT_EQ(open(limits::kMaxSessions + 2), ErrorCode::ok) << "who is silent makes room";
+}
+
 TEST_F(BrokerCoreBoundsTest, LabelsCountAgainstTheBytesOfAWorkflow) {
   connect(1);
   constexpr std::uint32_t kPerPart = 64;
