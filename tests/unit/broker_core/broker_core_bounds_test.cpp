@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "tests/unit/broker_core/broker_core_fixture.hpp"
+#include "tests/unit/broker_core/retry_fixture.hpp"
 
 namespace taskpipe::broker::testing {
 namespace {
@@ -207,6 +207,41 @@ TEST_F(BrokerCoreBoundsTest, ATaskNamedTwiceInACancelIsRecordedOnce) {
     }
   }
   EXPECT_EQ(requested, 1U);
+}
+
+TEST_F(RetryTest, SoManyAttemptsOfATaskAreRemembered) {
+  connect();
+  TaskSpec spec = *retried(limits::kMaxTaskAttempts);
+  spec.retry.max_worker_losses = limits::kMaxTaskWorkerLosses;
+  submit(std::make_shared<const TaskSpec>(spec), {id(0)});
+  std::vector<AttemptKey> lost;
+  // Lost as often as it may be, and each time its result comes after all: two to remember.
+  for (std::uint32_t i = 0; i < limits::kMaxTaskWorkerLosses; ++i) {
+    const auto keys = given();
+    ASSERT_EQ(keys.size(), 1U);
+    cluster_.say(kWorker, worker_, Started{{{keys[0], 1}}});
+    reconnect_worker();
+    lost.push_back(keys[0]);
+    if (i > 0) finish(lost[i - 1], failed(9));
+  }
+  for (std::uint32_t i = 0; i + 1 < limits::kMaxTaskAttempts; ++i) {
+    const auto keys = given();
+    ASSERT_EQ(keys.size(), 1U);
+    finish(keys[0], failed());
+    cluster_.advance(Millis(4 * kBackoffMs));
+    cluster_.say(kWorker, worker_, Ping{});
+    cluster_.say(kClient, client_, Ping{});
+  }
+  EXPECT_EQ(row(id(0)).attempts.size(), limits::kMaxPastAttempts);
+  const auto last = given();
+  ASSERT_EQ(last.size(), 1U);
+  finish(last[0], failed());
+  ASSERT_TRUE(cluster_.history().contains(id(0)));
+  // One more, when the task is in the history already.
+  finish(lost.back(), failed(9));
+  const TaskRow ended = row(id(0));
+  EXPECT_EQ(ended.state, TaskState::failure);
+  EXPECT_EQ(ended.attempts.size(), limits::kMaxPastAttempts);
 }
 
 }  // namespace
