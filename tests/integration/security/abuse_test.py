@@ -12,14 +12,16 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from secured import SecuredCluster  # noqa: E402
+from secured import SecuredCluster, entry  # noqa: E402
 from cluster import wait_until  # noqa: E402
+import zmq  # noqa: E402
 
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
 HANDSHAKE_LIMIT_S = 10  # of the broker
 CONNECTIONS = 10_000
 CONNECTION_BYTES_MAX = 64 << 10  # generous: libzmq's engine and buffers, with sanitizers
 PER_PROCESS = 5_000
+AUDITED_PER_MINUTE, REFUSALS = 600, 700
 LONGEST_SILENCE_S = 6.0  # three heartbeats, after which a worker would be suspect
 # ZMTP 3.0 greeting of a peer that wants no security.
 NULL_GREETING = (b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0")
@@ -64,6 +66,16 @@ class Abuse(unittest.TestCase):
     def knock(self, port):
         stranger = socket.create_connection(port, timeout=20)
         self.addCleanup(stranger.close)
+        return stranger
+
+    def knock_with(self, join):
+        """A DEALER with the keys of a join file, whose monitor tells when it is refused."""
+        stranger = zmq.Context.instance().socket(zmq.DEALER)
+        stranger.linger = 0
+        stranger.curve_serverkey, stranger.curve_publickey, stranger.curve_secretkey = (
+            entry(join, name).encode() for name in ("server-key", "public-key", "secret-key"))
+        stranger.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_AUTH)
+        stranger.connect(self.cluster.client_endpoint)
         return stranger
 
     def assert_served(self):
@@ -154,6 +166,30 @@ class Abuse(unittest.TestCase):
             stranger.close()
         self.assert_all_gone(before)
         self.assertLess(resident_bytes(self.pid) - memory, 64 << 20)
+
+    def test_refusals_do_not_fill_the_disk(self):
+        """More than are written down in a minute, and who is admitted is written down all the same."""
+        unknown = self.cluster.join("unknown")
+        self.cluster.revoke("unknown")
+        for _ in range(REFUSALS // 50):
+            knocking = [self.knock_with(unknown) for _ in range(50)]
+            for stranger in knocking:
+                refusals = stranger.get_monitor_socket()
+                self.assertTrue(refusals.poll(20_000), "the broker refuses the key")
+                stranger.disable_monitor()
+                stranger.close()
+        self.client.close()
+        self.client = self.cluster.peer(self.cluster.keys / "join/client.join")
+        self.client.handshake()
+        self.assert_served()
+
+        def count(event):
+            return sum(f'"{event}"' in line for line in self.cluster.audit())
+
+        wait_until(lambda: count("key_admitted") == 2, "the second admission is written down")
+        minutes = 1 + count("denials_not_written")  # one, unless this took so long
+        self.assertLessEqual(count("key_denied"), minutes * AUDITED_PER_MINUTE)
+        self.assertGreaterEqual(count("key_denied"), AUDITED_PER_MINUTE)
 
     def test_ten_thousand_connections(self):
         """From two processes, while the client goes on; afterwards all is as before."""
