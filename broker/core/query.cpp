@@ -86,7 +86,12 @@ TaskRow row_of(const FinishedTask& task, Extras extras) {
   row.finished = task.finished;
   row.original = task.original;
   if (extras.params) row.params = task.params;
-  if (extras.attempts) row.attempts = task.pasts;
+  if (extras.attempts) {
+    // What came late is added to the history's rows, beyond what a message may tell.
+    const std::size_t count = std::min(task.pasts.size(), limits::kMaxPastAttempts);
+    row.attempts.assign(task.pasts.begin(),
+                        task.pasts.begin() + static_cast<std::ptrdiff_t>(count));
+  }
   return row;
 }
 

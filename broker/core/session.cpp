@@ -65,7 +65,10 @@ std::optional<Error> check_uuid(State& state, Role role, const Hello& hello,
                "uuid"};
 }
 
-std::optional<Error> check_room(State& state, const CredentialPtr& key) {
+std::optional<Error> check_room(State& state, Role role, const Hello& hello,
+                                const CredentialPtr& key) {
+  // Whoever comes back takes the place that it has: a full broker must not lose its workers.
+  if (state.sessions.find_uuid(role, hello.uuid) != nullptr) return std::nullopt;
   if (state.sessions.size() >= limits::kMaxSessions) {
     return Error{ErrorCode::busy, "too many sessions are open", {}, limits::kBusyRetryMs};
   }
@@ -127,7 +130,7 @@ void on_hello(Turn& turn, const Peer& peer, Correlation correlation, const Hello
   std::optional<Error> error = check_hello(peer, hello);
   if (!error) error = check_key(state, peer, credential);
   if (!error) error = check_uuid(state, role, hello, credential);
-  if (!error) error = check_room(state, credential);
+  if (!error) error = check_room(state, role, hello, credential);
   if (error) return refuse_hello(turn, peer, correlation, hello, credential, std::move(*error));
   // The newer of two sessions with one uuid wins. A peer that merely reconnected is gone from its
   // old address; another process that took the uuid over must stop, and is told so.

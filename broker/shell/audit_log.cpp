@@ -91,16 +91,18 @@ void AuditLog::run() {
     static_cast<void>(::poll(&ready, 1, -1));
     lines_.take(batch);
     std::string text;
+    std::uint64_t lines = 0;
     for (const Line& line : batch) {
       text += line.text;
       last = last || line.last;
-      if (!line.last) --waiting_;
+      if (!line.last) ++lines;
     }
-    if (const std::uint64_t dropped = dropped_.exchange(0); dropped > 0) {
-      text += line_of("lines_dropped", {{"count", std::to_string(dropped)}});
-    }
+    waiting_ -= lines;
+    const std::uint64_t dropped = dropped_.exchange(0);
+    if (dropped > 0) text += line_of("lines_dropped", {{"count", std::to_string(dropped)}});
     if (text.empty()) continue;
     const bool written = append(text);
+    if (!written) dropped_ += lines + dropped;
     if (!written && !failing) {
       logger_.error("the audit log cannot be written; its lines are lost",
                     {{"file", path_}, {"why", std::strerror(errno)}});

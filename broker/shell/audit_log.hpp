@@ -17,8 +17,9 @@
 namespace taskpipe::broker {
 
 // A thread of its own writes, so that no caller ever waits for the disk; what it cannot keep up
-// with beyond limits::kMaxUnwrittenAudits lines is dropped and counted in the log itself. The file
-// is opened for each batch: it may be moved away at any time.
+// with beyond limits::kMaxUnwrittenAudits lines is dropped, and so are lines that it cannot write;
+// both are counted in the log itself, once it can be written again. The file is opened for each
+// batch: it may be moved away at any time.
 class AuditLog {
  public:
   using Fields = std::initializer_list<std::pair<std::string_view, std::string>>;

@@ -20,7 +20,6 @@ namespace {
 
 constexpr std::uint32_t kChanges = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
                                    IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
-constexpr std::chrono::seconds kMinute{60};
 
 // Reads and forgets what there is.
 void drain(int fd) {
@@ -113,23 +112,14 @@ bool Authenticator::decide(const net::ZapRequest& request) {
   return admitted;
 }
 
-// Whoever knocks again and again may fill neither the disk nor the log's queue.
 void Authenticator::write_verdict(const net::ZapRequest& request, bool admitted,
                                   const CredentialPtr& peer) {
-  Minute& minute = minutes_[admitted ? 1 : 0];
-  const MonotonicTime now = process::read_clock().monotonic;
-  if (minute.written == 0 || now - minute.began >= kMinute) {
-    if (minute.suppressed > 0) {
-      audit_.write(admitted ? "admissions_not_written" : "denials_not_written",
-                   {{"count", std::to_string(minute.suppressed)}});
-    }
-    minute = {now, 0, 0};
+  const auto decision = budgets_[admitted ? 1 : 0].take(process::read_clock().monotonic);
+  if (decision.unwritten > 0) {
+    audit_.write(admitted ? "admissions_not_written" : "denials_not_written",
+                 {{"count", std::to_string(decision.unwritten)}});
   }
-  if (minute.written >= limits::kMaxAuditedPerMinute) {
-    ++minute.suppressed;
-    return;
-  }
-  ++minute.written;
+  if (!decision.write) return;
   const std::string why = admitted ? ""
                           : peer   ? "its role has no business on this port"
                                    : "unknown key";

@@ -17,6 +17,7 @@
 
 #include "broker/core/credential.hpp"
 #include "broker/shell/audit_log.hpp"
+#include "broker/shell/minute_budget.hpp"
 #include "common/model/time.hpp"
 #include "common/net/socket.hpp"
 #include "common/net/zap_server.hpp"
@@ -67,12 +68,6 @@ class Authenticator {
 
  private:
   enum class Wish : std::uint8_t { reload, stop };
-  // How many verdicts of a kind were written down in the present minute.
-  struct Minute {
-    MonotonicTime began;
-    std::uint32_t written = 0;
-    std::uint64_t suppressed = 0;
-  };
 
   [[nodiscard]] std::shared_ptr<const KeyTable> table() const;
   bool decide(const net::ZapRequest& request);
@@ -87,7 +82,7 @@ class Authenticator {
   security::KeyPair keys_;
   mutable std::mutex mutex_;  // of the pointer
   std::shared_ptr<const KeyTable> table_;
-  Minute minutes_[2];  // of denials and admissions
+  MinuteBudget budgets_[2];  // of denials and admissions
   process::Mailbox<Wish> wishes_;
   int inotify_;
   std::thread watcher_;

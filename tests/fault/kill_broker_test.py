@@ -2,8 +2,8 @@
 """kill -9 of the broker under load, again and again: nothing acknowledged is lost.
 
 A client submits numbered echo tasks and waits for all of them, while the broker is killed and started
-again. Afterwards the client's books are held against the history: every acknowledged task is there
-exactly once, with SUCCESS and its own number.
+again. Afterwards its books are held against the history, in which every acknowledged task is with
+SUCCESS and its own number, and against what a follower of all changes was told: one end of each.
 """
 
 import os
@@ -14,6 +14,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from cluster import Cluster  # noqa: E402
+from follower import check_whole, follower  # noqa: E402
 from load import check_history, load  # noqa: E402
 
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
@@ -32,7 +33,7 @@ class KillBroker(unittest.TestCase):
             cluster.start_worker("w0")
             cluster.start_worker("w1")
             kills = 0
-            with load(cluster, TASKS) as client:
+            with follower(cluster, "all", "--since", 0) as seen, load(cluster, TASKS) as client:
                 while kills < KILLS and client.is_running():
                     # A random moment is the point here: the kill may hit any step.
                     client.wait(chance.uniform(0.05, 1.0))
@@ -41,6 +42,8 @@ class KillBroker(unittest.TestCase):
                     cluster.start_broker(*options)
                 client.wait(CLIENT_LIMIT_S)
                 books = client.books()
+                seen.wait_for_ends(set(books["ids"]))
+            check_whole(seen.changes(), set(books["ids"]))
             self.assertGreater(kills, 0)
             self.assertEqual(books["refused"], 0)
             self.assertEqual(books["acknowledged"], TASKS)

@@ -9,8 +9,9 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from cluster import Cluster, wait_until  # noqa: E402
+from follower import check_whole, follower  # noqa: E402
 from gated_tool import GatedTool, is_gone  # noqa: E402
-from load import load  # noqa: E402
+from load import check_history, load  # noqa: E402
 
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
 TASKS = int(os.environ.get("TASKPIPE_FAULT_TASKS", "4000"))
@@ -30,7 +31,7 @@ class KillWorker(unittest.TestCase):
         for name in names:
             self.cluster.start_worker(name)
         kills = 0
-        with load(self.cluster, TASKS) as client:
+        with follower(self.cluster, "all", "--since", 0) as seen, load(self.cluster, TASKS) as client:
             while kills < KILLS and client.is_running():
                 # A random moment is the point here: the kill may hit any step.
                 client.wait(chance.uniform(0.05, 0.8))
@@ -40,8 +41,13 @@ class KillWorker(unittest.TestCase):
                 self.cluster.start_worker(name, wait=False)
             client.wait(CLIENT_LIMIT_S)
             books = client.books()
+            ids = set(books["ids"])
+            seen.wait_for_ends(ids)
         self.assertEqual((books["acknowledged"], books["lost"], books["wrong"]), (TASKS, 0, 0))
         self.assertGreater(kills, 0)
+        check_whole(seen.changes(), ids)
+        self.assertEqual(self.cluster.broker.stop(), 0)
+        check_history(self.cluster.folder / "data" / "history.sqlite", ids)
 
     def test_a_killed_worker_takes_its_tools_along_and_they_run_elsewhere(self):
         one = self.cluster.start_worker("one")

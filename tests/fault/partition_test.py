@@ -15,8 +15,9 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import namespaces  # noqa: E402
 from cluster import Cluster, wait_until  # noqa: E402
+from follower import check_whole, follower  # noqa: E402
 from gated_tool import GatedTool, is_gone  # noqa: E402
-from load import load  # noqa: E402
+from load import check_history, load  # noqa: E402
 from unavailable import main  # noqa: E402
 
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
@@ -106,7 +107,8 @@ class Partition(unittest.TestCase):
         for host in ("one", "two"):
             self.start_worker(host)
         cuts = 0
-        with load(self.cluster, LOAD_TASKS, prefix=self.client) as client:
+        with (follower(self.cluster, "all", "--since", 0, prefix=self.client) as seen,
+              load(self.cluster, LOAD_TASKS, prefix=self.client) as client):
             while cuts < MOST_CUTS and client.is_running():
                 host = chance.choice(("one", "two", "client"))
                 links = chance.choice(([(host, "broker")], [("broker", host)],
@@ -118,8 +120,13 @@ class Partition(unittest.TestCase):
                 client.wait(chance.uniform(0.1, 0.5))
             client.wait(CLIENT_LIMIT_S)
             books = client.books()
+            ids = set(books["ids"])
+            seen.wait_for_ends(ids)
         self.assertEqual((books["acknowledged"], books["lost"], books["wrong"]), (LOAD_TASKS, 0, 0))
         self.assertGreater(cuts, 0)
+        check_whole(seen.changes(), ids)
+        self.assertEqual(self.cluster.broker.stop(), 0)
+        check_history(self.cluster.folder / "data" / "history.sqlite", ids)
 
 
 if __name__ == "__main__":

@@ -29,12 +29,13 @@ using taskpipe::simulation::Report;
 using taskpipe::simulation::Weather;
 
 [[noreturn]] void usage(const std::string& why) {
-  std::fprintf(stderr,
-               "simulate: %s\n"
-               "usage: simulate --seed N [--hours H] [--minutes M] [--weather "
-               "calm|crashes|network|disk|pauses|relay|storm] [--first] [--verbose] [--task ID]\n"
-               "       simulate --list FILE\n",
-               why.c_str());
+  std::fprintf(
+      stderr,
+      "simulate: %s\n"
+      "usage: simulate --seed N [--hours H] [--minutes M] [--first] [--verbose]\n"
+      "       [--task ID] [--weather calm|crashes|network|disk|pauses|relay|poison|storm]\n"
+      "       simulate --list FILE\n",
+      why.c_str());
   std::exit(2);
 }
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """A gigabyte through the bulk port, up and down, while a client pings the broker.
 
-What is asserted: the bytes, and that the broker's memory does not grow with them. What is printed:
-how long it took, and the round trips of the pings meanwhile.
+What is asserted: the bytes, that the broker's memory does not grow with them, and that control traffic
+passes them by: no ping takes so long that its peer would be suspect, and one in a hundred less than a
+heartbeat. What is printed: how long it took, and the round trips of the pings meanwhile.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ MIB = 1 << 20
 # What may wait for peers (kMaxBulkQueueBytes), a window for the upload, and what allocator, libzmq and
 # sanitizers add.
 MOST_GROWTH = 128 * MIB
+HEARTBEAT_MS, SUSPECT_MS = 2000, 6000  # the broker's defaults; far above what is seen
 
 
 class Gigabyte(ArtifactCase):
@@ -54,6 +56,9 @@ class Gigabyte(ArtifactCase):
               f"{fetched_s:.1f} s; the broker grew by {growth >> 20} MiB")
         print(f"idle: {idle.told()}\nup:   {up.told()}\ndown: {down.told()}")
         self.assertLess(growth, MOST_GROWTH)
+        for pings in (up, down):
+            self.assertLess(pings.quantile(0.99), HEARTBEAT_MS)
+            self.assertLess(max(pings.trips_ms), SUSPECT_MS)
 
 
 if __name__ == "__main__":

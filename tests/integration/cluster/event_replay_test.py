@@ -1,53 +1,23 @@
 #!/usr/bin/env python3
 """Followers of a stream of changes that come late, stand still, or see the broker die."""
 
-import collections
 import contextlib
-import json
 import os
 import pathlib
 import signal
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "support"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "fault"))
 from cluster import Cluster, wait_until  # noqa: E402
+from follower import PATIENCE_S, Follower, check_whole, replayed  # noqa: E402
 from load import load  # noqa: E402
 
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
 TASKS = 2000
-PATIENCE_S = 240.0  # sanitizers and two busy cores
 MOST_GROWTH_BYTES = 200 << 20  # of the broker while nobody reads; sanitizers triple what it takes
 WAYS = {"published": (), "client port": ("--client-port-only",)}
-
-
-class Follower:
-    """`taskpipe events --json` in the background, into a file."""
-
-    def __init__(self, cluster, name, *options):
-        self._path = cluster.folder / f"{name}.jsonl"
-        with open(self._path, "wb") as out:
-            self.child = subprocess.Popen(
-                [cluster.bin_dir / "taskpipe", "events", "--topic", "task.echo", "--json", *options],
-                stdout=out, stderr=subprocess.PIPE, env=cluster.client_environment())
-
-    def documents(self):
-        *lines, _ = self._path.read_text().split("\n")  # the last one may be half written
-        return [json.loads(line) for line in lines]
-
-    def changes(self):
-        return [(d["seq"], d["task_id"], d["state"]) for d in self.documents() if d["type"] == "task"]
-
-    def ended(self):
-        return {task for _, task, state in self.changes() if state == "SUCCESS"}
-
-    def end(self):
-        self.child.send_signal(signal.SIGCONT)
-        self.child.send_signal(signal.SIGINT)
-        _, said = self.child.communicate(timeout=PATIENCE_S)
-        return said.decode()
 
 
 class EventReplay(unittest.TestCase):
@@ -61,45 +31,19 @@ class EventReplay(unittest.TestCase):
     @contextlib.contextmanager
     def followers(self, *options):
         """One for each way that changes come."""
-        running = {name: Follower(self.cluster, name.replace(" ", "-"), "--follow", *options, *way)
+        running = {name: Follower(self.cluster, name.replace(" ", "-"), *options, *way)
                    for name, way in WAYS.items()}
         try:
             yield running
         finally:
             for follower in running.values():
-                if follower.child.poll() is None:
-                    follower.child.kill()
-                follower.child.communicate()
+                follower.kill()
 
     def run_tasks(self, count=TASKS):
         """The ids of that many tasks, all of which have ended."""
         with load(self.cluster, count) as running:
             running.wait(PATIENCE_S)
             return set(running.books()["ids"])
-
-    def replayed(self, *options):
-        done = self.cluster.run("taskpipe", "events", "--topic", "task.echo", "--json", *options,
-                                limit_s=PATIENCE_S)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return [(d["seq"], d["task_id"], d["state"]) for d in map(json.loads, done.stdout.splitlines())]
-
-    def check_whole(self, changes, ids):
-        """Each change once and in order: submitted first, one end, and that is the last."""
-        numbers = [seq for seq, _, _ in changes]
-        self.assertEqual(numbers, sorted(numbers))
-        repeated = [key for key, count in collections.Counter(
-            (seq, task) for seq, task, _ in changes).items() if count > 1]
-        self.assertEqual(repeated, [])
-        states = collections.defaultdict(list)
-        for _, task, state in changes:
-            states[task].append(state)
-        self.assertEqual(set(states), ids)
-        for task, history in states.items():
-            self.assertEqual((history[0], history[-1], history.count("SUCCESS")),
-                             ("PENDING", "SUCCESS", 1), f"{task}: {history}")
-
-    def wait_for_all(self, follower, ids):
-        wait_until(lambda: follower.ended() >= ids, "the follower has seen every end", PATIENCE_S, 0.2)
 
     def broker_bytes(self):
         status = pathlib.Path(f"/proc/{self.cluster.broker.pid}/status").read_text()
@@ -109,30 +53,30 @@ class EventReplay(unittest.TestCase):
     def test_a_late_joiner_and_one_that_goes_on_miss_nothing(self):
         self.start()
         ids = self.run_tasks()
-        whole = self.replayed("--since", 0)
-        self.check_whole(whole, ids)
-        self.assertEqual(self.replayed("--since", 0, "--client-port-only"), whole)
+        whole = replayed(self.cluster, "--since", 0)
+        check_whole(whole, ids)
+        self.assertEqual(replayed(self.cluster, "--since", 0, "--client-port-only"), whole)
         # From the middle: what shares the number of the last one that was seen comes again.
         seen = whole[:len(whole) // 2]
-        rest = self.replayed("--since", seen[-1][0] - 1)
+        rest = replayed(self.cluster, "--since", seen[-1][0] - 1)
         self.assertEqual(seen + [change for change in rest if change not in seen], whole)
-        self.assertEqual(len(self.replayed("--since", 0, "--count", 5)), 5)
+        self.assertEqual(len(replayed(self.cluster, "--since", 0, "--count", 5)), 5)
 
     def test_one_that_stood_still_has_missed_nothing_and_cost_nothing(self):
         self.start()
         with self.followers("--since", "0") as followers:
             first = self.run_tasks(200)
             for follower in followers.values():
-                self.wait_for_all(follower, first)
+                follower.wait_for_ends(first)
                 follower.child.send_signal(signal.SIGSTOP)
             before = self.broker_bytes()
             ids = first | self.run_tasks(3 * TASKS)
             self.assertLess(self.broker_bytes() - before, MOST_GROWTH_BYTES)
-            whole = self.replayed("--since", 0)
-            self.check_whole(whole, ids)
+            whole = replayed(self.cluster, "--since", 0)
+            check_whole(whole, ids)
             for name, follower in followers.items():
                 follower.child.send_signal(signal.SIGCONT)
-                self.wait_for_all(follower, ids)
+                follower.wait_for_ends(ids)
                 self.assertEqual(follower.changes(), whole, name)
                 follower.end()
 
@@ -147,10 +91,10 @@ class EventReplay(unittest.TestCase):
                 self.cluster.start_broker()
             running.wait(PATIENCE_S)
             ids = set(running.books()["ids"])
-            whole = self.replayed("--since", 0)
-            self.check_whole(whole, ids)
+            whole = replayed(self.cluster, "--since", 0)
+            check_whole(whole, ids)
             for name, follower in followers.items():
-                self.wait_for_all(follower, ids)
+                follower.wait_for_ends(ids)
                 self.assertEqual(follower.changes(), whole, name)
                 follower.end()
 
@@ -159,7 +103,7 @@ class EventReplay(unittest.TestCase):
         with self.followers("--since", "0") as followers:
             first = self.run_tasks(50)
             for follower in followers.values():
-                self.wait_for_all(follower, first)
+                follower.wait_for_ends(first)
                 follower.child.send_signal(signal.SIGSTOP)
             self.run_tasks(TASKS)
             for follower in followers.values():
@@ -169,9 +113,9 @@ class EventReplay(unittest.TestCase):
                        "the follower is told", PATIENCE_S, 0.1)
             last = self.run_tasks(50)
             for name, follower in followers.items():
-                self.wait_for_all(follower, last)
+                follower.wait_for_ends(last)
                 of_last = [change for change in follower.changes() if change[1] in last]
-                self.check_whole(of_last, last)
+                check_whole(of_last, last)
                 follower.end()
 
 

@@ -9,20 +9,9 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from secured import BIN_DIR, OFFER, Secured, entry  # noqa: E402
+from secured import BIN_DIR, FAILED, OFFER, SUCCEEDED, Secured, entry  # noqa: E402
 from cluster import Cluster, wait_until  # noqa: E402
 from taskpipe_wire import WORKER, ProtocolError, new_ids, new_item  # noqa: E402
-
-UNKNOWN_TASK = 11
-USAGE = {"wall_us": 1, "user_us": 0, "system_us": 0, "max_rss_bytes": 0}
-
-
-def outcome(state, failure):
-    return {"state": state, "failure": failure, "exit_code": 0, "signal": 0, "usage": USAGE,
-            "reason": "", "report": b""}
-
-
-SUCCEEDED, FAILED = outcome(2, 0), outcome(3, 1)
 
 
 class WhoGetsIn(Secured):
@@ -138,51 +127,6 @@ class WhoGetsIn(Secured):
 
 
 class WhoMayDoWhat(Secured):
-    def refusal(self, peer, name, body, reply):
-        with self.assertRaises(ProtocolError) as raised:
-            peer.ask(name, body, reply)
-        return str(raised.exception)
-
-    def test_another_users_task_does_not_exist(self):
-        """Every verb, on a waiting task and on a running one."""
-        ann, bob = self.client("ann"), self.client("bob")
-        worker = self.worker()
-        running = self.submit(ann)
-        key = worker.expect("TASKS").body["items"][0]["attempt"]
-        worker.send("STARTED", {"items": [{"attempt": key, "pid": 1}]})
-        for task in (running, self.submit(ann)):
-            self.assertEqual(bob.ask("QUERY", {"tasks": [task]}, "ROWS")["unknown"], [task])
-            bob.send("WAIT", {"tasks": [task]})
-            self.assertEqual(bob.expect("DONE").body["unknown"], [task])
-            ack = bob.ask("CANCEL", {"tasks": [task]}, "CANCEL_ACK")
-            self.assertEqual([item["code"] for item in ack["items"]], [UNKNOWN_TASK])
-            self.assertIn("no such task", self.refusal(bob, "FETCH", {"task_id": task, "stream": 0}, "CHUNK"))
-            self.assertIn("no such task", self.refusal(
-                bob, "FETCH", {"task_id": task, "stream": 0, "follow": True}, "CHUNK"))
-            self.assertEqual(bob.ask("SNAPSHOT", {"tasks": [task]}, "SNAP")["tasks"], [])
-            events = bob.ask("WATCH", {"tasks": [task], "after_seq": 0, "credit": 8}, "EVENTS")
-            self.assertEqual(events["tasks"], [])
-            again = bob.ask("RESUBMIT", {"items": [{"original": task, "task_id": new_ids(1)[0]}]},
-                            "RESUBMIT_ACK")
-            self.assertEqual([item["code"] for item in again["items"]], [UNKNOWN_TASK])
-        self.assertEqual(bob.ask("QUERY", {}, "ROWS")["rows"], [])
-        for name, body, reply in (("WATCH", {"stream": "task.", "everybody": True, "credit": 8}, "EVENTS"),
-                                  ("SNAPSHOT", {"stream": "task.", "everybody": True}, "SNAP")):
-            self.assertIn("observer or admin", self.refusal(bob, name, body, reply))
-        rows = ann.ask("QUERY", {"tasks": [running]}, "ROWS")["rows"]
-        self.assertEqual([row["state"] for row in rows], [1])
-
-    def test_another_users_workflow_does_not_exist(self):
-        ann, bob = self.client("ann"), self.client("bob")
-        workflow, (task,) = os.urandom(16), new_ids(1)
-        ann.ask("WORKFLOW", {"workflow_id": workflow, "name": "w", "total": 1,
-                             "specs": [{"tool": "tool", "wait_for_capacity": True}],
-                             "items": [new_item(task)], "dependencies": [[]]}, "WORKFLOW_ACK")
-        bob.send("WAIT", {"workflows": [workflow]})
-        self.assertEqual(bob.expect("DONE").body["unknown_workflows"], [workflow])
-        self.assertIn("there is no workflow", self.refusal(
-            bob, "CANCEL", {"workflows": [workflow]}, "CANCEL_ACK"))
-
     def test_hello_cannot_choose_the_user(self):
         liar = self.peer(self.cluster.join("liar"), user="ann")
         welcome = liar.handshake()

@@ -10,10 +10,19 @@ import unittest
 SUPPORT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(SUPPORT / "support"), str(SUPPORT / "python")]
 from cluster import Cluster, ClusterError  # noqa: E402
-from taskpipe_wire import WORKER, Peer, new_ids, new_item  # noqa: E402
+from taskpipe_wire import WORKER, Peer, ProtocolError, new_ids, new_item  # noqa: E402
 
 BIN_DIR = pathlib.Path(os.environ["TASKPIPE_BIN_DIR"])
 OFFER = {"slots": 4, "resources": {"cpus": 4}, "tools": [{"name": "tool"}]}
+USAGE = {"wall_us": 1, "user_us": 0, "system_us": 0, "max_rss_bytes": 0}
+
+
+def outcome(state, failure):
+    return {"state": state, "failure": failure, "exit_code": 0, "signal": 0, "usage": USAGE,
+            "reason": "", "report": b""}
+
+
+SUCCEEDED, FAILED = outcome(2, 0), outcome(3, 1)
 
 
 def entry(path, name):
@@ -112,3 +121,8 @@ class Secured(unittest.TestCase):
                                       "items": [new_item(task)]}, "SUBMIT_ACK")
         self.assertEqual(reply["items"][0]["code"], 0)
         return task
+
+    def refusal(self, peer, name, body, reply):
+        with self.assertRaises(ProtocolError) as raised:
+            peer.ask(name, body, reply)
+        return str(raised.exception)

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "tests/unit/broker_core/broker_core_fixture.hpp"
+#include "tests/unit/broker_core/retry_fixture.hpp"
 
 namespace taskpipe::broker::testing {
 namespace {
@@ -57,6 +57,49 @@ TEST_F(BrokerCoreBoundsTest, APartBeyondTheTotalIsRefused) {
   EXPECT_EQ(ack.error.field, "items");
   EXPECT_EQ(ack.received, 0U);
   EXPECT_EQ(cluster_.core().tasks_held(), 0U);
+}
+
+TEST_F(BrokerCoreBoundsTest, ASessionHasSoManyUnfinishedWorkflows) {
+  connect(1);
+  const auto begun = [this](std::uint32_t number, std::uint32_t first) {
+    SubmitWorkflow part = part_of(2, 0, 1);
+    part.id = WorkflowId{2, number};
+    part.first_index = first;
+    part.items[0].id = id(2 * number + first);
+    return send_part(std::move(part));
+  };
+  for (std::uint32_t i = 0; i < limits::kMaxPartialWorkflows; ++i) {
+    ASSERT_EQ(begun(i, 0).received, 1U);
+  }
+  const WorkflowAck ack = begun(limits::kMaxPartialWorkflows, 0);
+  EXPECT_EQ(ack.error.code, ErrorCode::busy);
+  EXPECT_TRUE(ack.error.retry_ms.has_value());
+  EXPECT_EQ(ack.received, 0U);
+  EXPECT_EQ(begun(0, 0).received, 1U) << "one that begins anew takes no other's place";
+  EXPECT_EQ(begun(0, 1).received, 2U) << "one that is finished makes room";
+  EXPECT_EQ(begun(limits::kMaxPartialWorkflows, 0).received, 1U);
+}
+
+TEST_F(BrokerCoreBoundsTest, SoManySessionsAreOpenInAll) {
+  cluster_.check_invariants = false;  // of thousands of sessions, after each of thousands of turns
+  const auto open = [this](std::uint64_t routing) {
+    Hello hello;
+    hello.user = "user " + std::to_string(routing % 100);
+    hello.name = "peer";
+    hello.uuid = PeerUuid(routing, 7);
+    const Peer peer{Port::client, routing};
+    cluster_.say(peer, SessionId{}, hello);
+    for (const Message& message : cluster_.take(peer)) {
+      if (const auto* refused = std::get_if<ErrorReply>(&message)) return refused->error.code;
+      if (std::holds_alternative<Welcome>(message)) return ErrorCode::ok;
+    }
+    return ErrorCode::invalid;
+  };
+  for (std::uint64_t i = 0; i < limits::kMaxSessions; ++i) ASSERT_EQ(open(i + 1), ErrorCode::ok);
+  EXPECT_EQ(open(limits::kMaxSessions + 1), ErrorCode::busy);
+  EXPECT_EQ(open(1), ErrorCode::ok) << "one that comes back takes its own place";
+  cluster_.advance(Millis(2 * limits::kLeaseMs));
+  EXPECT_EQ(open(limits::kMaxSessions + 2), ErrorCode::ok) << "who is silent makes room";
 }
 
 TEST_F(BrokerCoreBoundsTest, LabelsCountAgainstTheBytesOfAWorkflow) {
@@ -164,6 +207,41 @@ TEST_F(BrokerCoreBoundsTest, ATaskNamedTwiceInACancelIsRecordedOnce) {
     }
   }
   EXPECT_EQ(requested, 1U);
+}
+
+TEST_F(RetryTest, SoManyAttemptsOfATaskAreRemembered) {
+  connect();
+  TaskSpec spec = *retried(limits::kMaxTaskAttempts);
+  spec.retry.max_worker_losses = limits::kMaxTaskWorkerLosses;
+  submit(std::make_shared<const TaskSpec>(spec), {id(0)});
+  std::vector<AttemptKey> lost;
+  // Lost as often as it may be, and each time its result comes after all: two to remember.
+  for (std::uint32_t i = 0; i < limits::kMaxTaskWorkerLosses; ++i) {
+    const auto keys = given();
+    ASSERT_EQ(keys.size(), 1U);
+    cluster_.say(kWorker, worker_, Started{{{keys[0], 1}}});
+    reconnect_worker();
+    lost.push_back(keys[0]);
+    if (i > 0) finish(lost[i - 1], failed(9));
+  }
+  for (std::uint32_t i = 0; i + 1 < limits::kMaxTaskAttempts; ++i) {
+    const auto keys = given();
+    ASSERT_EQ(keys.size(), 1U);
+    finish(keys[0], failed());
+    cluster_.advance(Millis(4 * kBackoffMs));
+    cluster_.say(kWorker, worker_, Ping{});
+    cluster_.say(kClient, client_, Ping{});
+  }
+  EXPECT_EQ(row(id(0)).attempts.size(), limits::kMaxPastAttempts);
+  const auto last = given();
+  ASSERT_EQ(last.size(), 1U);
+  finish(last[0], failed());
+  ASSERT_TRUE(cluster_.history().contains(id(0)));
+  // One more, when the task is in the history already.
+  finish(lost.back(), failed(9));
+  const TaskRow ended = row(id(0));
+  EXPECT_EQ(ended.state, TaskState::failure);
+  EXPECT_EQ(ended.attempts.size(), limits::kMaxPastAttempts);
 }
 
 }  // namespace

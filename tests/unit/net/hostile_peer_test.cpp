@@ -1,4 +1,6 @@
 // Peers that follow no rule: nothing they send may stop, fill or confuse a ROUTER.
+#include <thread>
+
 #include "common/model/limits.hpp"
 #include "tests/unit/net/loopback.hpp"
 
@@ -140,6 +142,43 @@ TEST_F(HostilePeer, APeerWithHeartbeatsOfItsOwnDoesNoHarm) {
   }
   peer.close();
   expect_service(1);
+}
+
+// Where the ROUTER had heartbeats of its own, libzmq would abort the process (or, at best, take the
+// peer for dead and lose what it sent). The peer has none either: a PING of its own among messages
+// that nobody has read is what libzmq cannot survive, whatever we do (docs/security.md).
+TEST_F(HostilePeer, APeerThatFillsItsQueueAndClosesDoesNoHarm) {
+  constexpr std::uint64_t kMessages = 1000;
+  SocketTuning narrow = quick_tuning();
+  narrow.receive_high_water = 2;
+  RouterSocket router(context_, narrow);
+  ASSERT_TRUE(router.bind("tcp://127.0.0.1:*").has_value());
+  DealerSocket good(context_, narrow);
+  ASSERT_TRUE(good.connect(router.endpoint()).has_value());
+  ASSERT_TRUE(receive_probe(router, good, received_));
+  const std::uint64_t good_routing = received_.routing;
+  {
+    zmq::context_t elsewhere;  // is gone when everything has been handed to TCP
+    zmq::socket_t peer(elsewhere, zmq::socket_type::dealer);
+    peer.set(zmq::sockopt::linger, -1);
+    peer.set(zmq::sockopt::sndhwm, 0);
+    peer.connect(router.endpoint());
+    for (std::uint64_t i = 0; i < kMessages; ++i) {
+      ASSERT_TRUE(peer.send(zmq::buffer(std::to_string(i)), zmq::send_flags::none).has_value());
+    }
+  }
+  // For so long its messages lie there unread, and it is gone: many intervals of what heartbeats
+  // somebody may come to set.
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  for (std::uint64_t i = 0; i < kMessages; ++i) {
+    ASSERT_TRUE(receive_soon(router, received_));
+    ASSERT_EQ(received_.storage[0], std::to_string(i));
+    ASSERT_NE(received_.routing, good_routing);
+  }
+  ASSERT_EQ(good.send(ping(7)), SendStatus::sent);
+  ASSERT_TRUE(receive_soon(router, received_));
+  EXPECT_EQ(ping_time(received_), 7U);
+  EXPECT_EQ(received_.routing, good_routing);
 }
 
 }  // namespace

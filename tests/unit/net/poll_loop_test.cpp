@@ -41,6 +41,25 @@ TEST(Poller, NothingReadableAfterTheTimeout) {
   EXPECT_FALSE(poller.readable(index));
 }
 
+// With MANDATORY it is writable as soon as any peer is: a loop that waited for that would spin.
+TEST(Poller, ARouterThatCouldWriteWakesNobody) {
+  Context context;
+  RouterSocket router(context, testing::quick_tuning());
+  ASSERT_TRUE(router.bind("tcp://127.0.0.1:*").has_value());
+  DealerSocket dealer(context, testing::quick_tuning());
+  ASSERT_TRUE(dealer.connect(router.endpoint()).has_value());
+  ReceivedMessage received;
+  ASSERT_TRUE(testing::receive_probe(router, dealer, received));
+  ASSERT_FALSE(router.receive(received));
+  Poller poller;
+  const auto index = poller.add(router.native());
+  constexpr Millis kLong{100};
+  const auto began = std::chrono::steady_clock::now();
+  poller.wait(kLong);
+  EXPECT_FALSE(poller.readable(index));
+  EXPECT_GE(std::chrono::steady_clock::now() - began, kLong);
+}
+
 TEST(Poller, DescriptorsAreLevelTriggered) {
   const Event quiet;
   const Event event;

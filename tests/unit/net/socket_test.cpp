@@ -1,5 +1,7 @@
 #include "common/net/socket.hpp"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -214,6 +216,42 @@ TEST(RouterSocket, AnAddressInUseNamesTheRemedy) {
   EXPECT_NE(bound.error().text.find("choose another address"), std::string::npos);
 }
 
+// Asked of the system itself, so that no mistake of ours passes for a host without it.
+bool has_ipv6() {
+  const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  ::sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  const bool bound = ::bind(fd, reinterpret_cast<const ::sockaddr*>(&address), sizeof address) == 0;
+  ::close(fd);
+  return bound;
+}
+
+// `[::]` takes peers of both families, `[::1]` of the one.
+TEST(RouterSocket, ListensOnBothFamiliesAtOnce) {
+  if (!has_ipv6()) GTEST_SKIP() << "this host has no IPv6";
+  Context context;
+  ReceivedMessage received;
+  RouterSocket six(context, quick_tuning());
+  ASSERT_TRUE(six.bind("tcp://[::1]:*").has_value());
+  DealerSocket local(context, quick_tuning());
+  ASSERT_TRUE(local.connect(six.endpoint()).has_value());
+  EXPECT_TRUE(receive_probe(six, local, received));
+  RouterSocket both(context, quick_tuning());
+  ASSERT_TRUE(both.bind("tcp://[::]:*").has_value());
+  const std::string endpoint = both.endpoint();
+  const std::string port = endpoint.substr(endpoint.rfind(':'));
+  for (const std::string host : {"[::1]", "127.0.0.1"}) {
+    DealerSocket dealer(context, quick_tuning());
+    ASSERT_TRUE(dealer.connect("tcp://" + host + port).has_value());
+    ASSERT_TRUE(receive_probe(both, dealer, received)) << host;
+    ASSERT_EQ(dealer.send(ping(6)), SendStatus::sent);
+    ASSERT_TRUE(receive_soon(both, received));
+    EXPECT_EQ(ping_time(received), 6U);
+  }
+}
+
 TEST(RouterSocket, ASocketFileInUseIsNotTakenOver) {
   const auto folder =
       std::filesystem::temp_directory_path() / ("taskpipe-net-test-" + std::to_string(::getpid()));
@@ -265,6 +303,14 @@ TEST(RouterSocket, OptionsFollowTheRules) {
   EXPECT_EQ(router.native().get(zmq::sockopt::tcp_keepalive), 1);
   EXPECT_EQ(router.native().get(zmq::sockopt::tcp_maxrt), 20'000);
   DealerSocket dealer(context, tuning);
+  SubSocket sub(context, tuning);
+  XpubSocket xpub(context, tuning);
+  for (zmq::socket_t* socket : {&dealer.native(), &sub.native(), &xpub.native()}) {
+    EXPECT_EQ(socket->get(zmq::sockopt::heartbeat_ivl), 0);
+    EXPECT_EQ(socket->get(zmq::sockopt::linger), 0);
+    EXPECT_EQ(socket->get(zmq::sockopt::maxmsgsize),
+              static_cast<std::int64_t>(limits::kMaxFrameBytes));
+  }
   EXPECT_EQ(dealer.native().get(zmq::sockopt::immediate), true);
   EXPECT_EQ(dealer.native().get(zmq::sockopt::reconnect_ivl), 1'000);
   EXPECT_EQ(dealer.native().get(zmq::sockopt::reconnect_ivl_max), 15'000);
