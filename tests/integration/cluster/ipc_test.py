@@ -64,7 +64,8 @@ class Ipc(unittest.TestCase):
         with socket.socket(socket.AF_UNIX) as probe, self.assertRaises(ConnectionRefusedError):
             probe.connect(str(self.sockets["client"]))
         self.cluster.start_broker()
-        self.cluster.broker.wait_for("worker 'w0' on ")
+        # It tries again after up to 15 s, and a busy machine takes its own time.
+        self.cluster.broker.wait_for("worker 'w0' on ", limit_s=90.0)
         self.run_task()
 
 

@@ -132,7 +132,7 @@ class WithoutABroker(unittest.TestCase):
             # The lease is over by now.
             self.assertFalse(is_gone(runs["goes-on"]))
             tool.open_gate()
-            cluster.start_broker(*self.BROKER)
+            cluster.start_broker("--lease", "60s")  # time for every worker to come back
             for task in tasks:
                 done = cluster.run("taskpipe", "wait", task)
                 self.assertEqual(done.returncode, 0, done.stdout + done.stderr)

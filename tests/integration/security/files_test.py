@@ -18,6 +18,8 @@ NOT_REGISTERED, DENIED = 5, 4
 
 
 class Files(Secured):
+    broker_options = ()  # these peers send no PING: on a busy host 5 s would be over amid a test
+
     def bulk_peer(self, session, join):
         """A connection to the bulk port with the keys of `join`, for the session of another peer."""
         keys = tuple(entry(join, name).encode() for name in ("server-key", "public-key", "secret-key"))

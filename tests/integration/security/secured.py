@@ -92,11 +92,13 @@ class SecuredCluster(Cluster):
 class Secured(unittest.TestCase):
     """Each test with such a cluster of its own, and peers that speak the protocol."""
 
+    broker_options = ("--heartbeat", "500ms", "--lease", "5s")
+
     def setUp(self):
         self.cluster = SecuredCluster(BIN_DIR)
         self.cluster.__enter__()
         self.addCleanup(self.cluster.__exit__, None, None, None)
-        self.cluster.start_broker("--heartbeat", "500ms", "--lease", "5s")
+        self.cluster.start_broker(*self.broker_options)
 
     def peer(self, join, **keywords):
         peer = self.cluster.peer(join, **keywords)
