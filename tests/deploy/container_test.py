@@ -30,6 +30,9 @@ from container_tools import ARGUMENTS, IMAGE, LIMIT_S, STUBBORN, ContainerTools,
 from unavailable import main as run_tests  # noqa: E402
 
 
+KILLED = 128 + signal.SIGKILL
+
+
 class Containers(ContainerTools):
     @classmethod
     def setUpClass(cls):
@@ -49,7 +52,7 @@ class Containers(ContainerTools):
         """Docker does; podman does not where it cannot watch the control group."""
         name = f"taskpipe-memory-{os.getpid()}"
         cls.call("run", "--name", name, "--init", "--network", "none", "--memory", "32m", "--memory-swap", "32m",
-                 "--entrypoint", "tail", IMAGE, "/dev/zero", expect=None)
+                 "--entrypoint", "tail", IMAGE, "/dev/zero", expect=KILLED)
         told = cls.call("container", "inspect", "-f", "{{.State.OOMKilled}}", name).strip() == "true"
         cls.call("rm", "-f", name)
         return told

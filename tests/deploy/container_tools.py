@@ -18,6 +18,7 @@ IMAGE = "taskpipe/container-test:test"
 UID, GID = 64321, 64322  # without an account: nothing on this host belongs to them
 BUSYBOX = "/bin/busybox"
 LIMIT_S = 60
+PROBES_LIMIT_S = 120  # of all tools: podman tries a refused pull again, later and later
 STUBBORN = "trap '' TERM; echo up; while :; do sleep 1; done\n"
 
 ARGUMENTS = argparse.Namespace(bin=None, runtime="docker")
@@ -124,9 +125,10 @@ class ContainerTools(unittest.TestCase):
         cls.worker = cls.cluster.start_worker(
             "w", "--tools", cls.folder / "tools", "--cpus", "2",
             *(("--run-as", f"{cls.uid}:{cls.gid}") if os.geteuid() == 0 else ()),
-            env={**cls.environment, "A_SECRET": "of the worker"})
+            wait=False, env={**cls.environment, "A_SECRET": "of the worker"})
         # Said once the tools are known and old containers are gone.
-        cls.uuid = json.loads(cls.worker.wait_for('"worker starts"'))["uuid"]
+        cls.uuid = json.loads(cls.worker.wait_for('"worker starts"', limit_s=PROBES_LIMIT_S))["uuid"]
+        cls.worker.wait_for("registered with the broker")
 
     @classmethod
     def containers(cls):
