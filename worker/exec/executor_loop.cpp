@@ -248,7 +248,7 @@ void ExecutorLoop::receive() {
 void ExecutorLoop::on_message(const spawn_message::Spawned& spawned) {
   RunningAttempt* attempt = find(spawned.run);
   if (attempt == nullptr || attempt->finishing()) return;
-  attempt->on_spawned(now_);
+  attempt->on_spawned(MonotonicTime{now_.since_start - Micros(spawned.age_us)});
   sink_(exec_event::Started{attempt->key(), spawned.pid});
   attempt->emit_due(now_, sink_);
   reschedule(spawned.run, *attempt);
