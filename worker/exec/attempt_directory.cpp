@@ -1,7 +1,6 @@
 #include "worker/exec/attempt_directory.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 
 #include "common/model/limits.hpp"
 #include "common/model/task.hpp"
+#include "worker/spawner/descriptor.hpp"
 
 namespace taskpipe::worker {
 namespace {
@@ -148,17 +148,12 @@ tl::expected<AttemptDirectory, Error> AttemptDirectory::create(
   }
   const mode_t mode = run_as != nullptr ? 0700 : 0755;
 
-  AttemptDirectory made;
-  made.path_ = task_folder + "/" + leaf_name(attempt);
-  made.lock_file_ = task_folder + "/." + leaf_name(attempt) + ".live";
-  made.lock_.reset(
-      ::open(made.lock_file_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
-  if (!made.lock_.valid()) return tl::unexpected(storage_error("create", made.lock_file_, errno));
-  if (::flock(made.lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-    const int lock_error = errno;
-    made.lock_file_.clear();  // it is another holder's
-    return tl::unexpected(storage_error("lock", made.path_, lock_error));
+  std::string path = task_folder + "/" + leaf_name(attempt);
+  auto use = FolderInUse::claim(path);
+  if (!use) {
+    return tl::unexpected(Error{ErrorCode::storage, "'" + path + "' is in use already", ""});
   }
+  AttemptDirectory made(std::move(path), std::move(*use));
   if (::mkdir(made.path_.c_str(), mode) != 0) {
     // Left by an earlier worker that died while running the same dispatch.
     if (errno == EEXIST) fs::remove_all(made.path_, error);
@@ -183,24 +178,6 @@ tl::expected<AttemptDirectory, Error> AttemptDirectory::create(
     made.owner_ = run_as->uid;
   }
   return made;
-}
-
-AttemptDirectory& AttemptDirectory::operator=(AttemptDirectory&& other) noexcept {
-  if (this == &other) return *this;
-  release();
-  path_ = std::move(other.path_);
-  owner_ = other.owner_;
-  lock_file_ = std::exchange(other.lock_file_, {});
-  lock_ = std::move(other.lock_);
-  return *this;
-}
-
-AttemptDirectory::~AttemptDirectory() { release(); }
-
-void AttemptDirectory::release() {
-  // Unlinked before it is unlocked: whoever opens the name afterwards gets a new file.
-  if (lock_.valid() && !lock_file_.empty()) ::unlink(lock_file_.c_str());
-  lock_.reset();
 }
 
 }  // namespace taskpipe::worker

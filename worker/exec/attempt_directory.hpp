@@ -1,14 +1,12 @@
 // The folder in which an attempt runs, and the removal of old ones.
 //
-//   <root>/<task id, 32 hex digits>/<epoch>-<attempt>/         the attempt's working directory
-//   <root>/<task id, 32 hex digits>/.<epoch>-<attempt>.live    locked (flock) while it is in use
-//
-// The kernel releases the lock with its holder, so a folder whose worker died counts as old.
+//   <root>/<task id, 32 hex digits>/<epoch>-<attempt>/    the attempt's working directory
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <tl/expected.hpp>
@@ -17,8 +15,8 @@
 #include "common/model/ids.hpp"
 #include "common/process/beneath.hpp"
 #include "worker/exec/executor.hpp"
+#include "worker/exec/folder_in_use.hpp"
 #include "worker/spawner/credentials.hpp"
-#include "worker/spawner/descriptor.hpp"
 
 namespace taskpipe::worker {
 
@@ -38,10 +36,6 @@ class AttemptDirectory {
       const std::string& root, const AttemptKey& attempt, const std::vector<RunPlan::File>& files,
       const std::vector<RunPlan::Input>& inputs = {}, const Credentials* run_as = nullptr);
 
-  AttemptDirectory(AttemptDirectory&&) noexcept = default;
-  AttemptDirectory& operator=(AttemptDirectory&&) noexcept;
-  ~AttemptDirectory();
-
   [[nodiscard]] const std::string& path() const { return path_; }
   // Whose files in there are the attempt's; nothing = whosever.
   [[nodiscard]] process::FileOwner owner() const { return owner_; }
@@ -50,13 +44,12 @@ class AttemptDirectory {
   }
 
  private:
-  AttemptDirectory() = default;
-  void release();
+  AttemptDirectory(std::string path, FolderInUse use)
+      : path_(std::move(path)), use_(std::move(use)) {}
 
   std::string path_;
   process::FileOwner owner_;
-  std::string lock_file_;
-  Descriptor lock_;
+  FolderInUse use_;
 };
 
 struct SweepResult {
@@ -68,7 +61,7 @@ struct SweepResult {
 };
 
 // Removes attempts last written to more than `keep_age` ago, then, oldest first, until at most
-// `keep_bytes` are used. Never one in use, by whichever process. Any thread; walks every file below
+// `keep_bytes` are used. Never one in use. Any thread; walks every file below
 // `root`, so not on a loop's thread.
 SweepResult sweep_attempts(const std::string& root, std::uint64_t keep_bytes,
                            std::chrono::seconds keep_age);

@@ -38,6 +38,12 @@ tl::expected<Pipe, int> open_pipe() {
   return pipe;
 }
 
+// Without a log and without a wish for files there is nothing to look for in its folder, and no
+// reason to wake another thread.
+bool leaves_nothing(const FinishJob& job) {
+  return job.artifact_globs.empty() && job.report.stdout_bytes == 0 && job.report.stderr_bytes == 0;
+}
+
 bool has_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
 
 }  // namespace
@@ -248,7 +254,7 @@ void ExecutorLoop::receive() {
 void ExecutorLoop::on_message(const spawn_message::Spawned& spawned) {
   RunningAttempt* attempt = find(spawned.run);
   if (attempt == nullptr || attempt->finishing()) return;
-  attempt->on_spawned(now_);
+  attempt->on_spawned(MonotonicTime{now_.since_start - Micros(spawned.age_us)});
   sink_(exec_event::Started{attempt->key(), spawned.pid});
   attempt->emit_due(now_, sink_);
   reschedule(spawned.run, *attempt);
@@ -274,6 +280,10 @@ void ExecutorLoop::finish(RunNumber run, Outcome outcome, const spawn_message::E
   job.outcome = std::move(outcome);
   job.keep = attempt.cause() != EndCause::superseded && attempt.cause() != EndCause::shutdown;
   reschedule(run, attempt);
+  if (leaves_nothing(job)) {
+    job.outcome.report = encode_fitting(job.report);
+    return post(executor_command::Finished{run, std::move(job.outcome)});
+  }
   finisher_->submit(std::move(job));
 }
 

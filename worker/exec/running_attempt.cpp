@@ -1,5 +1,6 @@
 #include "worker/exec/running_attempt.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace taskpipe::worker {
@@ -24,13 +25,13 @@ RunningAttempt::RunningAttempt(RunNumber run, AttemptKey key, RunPlan plan,
       err_(LogStream::err, std::move(stderr_pipe), directory_.file(kStderrFile), max_log_file_bytes,
            directory_.owner()) {}
 
-void RunningAttempt::on_spawned(MonotonicTime now) {
+void RunningAttempt::on_spawned(MonotonicTime at) {
   spawned_ = true;
-  spawned_at_ = now;
-  last_output_ = now;
+  spawned_at_ = at;
+  last_output_ = std::max(last_output_, at);
   if (cause_ != EndCause::none) return;
-  if (plan_.time_limit.count() > 0) time_limit_at_ = now + plan_.time_limit;
-  if (plan_.silence_limit.count() > 0) silence_check_at_ = now + plan_.silence_limit;
+  if (plan_.time_limit.count() > 0) time_limit_at_ = at + plan_.time_limit;
+  if (plan_.silence_limit.count() > 0) silence_check_at_ = at + plan_.silence_limit;
 }
 
 bool RunningAttempt::ask_to_end(EndCause cause, MonotonicTime now) {

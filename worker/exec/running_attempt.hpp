@@ -30,8 +30,8 @@ class RunningAttempt {
     return which == LogStream::out ? out_ : err_;
   }
 
-  // The limits count from here; before, nothing is passed on, so that Started comes first.
-  void on_spawned(MonotonicTime now);
+  // The limits count from `at`; before this, nothing is passed on, so that Started comes first.
+  void on_spawned(MonotonicTime at);
   // False when an earlier cause holds, or it has ended already.
   bool ask_to_end(EndCause cause, MonotonicTime now);
   [[nodiscard]] EndCause cause() const { return cause_; }

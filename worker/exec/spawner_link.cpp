@@ -11,11 +11,12 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstring>
+#include <span>
 #include <system_error>
 #include <utility>
 
 #include "common/model/limits.hpp"
+#include "worker/spawner/descriptor_passing.hpp"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it to the user
 
@@ -181,23 +182,12 @@ void SpawnerLink::stop(const spawn_message::Stop& stop) {
 
 ssize_t SpawnerLink::send_front() {
   Outgoing& front = outgoing_.front();
-  iovec part{front.bytes.data() + front.sent, front.bytes.size() - front.sent};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kSpawnDescriptors)> control{};
-  if (front.sent == 0 && front.descriptors[0].valid()) {
-    header.msg_control = control.data();
-    header.msg_controllen = control.size();
-    cmsghdr* rights = CMSG_FIRSTHDR(&header);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof(int) * kSpawnDescriptors);
-    const std::array<int, kSpawnDescriptors> fds = {front.descriptors[0].get(),
-                                                    front.descriptors[1].get()};
-    std::memcpy(CMSG_DATA(rights), fds.data(), sizeof fds);
-  }
-  return ::sendmsg(socket_.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+  const std::span<const char> rest = std::span(front.bytes).subspan(front.sent);
+  const std::array<int, kSpawnDescriptors> descriptors = {front.descriptors[0].get(),
+                                                          front.descriptors[1].get()};
+  const bool with = front.sent == 0 && front.descriptors[0].valid();
+  return send_with(socket_.get(), rest,
+                   with ? std::span<const int>(descriptors) : std::span<const int>(), MSG_DONTWAIT);
 }
 
 bool SpawnerLink::flush() {

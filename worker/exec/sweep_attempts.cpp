@@ -1,6 +1,4 @@
 // The removal of old attempts; declared in attempt_directory.hpp.
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -22,7 +20,6 @@ constexpr std::uint64_t kBlockBytes = 512;  // unit of st_blocks
 
 struct Candidate {
   fs::path path;
-  fs::path lock_file;
   std::int64_t modified_s = 0;  // since 1970
   std::uint64_t bytes = 0;
 
@@ -42,7 +39,6 @@ void measure(const fs::path& path, Candidate& into) {
 Candidate describe(const fs::path& path) {
   Candidate candidate;
   candidate.path = path;
-  candidate.lock_file = path.parent_path() / ("." + path.filename().string() + ".live");
   measure(path, candidate);
   std::error_code error;
   fs::recursive_directory_iterator it(path, error);
@@ -50,15 +46,6 @@ Candidate describe(const fs::path& path) {
     measure(it->path(), candidate);
   }
   return candidate;
-}
-
-// Holds the attempt's lock so that nobody begins to use it while it is removed; invalid when it is
-// in use.
-Descriptor claim(const Candidate& candidate) {
-  Descriptor lock(
-      ::open(candidate.lock_file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
-  if (lock.valid() && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) lock.reset();
-  return lock;
 }
 
 bool is_task_folder(const fs::directory_entry& entry) {
@@ -102,8 +89,9 @@ SweepResult sweep_attempts(const std::string& root, std::uint64_t keep_bytes,
   for (const Candidate& candidate : candidates) {
     const bool old = now.count() - candidate.modified_s > keep_age.count();
     if (!old && result.kept_bytes <= keep_bytes) break;
-    const Descriptor lock = claim(candidate);
-    if (!lock.valid()) continue;
+    // Nobody begins to use it while it is removed.
+    const auto claim = FolderInUse::claim(candidate.path.string());
+    if (!claim) continue;
     std::error_code error;
     fs::remove_all(candidate.path, error);
     if (error) {
@@ -116,7 +104,6 @@ SweepResult sweep_attempts(const std::string& root, std::uint64_t keep_bytes,
       ++result.removed;
     }
     std::error_code ignored;
-    fs::remove(candidate.lock_file, ignored);
     fs::remove(candidate.path.parent_path(), ignored);  // the task's folder, once it is empty
   }
   return result;

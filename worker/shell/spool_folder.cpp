@@ -135,6 +135,7 @@ fs::path SpoolFolder::file_of(const AttemptKey& attempt) const {
 tl::expected<SpoolFolder::Loaded, Error> SpoolFolder::load() {
   std::vector<fs::path> files;
   std::error_code error;
+  spares_.clear();
   for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error)) {
     if (it->path().extension() == kExtension) files.push_back(it->path());
     if (it->path().extension() == kUnfinished) ::unlink(it->path().c_str());
@@ -165,16 +166,29 @@ tl::expected<SpoolFolder::Loaded, Error> SpoolFolder::load() {
   return loaded;
 }
 
+std::pair<Descriptor, fs::path> SpoolFolder::open_unfinished(const fs::path& final_name) {
+  if (!spares_.empty()) {
+    fs::path spare = std::move(spares_.back());
+    spares_.pop_back();
+    Descriptor file(::open(spare.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (file.valid()) return {std::move(file), std::move(spare)};
+  }
+  fs::path name = final_name.string() + std::string(kUnfinished);
+  Descriptor file(
+      ::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  return {std::move(file), std::move(name)};
+}
+
 tl::expected<void, Error> SpoolFolder::write(const ResultItem& result) {
   auto encoded = protocol::encode(Result{{result}}, Correlation{}, SessionId{1});
   if (!encoded) return tl::unexpected(encoded.error());
   const fs::path path = file_of(result.attempt);
-  const fs::path unfinished = path.string() + std::string(kUnfinished);
-  const Descriptor file(
-      ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const auto [file, unfinished] = open_unfinished(path);
   if (!file.valid()) return tl::unexpected(storage_error("create", unfinished, errno));
-  if (!write_all(file.get(), pack(*encoded)) || ::fdatasync(file.get()) != 0 ||
-      ::rename(unfinished.c_str(), path.c_str()) != 0) {
+  const std::string content = pack(*encoded);
+  if (!write_all(file.get(), content) ||
+      ::ftruncate(file.get(), static_cast<off_t>(content.size())) != 0 ||
+      ::fdatasync(file.get()) != 0 || ::rename(unfinished.c_str(), path.c_str()) != 0) {
     const int why = errno;
     ::unlink(unfinished.c_str());
     return tl::unexpected(storage_error("write", path, why));
@@ -190,6 +204,17 @@ tl::expected<void, Error> SpoolFolder::sync() {
   return {};
 }
 
-void SpoolFolder::remove(const AttemptKey& attempt) { ::unlink(file_of(attempt).c_str()); }
+void SpoolFolder::remove(const AttemptKey& attempt) {
+  const fs::path path = file_of(attempt);
+  struct stat status {};
+  if (spares_.size() >= kMaxSpareSpoolFiles || ::lstat(path.c_str(), &status) != 0 ||
+      !S_ISREG(status.st_mode) ||
+      static_cast<std::uint64_t>(status.st_size) > kMaxSpareSpoolFileBytes) {
+    ::unlink(path.c_str());
+    return;
+  }
+  fs::path spare = folder_ / ("spare-" + std::to_string(next_spare_++) + std::string(kUnfinished));
+  if (::rename(path.c_str(), spare.c_str()) == 0) spares_.push_back(std::move(spare));
+}
 
 }  // namespace taskpipe::worker

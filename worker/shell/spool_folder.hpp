@@ -8,11 +8,19 @@
 // little-endian; the frames are those of a RESULT message with the one item. A file that cannot be
 // read all the same (a failing disk, another hand) is set aside as `….corrupt` and never deleted.
 //
+// The file of a result that was acknowledged is renamed to `spare-<n>.unfinished` and holds a later
+// one: to make and to delete a file each time costs the disk several times the writing. After a
+// power loss the old name may be back, and is set aside for what it holds: nothing that was told
+// durable.
+//
 // Not thread-safe: load it in main, then give it to the SpoolThread.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <tl/expected.hpp>
@@ -20,8 +28,13 @@
 #include "common/model/error.hpp"
 #include "common/model/ids.hpp"
 #include "common/model/messages.hpp"
+#include "worker/spawner/descriptor.hpp"
 
 namespace taskpipe::worker {
+
+// Files that wait for another result; what is beyond these bounds is deleted.
+inline constexpr std::size_t kMaxSpareSpoolFiles = 64;
+inline constexpr std::uint64_t kMaxSpareSpoolFileBytes = 64U << 10U;
 
 class SpoolFolder {
  public:
@@ -45,7 +58,13 @@ class SpoolFolder {
 
  private:
   explicit SpoolFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  // A file to be written over or, where there is none, a new one; with its name.
+  [[nodiscard]] std::pair<Descriptor, std::filesystem::path> open_unfinished(
+      const std::filesystem::path& final_name);
+
   std::filesystem::path folder_;
+  std::vector<std::filesystem::path> spares_;
+  std::uint64_t next_spare_ = 1;
 };
 
 }  // namespace taskpipe::worker

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -31,38 +30,24 @@ std::uint64_t microseconds(const timeval& time) {
 
 }  // namespace
 
-Guard::Guard(const spawn_message::Spawn& spawn, GuardInheritance inherited, CgroupDriver& driver)
-    : spawn_(spawn), inherited_(std::move(inherited)), driver_(driver) {
+Guard::Guard(const spawn_message::Spawn& spawn, OutputEnds output,
+             const GuardInheritance& inherited, const Descriptor& signals, CgroupDriver& driver)
+    : spawn_(spawn),
+      output_(std::move(output)),
+      inherited_(inherited),
+      signals_(signals),
+      driver_(driver) {
   end_.run = spawn.run;
 }
 
 void Guard::run() {
-  if (!prepare() || !start_main_process()) {
-    if (cgroup_ != nullptr) cgroup_->remove();
-    return;
-  }
+  if (!make_group() || !start_main_process()) return;
   supervise();
   end_container();
   report_end();
 }
 
-bool Guard::prepare() {
-  const std::array<int, 4> keep = {inherited_.socket, inherited_.stdout_fd, inherited_.stderr_fd,
-                                   inherited_.lifeline};
-  // Above all the spawner's ends of other guards' sockets: they would never see end-of-file.
-  close_all_except(keep);
-  if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
-    fail(SpawnStage::guard, errno, "PR_SET_CHILD_SUBREAPER");
-    return false;
-  }
-  sigset_t mask;
-  ::sigemptyset(&mask);
-  ::sigaddset(&mask, SIGCHLD);
-  signals_.reset(::signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC));
-  if (!signals_.valid()) {
-    fail(SpawnStage::guard, errno, "signalfd");
-    return false;
-  }
+bool Guard::make_group() {
   if (spawn_.memory_limit_bytes == 0) return true;
   int error = 0;
   cgroup_ = driver_.create(spawn_.run, spawn_.memory_limit_bytes, error);
@@ -72,8 +57,8 @@ bool Guard::prepare() {
 
 bool Guard::start_main_process() {
   LaunchContext context;
-  context.stdout_fd = inherited_.stdout_fd;
-  context.stderr_fd = inherited_.stderr_fd;
+  context.stdout_fd = output_.out.get();
+  context.stderr_fd = output_.err.get();
   if (cgroup_ != nullptr) context.cgroup_entrances = cgroup_->entrances();
   context.limit_address_space = driver_.limits_address_space();
   context.open_files = inherited_.open_files;
@@ -81,7 +66,7 @@ bool Guard::start_main_process() {
   context.run_as = spawn_.removal.empty() ? inherited_.run_as : nullptr;
   if (context.run_as != nullptr) {
     // A program that opens /dev/stderr opens the pipe anew, which only its owner may.
-    for (const int pipe : {inherited_.stdout_fd, inherited_.stderr_fd}) {
+    for (const int pipe : {context.stdout_fd, context.stderr_fd}) {
       if (::fchown(pipe, context.run_as->uid, context.run_as->gid) != 0) {
         fail(SpawnStage::output, errno, "");
         return false;
@@ -91,14 +76,14 @@ bool Guard::start_main_process() {
   started_at_ = Clock::now();
   const LaunchResult launched = launch(spawn_, context);
   // From here on end-of-file on the pipes is the attempt's alone to give.
-  ::close(inherited_.stdout_fd);
-  ::close(inherited_.stderr_fd);
+  output_.out.reset();
+  output_.err.reset();
   if (launched.stage != SpawnStage::none) {
     fail(launched.stage, launched.error, launched.detail);
     return false;
   }
   main_pid_ = launched.pid;
-  send(spawn_message::Spawned{spawn_.run, static_cast<std::uint32_t>(main_pid_)});
+  announce_at_ = started_at_ + std::chrono::milliseconds(kAnnounceMs);
   return true;
 }
 
@@ -116,7 +101,9 @@ void Guard::supervise() {
 
 int Guard::poll_timeout_ms() const {
   auto next = kill_at_;
-  if (terminate_at_ && (!next || *terminate_at_ < *next)) next = terminate_at_;
+  for (const auto& at : {terminate_at_, announce_at_}) {
+    if (at && (!next || *at < *next)) next = at;
+  }
   if (!next) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - Clock::now()).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
@@ -133,7 +120,9 @@ void Guard::receive() {
   }
   const auto message = decode_frame({packet.data(), static_cast<std::size_t>(got)});
   if (!message) return;
-  if (const auto* stop = std::get_if<spawn_message::Stop>(&*message)) on_stop(*stop);
+  const auto* stop = std::get_if<spawn_message::Stop>(&*message);
+  // One for the attempt before may have been on its way when that ended.
+  if (stop != nullptr && stop->run == spawn_.run) on_stop(*stop);
 }
 
 void Guard::on_stop(const spawn_message::Stop& stop) {
@@ -153,10 +142,16 @@ void Guard::reap() {
   }
   while (true) {
     int status = 0;
-    const pid_t pid = ::wait4(-1, &status, WNOHANG, nullptr);
+    rusage usage{};
+    const pid_t pid = ::wait4(-1, &status, WNOHANG, &usage);
     if (pid < 0 && errno == EINTR) continue;
     descendants_remain_ = pid >= 0;
     if (pid <= 0) return;
+    // With what it had waited for itself. Not RUSAGE_CHILDREN, which counts from the guard's birth.
+    end_.user_us += microseconds(usage.ru_utime);
+    end_.system_us += microseconds(usage.ru_stime);
+    end_.max_rss_bytes =
+        std::max(end_.max_rss_bytes, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024U);
     if (pid == main_pid_) on_main_exited(status);
   }
 }
@@ -171,7 +166,15 @@ void Guard::on_main_exited(int wait_status) {
   if (!stopping_) terminate_at_ = Clock::now() + std::chrono::milliseconds(kLingerMs);
 }
 
+void Guard::announce(Clock::time_point now) {
+  announce_at_.reset();
+  const auto age = std::chrono::duration_cast<std::chrono::microseconds>(now - started_at_);
+  send(spawn_message::Spawned{spawn_.run, static_cast<std::uint32_t>(main_pid_),
+                              static_cast<std::uint64_t>(age.count())});
+}
+
 void Guard::on_time(Clock::time_point now) {
+  if (announce_at_ && now >= *announce_at_) announce(now);
   if (terminate_at_ && now >= *terminate_at_) {
     terminate_at_.reset();
     const auto signalled = static_cast<std::uint32_t>(signal_descendants(SIGTERM));
@@ -203,15 +206,11 @@ void Guard::report_end() {
     end_.out_of_memory = cgroup_->out_of_memory();
     cgroup_->remove();
   }
-  rusage usage{};
-  ::getrusage(RUSAGE_CHILDREN, &usage);
-  end_.user_us = microseconds(usage.ru_utime);
-  end_.system_us = microseconds(usage.ru_stime);
-  end_.max_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024U;
   send(end_);
 }
 
 void Guard::fail(SpawnStage stage, int error, std::string detail) {
+  if (cgroup_ != nullptr) cgroup_->remove();
   if (detail.size() > kMaxSpawnTextBytes) detail.resize(kMaxSpawnTextBytes);
   send(spawn_message::SpawnFailed{spawn_.run, stage, error, std::move(detail)});
 }

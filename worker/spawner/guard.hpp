@@ -1,4 +1,6 @@
-// The guard: one small process per attempt, forked from the spawner.
+// The guard: one small process per running attempt, forked from the spawner. Once an attempt is
+// over it waits for another (guard_process.hpp): forking and ending one costs more than half a
+// start.
 //
 // It is a subreaper, so everything that the attempt's main process starts remains below it,
 // whatever it forks, detaches or renames; wait4 accounts for all of it and says when nothing is
@@ -7,8 +9,9 @@
 //     then, kLeftoverGraceMs later, SIGKILL;
 //   - it is told to stop: the signal to everything, SIGKILL after the grace;
 //   - its spawner is gone (end-of-file on its socket): SIGKILL at once.
-// It reports SPAWNED or SPAWN_FAILED, and EXITED once its group is removed and nothing is left: nor
-// of a container, which is no descendant and is removed after its client (aftermath.hpp).
+// It reports SPAWN_FAILED; or, after kAnnounceMs, SPAWNED, and EXITED once its group is removed and
+// nothing is left: nor of a container, which is no descendant and is removed after its client
+// (aftermath.hpp). Of what has ended by then EXITED says it all.
 #pragma once
 
 #include <sys/resource.h>
@@ -28,31 +31,41 @@ namespace taskpipe::worker {
 
 inline constexpr std::uint32_t kLingerMs = 100;         // for what ends by itself, like `| tee log`
 inline constexpr std::uint32_t kLeftoverGraceMs = 500;  // SIGTERM → SIGKILL of what was left behind
+inline constexpr std::uint32_t kAnnounceMs = 10;        // what ends sooner is not worth a SPAWNED
 
-// What the fork hands over. Everything else is closed by the guard.
+// What the fork hands over, for all its attempts. Everything else is closed by the guard.
 struct GuardInheritance {
-  int socket = -1;  // seqpacket, to the spawner
-  int stdout_fd = -1;
-  int stderr_fd = -1;
+  int socket = -1;    // seqpacket, to the spawner
   int lifeline = -1;  // held open as long as the guard lives; -1 = none
   rlimit open_files{};
   std::string search_path;
   const Credentials* run_as = nullptr;  // null: as who the spawner is
 };
 
+// The write ends of an attempt's pipes.
+struct OutputEnds {
+  Descriptor out;
+  Descriptor err;
+};
+
+// One attempt, from its start to its end.
 class Guard {
  public:
-  Guard(const spawn_message::Spawn& spawn, GuardInheritance inherited, CgroupDriver& driver);
+  // All but `output` must outlive it. `signals`: a signalfd for SIGCHLD, which does not block.
+  Guard(const spawn_message::Spawn& spawn, OutputEnds output, const GuardInheritance& inherited,
+        const Descriptor& signals, CgroupDriver& driver);
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
 
-  // The whole life; the caller, a fresh fork with all signals blocked, exits when it returns.
+  // Until nothing of the attempt is left and the spawner has been told.
   void run();
+  // Then there is nobody to serve any more.
+  [[nodiscard]] bool spawner_gone() const { return spawner_gone_; }
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  [[nodiscard]] bool prepare();
+  [[nodiscard]] bool make_group();
   [[nodiscard]] bool start_main_process();
   void supervise();
   [[nodiscard]] int poll_timeout_ms() const;
@@ -62,16 +75,18 @@ class Guard {
   void reap();
   void on_main_exited(int wait_status);
   void on_time(Clock::time_point now);
+  void announce(Clock::time_point now);
   void end_container();
   void report_end();
   void fail(SpawnStage stage, int error, std::string detail);
   void send(const SpawnMessage& message);
 
   const spawn_message::Spawn& spawn_;
-  GuardInheritance inherited_;
+  OutputEnds output_;
+  const GuardInheritance& inherited_;
+  const Descriptor& signals_;
   CgroupDriver& driver_;
   std::unique_ptr<AttemptCgroup> cgroup_;
-  Descriptor signals_;
 
   pid_t main_pid_ = -1;
   Clock::time_point started_at_;
@@ -80,6 +95,7 @@ class Guard {
   bool descendants_remain_ = true;
   bool spawner_gone_ = false;
   bool stopping_ = false;
+  std::optional<Clock::time_point> announce_at_;   // SPAWNED
   std::optional<Clock::time_point> terminate_at_;  // SIGTERM to what was left behind
   std::optional<Clock::time_point> kill_at_;       // SIGKILL, repeated until nothing is left
   std::chrono::milliseconds kill_pause_{1};

@@ -122,7 +122,7 @@ void visit_fields(Visitor& visit, Message& m) {
   } else if constexpr (std::is_same_v<M, spawn_message::Ready>) {
     visit(m.version), visit(m.memory_control);
   } else if constexpr (std::is_same_v<M, spawn_message::Spawned>) {
-    visit(m.run), visit(m.pid);
+    visit(m.run), visit(m.pid), visit(m.age_us);
   } else if constexpr (std::is_same_v<M, spawn_message::SpawnFailed>) {
     visit(m.run), visit(m.stage), visit(m.error), visit(m.detail);
   } else {

@@ -6,7 +6,9 @@
 // side died.
 //
 //   worker → spawner   SPAWN (two descriptors), STOP
-//   spawner → worker   READY (once, first), SPAWNED or SPAWN_FAILED; EXITED unless SPAWN_FAILED
+//   spawner → worker   READY (once, first); of each run SPAWN_FAILED, or SPAWNED and EXITED, or,
+//   when
+//                      it is over before SPAWNED was worth a message, EXITED alone
 //
 // A guard (see guard.hpp) speaks the same frames with its spawner over a seqpacket pair.
 #pragma once
@@ -22,7 +24,7 @@
 
 namespace taskpipe::worker {
 
-inline constexpr std::uint32_t kSpawnProtocolVersion = 3;
+inline constexpr std::uint32_t kSpawnProtocolVersion = 4;
 // One frame: Linux itself refuses arguments and environment beyond 6 MiB.
 inline constexpr std::size_t kMaxSpawnFrameBytes = 8U << 20U;
 inline constexpr std::size_t kMaxSpawnStrings = 65'536;  // arguments plus environment entries
@@ -87,6 +89,7 @@ struct Ready {
 struct Spawned {
   RunNumber run = 0;
   std::uint32_t pid = 0;
+  std::uint64_t age_us = 0;  // how long the main process had run when this was sent
 };
 
 struct SpawnFailed {

@@ -13,23 +13,19 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
-#include <iterator>
 #include <system_error>
 #include <utility>
 
-#include "worker/spawner/aftermath.hpp"
-#include "worker/spawner/guard.hpp"
-#include "worker/spawner/process_tree.hpp"
+#include "worker/spawner/descriptor_passing.hpp"
+#include "worker/spawner/guard_process.hpp"
 
 namespace taskpipe::worker {
 namespace {
 
-// Tags of epoll; runs are numbered from 1 upwards.
+// Tags of epoll, beside the numbers of guards.
 constexpr std::uint64_t kWorkerTag = UINT64_MAX;
 constexpr std::uint64_t kSignalTag = UINT64_MAX - 1;
 constexpr std::size_t kReadBytes = 64U << 10U;
-constexpr int kStrayPauseMs = 5;
 constexpr int kEventsPerTurn = 64;
 
 [[noreturn]] void throw_errno(const char* what) {
@@ -110,18 +106,13 @@ void Spawner::on_ready(std::uint64_t tag) {
 }
 
 void Spawner::receive() {
+  // One call brings the descriptors of one SPAWN at most: the kernel never joins two such sets.
+  ReceivedDescriptors descriptors;
   const auto space = reader_.space(kReadBytes);
-  iovec part{space.data(), space.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kSpawnDescriptors * 4)> control{};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-  const ssize_t got = ::recvmsg(socket_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  const ssize_t got = receive_with(socket_.get(), space, descriptors, MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return on_worker_gone();
-  accept_descriptors(header);
+  if (descriptors.any) accompaniments_.push_back(std::move(descriptors.all));
   reader_.commit(static_cast<std::size_t>(got));
   SpawnMessage message;
   while (!worker_gone_) {
@@ -133,114 +124,113 @@ void Spawner::receive() {
   }
 }
 
-// One call brings the descriptors of one SPAWN at most: the kernel never joins two such sets. A set
-// that found no room (out of descriptors) still takes its place in the queue.
-void Spawner::accept_descriptors(msghdr& header) {
-  Accompaniment received;
-  bool any = (header.msg_flags & MSG_CTRUNC) != 0;
-  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    any = true;
-    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof fd);
-      received.emplace_back(fd);
-    }
-  }
-  if (any) accompaniments_.push_back(std::move(received));
-}
-
 void Spawner::on_message(SpawnMessage message) {
-  if (const auto* spawn = std::get_if<spawn_message::Spawn>(&message)) return on_spawn(*spawn);
+  if (auto* spawn = std::get_if<spawn_message::Spawn>(&message)) return on_spawn(std::move(*spawn));
   const auto* stop = std::get_if<spawn_message::Stop>(&message);
   if (stop == nullptr) return;
-  const auto guard = guards_.find(stop->run);
-  if (guard == guards_.end() || !guard->second.socket.valid()) return;  // it has ended meanwhile
-  const std::string packet = encode(message);
-  ::send(guard->second.socket.get(), packet.data(), packet.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  const auto number = guard_of_.find(stop->run);
+  if (number == guard_of_.end()) return;  // it has ended meanwhile
+  const GuardRecord& guard = guards_.at(number->second);
+  if (!guard.socket.valid()) return;
+  (void)send_with(guard.socket.get(), encode(message), {}, MSG_DONTWAIT);
 }
 
-void Spawner::on_spawn(const spawn_message::Spawn& spawn) {
-  Accompaniment descriptors;
+void Spawner::on_spawn(spawn_message::Spawn spawn) {
+  Accompaniment output;
   if (!accompaniments_.empty()) {
-    descriptors = std::move(accompaniments_.front());
+    output = std::move(accompaniments_.front());
     accompaniments_.pop_front();
   }
-  if (descriptors.size() != kSpawnDescriptors) {
-    return refuse(spawn.run, SpawnStage::output, EMFILE);
-  }
-  if (spawn.argv.empty() || guards_.contains(spawn.run)) {
+  if (output.size() != kSpawnDescriptors) return refuse(spawn.run, SpawnStage::output, EMFILE);
+  if (spawn.run == kNoRun || spawn.argv.empty() || guard_of_.contains(spawn.run)) {
     return refuse(spawn.run, SpawnStage::exec, EINVAL);
   }
-  std::array<int, 2> pair{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) {
-    return refuse(spawn.run, SpawnStage::guard, errno);
+  GuardRecord* guard = use_idle_guard(spawn, output);
+  if (guard == nullptr) guard = fork_guard(spawn, std::move(output));
+  if (guard == nullptr) return refuse(spawn.run, SpawnStage::guard, errno);
+  guard->run = spawn.run;
+  if (spawn.removal.empty()) return;
+  guard->container = std::make_unique<spawn_message::Spawn>();
+  guard->container->environment = std::move(spawn.environment);
+  guard->container->removal = std::move(spawn.removal);
+}
+
+// Null when none can take it.
+Spawner::GuardRecord* Spawner::use_idle_guard(const spawn_message::Spawn& spawn,
+                                              const Accompaniment& output) {
+  if (idle_.empty() || encoded_bytes(spawn) > kMaxGuardPacketBytes) return nullptr;
+  const std::string frame = encode(spawn);
+  while (!idle_.empty()) {
+    const GuardNumber number = idle_.back();
+    idle_.pop_back();
+    const auto found = guards_.find(number);
+    if (found == guards_.end() || !found->second.socket.valid()) continue;
+    // If it fails, the guard is dead, and will be reaped.
+    if (!assign(found->second.socket.get(), frame, output[0], output[1])) continue;
+    guard_of_.emplace(spawn.run, number);
+    return &found->second;
   }
+  return nullptr;
+}
+
+// Null with errno when it fails.
+Spawner::GuardRecord* Spawner::fork_guard(spawn_message::Spawn& spawn, Accompaniment output) {
+  std::array<int, 2> pair{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) return nullptr;
   Descriptor ours(pair[0]);
   const Descriptor theirs(pair[1]);
   const pid_t pid = ::fork();
-  if (pid < 0) return refuse(spawn.run, SpawnStage::guard, errno);
+  if (pid < 0) return nullptr;
   if (pid == 0) {
-    GuardInheritance inherited{
-        theirs.get(), descriptors[0].get(), descriptors[1].get(),         lifeline_.get(),
-        open_files_,  search_path_,         run_as_ ? &*run_as_ : nullptr};
-    Guard(spawn, std::move(inherited), *driver_).run();
+    GuardInheritance inherited{theirs.get(), lifeline_.get(), open_files_, search_path_,
+                               run_as_ ? &*run_as_ : nullptr};
+    GuardProcess(std::move(inherited), *driver_)
+        .run(std::move(spawn), {std::move(output[0]), std::move(output[1])});
     ::_exit(0);
   }
-  watch(ours.get(), spawn.run);
-  runs_by_pid_.emplace(pid, spawn.run);
-  GuardRecord guard;
+  const GuardNumber number = next_guard_++;
+  watch(ours.get(), number);
+  guards_by_pid_.emplace(pid, number);
+  guard_of_.emplace(spawn.run, number);
+  GuardRecord& guard = guards_[number];
   guard.pid = pid;
   guard.socket = std::move(ours);
-  if (!spawn.removal.empty()) {
-    guard.container = std::make_unique<spawn_message::Spawn>();
-    guard.container->environment = spawn.environment;
-    guard.container->removal = spawn.removal;
-  }
-  guards_.emplace(spawn.run, std::move(guard));
+  return &guard;
 }
 
 void Spawner::refuse(RunNumber run, SpawnStage stage, int error) {
   send(spawn_message::SpawnFailed{run, stage, error, ""});
 }
 
-void Spawner::on_guard(RunNumber run) {
-  const auto found = guards_.find(run);
+void Spawner::on_guard(GuardNumber number) {
+  const auto found = guards_.find(number);
   if (found == guards_.end() || !found->second.socket.valid()) return;
   GuardRecord& guard = found->second;
   std::array<char, kMaxSpawnTextBytes * 2> packet{};
-  while (true) {
-    const ssize_t got = ::recv(guard.socket.get(), packet.data(), packet.size(), MSG_DONTWAIT);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) return flush();
-    if (got <= 0) break;
-    const std::string_view frame(packet.data(), static_cast<std::size_t>(got));
-    const auto message = decode_frame(frame);
-    if (!message) continue;
-    guard.ended = guard.ended || !std::holds_alternative<spawn_message::Spawned>(*message);
-    outgoing_.append(frame);
+  const ssize_t got = ::recv(guard.socket.get(), packet.data(), packet.size(), MSG_DONTWAIT);
+  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (got <= 0) {
+    guard.socket.reset();
+    return settle(number);
   }
+  const std::string_view frame(packet.data(), static_cast<std::size_t>(got));
+  const auto message = decode_frame(frame);
+  if (!message) return;
+  outgoing_.append(frame);
+  if (!std::holds_alternative<spawn_message::Spawned>(*message)) on_attempt_over(number, guard);
   flush();
-  guard.socket.reset();
-  settle(run);
 }
 
-void Spawner::on_worker_gone() {
-  worker_gone_ = true;
-  socket_.reset();
-  accompaniments_.clear();
-  shutdown_deadline_ = Clock::now() + std::chrono::milliseconds(kGuardShutdownMs);
-  bool allow_for_aftermath = false;
-  // End-of-file tells each guard to kill everything.
-  for (auto at = guards_.begin(); at != guards_.end();) {
-    GuardRecord& guard = at->second;
+// It waits for the next, unless enough do: then it sees the end of its socket and goes.
+void Spawner::on_attempt_over(GuardNumber number, GuardRecord& guard) {
+  guard_of_.erase(guard.run);
+  guard.run = kNoRun;
+  guard.container.reset();
+  if (idle_.size() < kMaxIdleGuards) {
+    idle_.push_back(number);
+  } else {
     guard.socket.reset();
-    if (guard.container != nullptr) allow_for_aftermath = true;
-    if (guard.reaped && !guard.ended) lose(at->first, guard);
-    at = guard.reaped && guard.ended ? guards_.erase(at) : std::next(at);
   }
-  if (allow_for_aftermath) shutdown_deadline_ += std::chrono::milliseconds(kAftermathMs);
 }
 
 void Spawner::reap() {
@@ -252,86 +242,22 @@ void Spawner::reap() {
     const pid_t pid = ::waitpid(-1, &status, WNOHANG);
     if (pid < 0 && errno == EINTR) continue;
     if (pid <= 0) return;
-    const auto found = runs_by_pid_.find(pid);
-    if (found == runs_by_pid_.end()) continue;  // something that a killed guard left behind
-    const RunNumber run = found->second;
-    runs_by_pid_.erase(found);
-    GuardRecord& guard = guards_.at(run);
+    const auto found = guards_by_pid_.find(pid);
+    if (found == guards_by_pid_.end()) continue;  // something that a killed guard left behind
+    const GuardNumber number = found->second;
+    guards_by_pid_.erase(found);
+    GuardRecord& guard = guards_.at(number);
     guard.reaped = true;
     guard.died = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
     if (guard.cleaning) guard.container_left = guard.died;
-    settle(run);
+    settle(number);
   }
-}
-
-// Forgets a guard that is gone for good, or notes that it left without a report.
-void Spawner::settle(RunNumber run) {
-  const auto found = guards_.find(run);
-  GuardRecord& guard = found->second;
-  if (!guard.reaped || guard.socket.valid()) return;
-  // Without a worker there are no reports: one that ended well had nothing left.
-  if (worker_gone_ ? guard.died : !guard.ended) return lose(run, guard);
-  guards_.erase(found);
-}
-
-void Spawner::lose(RunNumber run, GuardRecord& guard) {
-  if (std::exchange(guard.lost, true)) return;
-  lost_.push_back(run);
-}
-
-void Spawner::clear_strays() {
-  const auto spared = guard_pids();
-  signal_descendants(SIGKILL, spared);
-  reap();
-  if (!list_descendants(spared).empty()) return;  // again in kStrayPauseMs
-  for (const RunNumber run : std::exchange(lost_, {})) {
-    driver_->discard(run);
-    const auto found = guards_.find(run);
-    if (found == guards_.end() || start_cleaner(run, found->second)) continue;
-    spawn_message::Exited end;
-    end.run = run;
-    end.guard_lost = true;
-    // Still there when no cleaner could be forked.
-    end.container_left = found->second.container_left || found->second.container != nullptr;
-    send(end);
-    guards_.erase(found);
-  }
-}
-
-// A process that does what the lost guard cannot do any more, in its place in the books. Its exit
-// code tells whether it could.
-bool Spawner::start_cleaner(RunNumber run, GuardRecord& guard) {
-  if (guard.container == nullptr) return false;
-  const pid_t pid = ::fork();
-  if (pid < 0) return false;
-  if (pid == 0) {
-    const std::array<int, 1> keep = {lifeline_.get()};
-    close_all_except(keep);
-    AftermathContext context;
-    context.search_path = search_path_;
-    context.open_files = open_files_;
-    context.client_killed = true;
-    ::_exit(clear_container(*guard.container, context).left ? EXIT_FAILURE : EXIT_SUCCESS);
-  }
-  guard.container.reset();
-  guard.cleaning = true;
-  guard.pid = pid;
-  guard.reaped = guard.died = guard.lost = false;
-  runs_by_pid_.emplace(pid, run);
-  if (worker_gone_) shutdown_deadline_ = Clock::now() + std::chrono::milliseconds(2 * kAftermathMs);
-  return true;
-}
-
-void Spawner::end_overdue_guards() {
-  if (Clock::now() < shutdown_deadline_) return;
-  // A guard that is stopped or stuck: its attempt becomes ours to kill.
-  for (const pid_t pid : guard_pids()) ::kill(pid, SIGKILL);
 }
 
 std::vector<pid_t> Spawner::guard_pids() const {
   std::vector<pid_t> pids;
-  pids.reserve(runs_by_pid_.size());
-  for (const auto& [pid, run] : runs_by_pid_) pids.push_back(pid);
+  pids.reserve(guards_by_pid_.size());
+  for (const auto& [pid, number] : guards_by_pid_) pids.push_back(pid);
   return pids;
 }
 

@@ -1,5 +1,8 @@
-// The spawner's loop: takes SPAWN and STOP from the worker, forks one guard per attempt, passes on
-// what the guards report, and outlives the worker just long enough to see everything gone.
+// The spawner's loop: takes SPAWN and STOP from the worker, gives each attempt a guard of its own,
+// passes on what the guards report, and outlives the worker just long enough to see everything
+// gone.
+//
+// A guard whose attempt is over waits for the next; only where none waits, one is forked.
 //
 // It is a subreaper too: should a guard be killed, what it guarded becomes the spawner's own child
 // and is killed here, and its container is removed by another process in the guard's place. One
@@ -8,7 +11,6 @@
 #pragma once
 
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -29,6 +31,10 @@ namespace taskpipe::worker {
 
 // How long guards may take to clear up after the worker's death before they are killed as well.
 inline constexpr std::uint32_t kGuardShutdownMs = 5000;
+// Guards that wait for an attempt; of more that become free, the rest ends. Each holds as much
+// memory as a small process, and is worth a fork to a node that starts short tools without end.
+inline constexpr std::size_t kMaxIdleGuards = 64;
+inline constexpr int kStrayPauseMs = 5;  // between two rounds of killing what lost guards left
 
 class Spawner {
  public:
@@ -46,11 +52,13 @@ class Spawner {
 
  private:
   using Clock = std::chrono::steady_clock;
+  using GuardNumber = std::uint64_t;  // from 1 upwards, never twice
+  static constexpr RunNumber kNoRun = 0;
 
   struct GuardRecord {
     pid_t pid = -1;
-    Descriptor socket;   // invalid once end-of-file was seen or the worker has gone
-    bool ended = false;  // EXITED or SPAWN_FAILED was passed on
+    RunNumber run = kNoRun;  // what it guards: until EXITED or SPAWN_FAILED was passed on
+    Descriptor socket;       // invalid once end-of-file was seen, or nothing more is wanted of it
     bool reaped = false;
     bool died = false;  // was killed, or failed, before it had cleared up
     bool lost = false;  // is in lost_
@@ -65,17 +73,22 @@ class Spawner {
   void watch(int fd, std::uint64_t tag, bool writable = false);
   void on_ready(std::uint64_t tag);
   void receive();
-  void accept_descriptors(msghdr& header);
   void on_message(SpawnMessage message);
-  void on_spawn(const spawn_message::Spawn& spawn);
+  void on_spawn(spawn_message::Spawn spawn);
+  [[nodiscard]] GuardRecord* use_idle_guard(const spawn_message::Spawn& spawn,
+                                            const Accompaniment& output);
+  [[nodiscard]] GuardRecord* fork_guard(spawn_message::Spawn& spawn, Accompaniment output);
   void refuse(RunNumber run, SpawnStage stage, int error);
-  void on_guard(RunNumber run);
-  void on_worker_gone();
+  void on_guard(GuardNumber number);
+  void on_attempt_over(GuardNumber number, GuardRecord& guard);
   void reap();
-  void settle(RunNumber run);
-  void lose(RunNumber run, GuardRecord& guard);
+
+  // In spawner_losses.cpp: the end of guards, of the worker, of everything.
+  void on_worker_gone();
+  void settle(GuardNumber number);
+  void lose(GuardNumber number, GuardRecord& guard);
   void clear_strays();
-  [[nodiscard]] bool start_cleaner(RunNumber run, GuardRecord& guard);
+  [[nodiscard]] bool start_cleaner(GuardNumber number, GuardRecord& guard);
   void end_overdue_guards();
   [[nodiscard]] std::vector<pid_t> guard_pids() const;
   [[nodiscard]] bool finished() const;
@@ -97,9 +110,12 @@ class Spawner {
   bool awaits_writable_ = false;
   bool worker_gone_ = false;
   Clock::time_point shutdown_deadline_;
-  std::unordered_map<RunNumber, GuardRecord> guards_;
-  std::unordered_map<pid_t, RunNumber> runs_by_pid_;
-  std::vector<RunNumber> lost_;  // guards that died without a report; strays may exist
+  GuardNumber next_guard_ = 1;
+  std::unordered_map<GuardNumber, GuardRecord> guards_;
+  std::unordered_map<RunNumber, GuardNumber> guard_of_;  // of what runs
+  std::unordered_map<pid_t, GuardNumber> guards_by_pid_;
+  std::vector<GuardNumber> idle_;  // the last one is used first; some may have died since
+  std::vector<GuardNumber> lost_;  // guards that died without a report; strays may exist
 };
 
 }  // namespace taskpipe::worker

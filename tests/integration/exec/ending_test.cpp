@@ -37,7 +37,10 @@ TEST(Ending, SignalsAreNamed) {
 
 TEST(Ending, StartedThenEndedExactlyOnceEach) {
   ExecutorHarness harness;
-  const AttemptKey key = harness.start(ExecutorHarness::shell("echo hello"));
+  const AttemptKey key =
+      harness.start(ExecutorHarness::shell("echo hello; while [ ! -e go ]; do sleep 0.01; done"));
+  ASSERT_TRUE(harness.wait_until(key, [](const AttemptLog& log) { return log.started == 1; }));
+  std::ofstream(harness.directory_of(key) + "/go") << "x";
   harness.wait_for_end(key);
   harness.destroy_executor();
   const AttemptLog log = harness.log(key);
@@ -45,6 +48,18 @@ TEST(Ending, StartedThenEndedExactlyOnceEach) {
   EXPECT_GT(log.pid, 0U);
   EXPECT_EQ(log.ended.size(), 1U);
   EXPECT_EQ(log.events_after_end, 0);
+}
+
+TEST(Ending, OfAShortOneTheEndSaysItAll) {
+  ExecutorHarness harness;
+  for (int i = 0; i < 20; ++i) {
+    const AttemptKey key = harness.start(ExecutorHarness::shell("echo hello"));
+    EXPECT_EQ(report_of(harness.wait_for_end(key)).stdout_tail, "hello\n");
+    const AttemptLog log = harness.log(key);
+    EXPECT_LE(log.started, 1);
+    EXPECT_EQ(log.ended.size(), 1U);
+    EXPECT_EQ(log.events_after_end, 0);
+  }
 }
 
 TEST(Ending, AToolThatClosesItsOutputLivesOn) {

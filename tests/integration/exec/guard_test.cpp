@@ -11,11 +11,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/integration/exec/executor_harness.hpp"
 #include "tests/integration/exec/live_processes.hpp"
 #include "worker/spawner/cgroup_driver.hpp"
-#include "worker/spawner/guard.hpp"
+#include "worker/spawner/guard_process.hpp"
 
 namespace taskpipe::worker {
 namespace {
@@ -86,18 +88,33 @@ class GuardTest : public ::testing::Test {
     ::sigprocmask(SIG_SETMASK, &all, nullptr);
     GuardInheritance inherited;
     inherited.socket = theirs_.get();
-    inherited.stdout_fd = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-    inherited.stderr_fd = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
     inherited.lifeline = driver_.journal = journal_.get();
     ::getrlimit(RLIMIT_NOFILE, &inherited.open_files);
-    Guard(spawn_, inherited, driver_).run();
+    GuardProcess(inherited, driver_).run(spawn_, {null_device(), null_device()});
     ::_exit(0);
+  }
+  static Descriptor null_device() { return Descriptor(::open("/dev/null", O_WRONLY | O_CLOEXEC)); }
+  void tell(const SpawnMessage& message) {
+    const std::string packet = encode(message);
+    ASSERT_EQ(::send(ours_.get(), packet.data(), packet.size(), 0),
+              static_cast<ssize_t>(packet.size()));
+  }
+  // Another attempt, for the guard that waits.
+  void assign_next() {
+    ASSERT_TRUE(assign(ours_.get(), encode(spawn_), null_device(), null_device()));
   }
   std::optional<SpawnMessage> next() {
     std::array<char, 8192> packet{};
     const ssize_t got = ::recv(ours_.get(), packet.data(), packet.size(), 0);
     if (got <= 0) return std::nullopt;
     return decode_frame({packet.data(), static_cast<std::size_t>(got)});
+  }
+  // The next that is not SPAWNED, which comes only if there is time for it.
+  std::optional<spawn_message::Exited> end() {
+    auto message = next();
+    if (message && std::holds_alternative<spawn_message::Spawned>(*message)) message = next();
+    if (!message || !std::holds_alternative<spawn_message::Exited>(*message)) return std::nullopt;
+    return std::get<spawn_message::Exited>(*message);
   }
   std::string journal() const { return read_small_file(folder_ / "journal"); }
 
@@ -114,12 +131,10 @@ TEST_F(GuardTest, EntersAsksAndRemovesTheGroupInThisOrder) {
   spawn_.argv = {TASKPIPE_PROBE_PROGRAM, "exit", "3"};
   driver_.out_of_memory = true;
   run_guard();
-  const auto spawned = next();
-  ASSERT_TRUE(spawned && std::holds_alternative<spawn_message::Spawned>(*spawned));
-  const auto end = next();
-  ASSERT_TRUE(end && std::holds_alternative<spawn_message::Exited>(*end));
-  EXPECT_TRUE(std::get<spawn_message::Exited>(*end).out_of_memory);
-  EXPECT_EQ(WEXITSTATUS(std::get<spawn_message::Exited>(*end).wait_status), 3);
+  const auto ended = end();
+  ASSERT_TRUE(ended);
+  EXPECT_TRUE(ended->out_of_memory);
+  EXPECT_EQ(WEXITSTATUS(ended->wait_status), 3);
   EXPECT_EQ(journal(), "0asked removed ");
 }
 
@@ -127,8 +142,7 @@ TEST_F(GuardTest, MakesNoGroupWithoutALimit) {
   spawn_.argv = {TASKPIPE_PROBE_PROGRAM, "exit", "0"};
   spawn_.memory_limit_bytes = 0;
   run_guard();
-  ASSERT_TRUE(next());
-  ASSERT_TRUE(next());
+  ASSERT_TRUE(end());
   EXPECT_EQ(journal(), "");
 }
 
@@ -147,16 +161,55 @@ TEST_F(GuardTest, RemovesTheGroupOfAFailedStart) {
   run_guard();
   const auto failure = next();
   ASSERT_TRUE(failure && std::holds_alternative<spawn_message::SpawnFailed>(*failure));
-  EXPECT_FALSE(next());  // it exits
   EXPECT_EQ(journal(), "0removed ");
+  spawn_.argv = {TASKPIPE_PROBE_PROGRAM, "exit", "0"};
+  assign_next();
+  EXPECT_TRUE(end()) << "it goes on";
+}
+
+TEST_F(GuardTest, AnnouncesWhatGoesOn) {
+  spawn_.argv = {TASKPIPE_PROBE_PROGRAM, "stubborn"};
+  run_guard();
+  const auto message = next();
+  ASSERT_TRUE(message && std::holds_alternative<spawn_message::Spawned>(*message));
+  const auto& spawned = std::get<spawn_message::Spawned>(*message);
+  EXPECT_GE(spawned.age_us, kAnnounceMs * 1000U);
+  EXPECT_EQ(spawned.run, 1U);
+  EXPECT_EQ(children_of(pid_), std::vector<pid_t>{static_cast<pid_t>(spawned.pid)});
+}
+
+TEST_F(GuardTest, ServesOneAttemptAfterAnother) {
+  spawn_.argv = {"/bin/sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exit 3"};
+  run_guard();
+  const auto first = end();
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->run, 1U);
+  EXPECT_GT(first->user_us, 0U);
+  spawn_.run = 2;
+  spawn_.argv = {TASKPIPE_PROBE_PROGRAM, "exit", "4"};
+  spawn_.memory_limit_bytes = 0;
+  // Too late for the one, it must not hit the other.
+  tell(spawn_message::Stop{1, SIGKILL, 0});
+  assign_next();
+  const auto second = end();
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->run, 2U);
+  ASSERT_TRUE(WIFEXITED(second->wait_status));
+  EXPECT_EQ(WEXITSTATUS(second->wait_status), 4);
+  // Of what it started itself, and of nothing that was before.
+  EXPECT_LT(second->user_us + second->system_us, first->user_us + first->system_us);
+  EXPECT_LE(second->user_us + second->system_us, second->wall_us * 4);
+  EXPECT_EQ(journal(), "0asked removed ");
+  EXPECT_EQ(::waitpid(pid_, nullptr, WNOHANG), 0);
+  ours_.reset();
+  EXPECT_EQ(::waitpid(std::exchange(pid_, -1), nullptr, 0) > 0, true) << "it ends with its socket";
 }
 
 TEST_F(GuardTest, KillsThroughTheGroupFirst) {
   spawn_.argv = {TASKPIPE_PROBE_PROGRAM, "stubborn"};
   run_guard();
   ASSERT_TRUE(next());
-  const std::string stop = encode(spawn_message::Stop{1, SIGTERM, 0});
-  ASSERT_EQ(::send(ours_.get(), stop.data(), stop.size(), 0), static_cast<ssize_t>(stop.size()));
+  tell(spawn_message::Stop{1, SIGTERM, 0});
   ASSERT_TRUE(next());
   EXPECT_THAT(journal(), HasSubstr("kill "));
   EXPECT_THAT(journal(), HasSubstr("asked removed "));
@@ -182,8 +235,7 @@ TEST_F(GuardTest, SetsTheLimitsOfTheProcess) {
   spawn_.open_files = 55;
   spawn_.niceness = 5;
   run_guard();
-  ASSERT_TRUE(next());
-  ASSERT_TRUE(next());
+  ASSERT_TRUE(end());
   EXPECT_EQ(read_small_file(file), "77\n55\n5\n");
 }
 

@@ -43,7 +43,7 @@ std::vector<SpawnMessage> every_message() {
   return {full_spawn(),
           spawn_message::Stop{1, 15, 5000},
           spawn_message::Ready{1, "cgroup v2 memory"},
-          spawn_message::Spawned{2, 4711},
+          spawn_message::Spawned{2, 4711, 12},
           spawn_message::SpawnFailed{2, SpawnStage::interpreter, 2, "x"},
           end};
 }

@@ -267,18 +267,21 @@ TEST(WorkerWork, ManyRecallsBehindAWaitingTaskDoNotPileUp) {
   EXPECT_EQ(started_keys(desk.end_turn()), Keys{key(2)});
 }
 
-TEST(WorkerWork, StartedLeavesAtOnceForProcessesAndLateForHandlers) {
+TEST(WorkerWork, StartedIsToldOfWhatStillRuns) {
   CoreOnDesk desk;
   desk.establish();
-  desk.send_tasks({key(1)}, spec("shell"));
+  desk.send_tasks({key(1), key(4)}, spec("shell"));
   desk.send_tasks({key(2), key(3)}, spec("noop"));
   (void)desk.end_turn();
   desk.apply(command::AttemptStarted{key(1), 11});
   desk.apply(command::AttemptStarted{key(2), 0});
   desk.apply(command::AttemptStarted{key(3), 0});
+  desk.apply(command::AttemptStarted{key(4), 12});
   desk.apply(command::AttemptStarted{key(99), 0});
   desk.end_attempt(key(2));
-  EXPECT_EQ(describe(desk.end_turn()), "s7 STARTED t1.1:11 t3.1:0\ns7 RESULT t2.1:SUCCESS\n");
+  desk.end_attempt(key(4));
+  EXPECT_EQ(describe(desk.end_turn()),
+            "store t4.1\ns7 STARTED t1.1:11 t3.1:0\ns7 RESULT t2.1:SUCCESS\n");
 }
 
 TEST(WorkerWork, ProgressAndLogsOfRunningAttempts) {

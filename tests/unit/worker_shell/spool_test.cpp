@@ -1,4 +1,6 @@
 // The spool on disk: what a restart finds, and what a damaged file does.
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -121,6 +123,60 @@ TEST_F(SpoolTest, AnInterruptedWriteLeavesNothing) {
   EXPECT_TRUE(loaded->results.empty());
   EXPECT_TRUE(loaded->warnings.empty());
   EXPECT_EQ(file_count(), 1U);
+}
+
+TEST_F(SpoolTest, TheFileOfAForgottenResultHoldsALaterOne) {
+  SpoolFolder spool = open();
+  const auto inode = [](const fs::path& path) {
+    struct stat status {};
+    EXPECT_EQ(::stat(path.c_str(), &status), 0) << path;
+    return status.st_ino;
+  };
+  ASSERT_TRUE(spool.write(result(1, 1000)));
+  const auto first = inode(spool.file_of(key(1)));
+  spool.remove(key(1));
+  EXPECT_FALSE(fs::exists(spool.file_of(key(1))));
+  ASSERT_TRUE(spool.write(result(2, 10)));  // shorter than what was there
+  EXPECT_EQ(inode(spool.file_of(key(2))), first);
+  spool.remove(key(2));
+  ASSERT_TRUE(spool.write(result(3, 3000)));
+  EXPECT_EQ(inode(spool.file_of(key(3))), first);
+  EXPECT_EQ(file_count(), 1U);
+  EXPECT_EQ(spool.load()->results, (std::vector<ResultItem>{result(3, 3000)}));
+}
+
+TEST_F(SpoolTest, ARestartFindsNoResultInASpareFile) {
+  {
+    SpoolFolder spool = open();
+    ASSERT_TRUE(spool.write(result(1)));
+    spool.remove(key(1));
+  }
+  EXPECT_EQ(file_count(), 1U);
+  SpoolFolder spool = open();
+  EXPECT_TRUE(spool.load()->results.empty());
+  EXPECT_EQ(file_count(), 0U);
+}
+
+TEST_F(SpoolTest, SpareFilesAreBounded) {
+  SpoolFolder spool = open();
+  ASSERT_TRUE(spool.write(result(1000, 2 * kMaxSpareSpoolFileBytes)));
+  spool.remove(key(1000));
+  EXPECT_EQ(file_count(), 0U);
+  for (std::uint64_t i = 0; i < kMaxSpareSpoolFiles + 5; ++i) ASSERT_TRUE(spool.write(result(i)));
+  for (std::uint64_t i = 0; i < kMaxSpareSpoolFiles + 5; ++i) spool.remove(key(i));
+  EXPECT_EQ(file_count(), kMaxSpareSpoolFiles);
+}
+
+// After a power loss the name may be back while the file holds a later result already.
+TEST_F(SpoolTest, ASpareFileThatTookItsOldNameBackIsNotBelieved) {
+  SpoolFolder spool = open();
+  ASSERT_TRUE(spool.write(result(1)));
+  spool.remove(key(1));
+  ASSERT_TRUE(spool.write(result(2)));
+  fs::rename(spool.file_of(key(2)), spool.file_of(key(1)));
+  const auto loaded = spool.load();
+  EXPECT_TRUE(loaded->results.empty());
+  EXPECT_EQ(loaded->warnings.size(), 1U);
 }
 
 TEST_F(SpoolTest, AFolderThatCannotBeMadeIsAnErrorWithARemedy) {
