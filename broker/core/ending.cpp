@@ -47,8 +47,8 @@ FinishedTask finished_task(const State& state, TaskSlot slot) {
   row.params = task.params;
   row.params_hash = task.params_hash;
   row.arrival = task.arrival;
-  row.epoch = task.epoch;
-  row.attempt = task.attempt;
+  row.epoch = task.epoch();
+  row.attempt = task.attempt();
   const auto& end = task.end();
   if (end.worker.value() != kNoSlot) {
     row.placements.push_back({state.workers[end.worker].uuid});
@@ -56,7 +56,7 @@ FinishedTask finished_task(const State& state, TaskSlot slot) {
   }
   row.outcome = end.outcome;
   row.submitted = task.submitted;
-  row.started = task.started;
+  row.started = task.started();
   row.finished = end.finished;
   row.terminal_lsn = end.terminal_lsn;
   if (const auto pasts = state.pasts.find(slot); pasts != state.pasts.end()) {
@@ -88,7 +88,7 @@ TaskEvent task_event(const State& state, TaskSlot slot, WallTime at) {
   TaskEvent event;
   event.id = task.id;
   event.state = task.state();
-  event.attempt = task.attempt;
+  event.attempt = task.attempt();
   event.tool = task.spec->tool;
   event.script = task.spec->script;
   event.worker = worker_name(state, worker_of(task));
@@ -100,7 +100,7 @@ TaskEvent task_event(const State& state, TaskSlot slot, WallTime at) {
   } else if (const auto run = state.runs.find(slot); run != state.runs.end()) {
     event.percent = run->second.percent;
     event.message = run->second.message;
-  } else if (task.failures > 0 && event.state == TaskState::pending) {
+  } else if (task.failures() > 0 && event.state == TaskState::pending) {
     event.message = retry_message(state, slot);
   }
   return event;
@@ -135,7 +135,7 @@ void finish_doomed(Turn& turn) {
       const Task& task = state.tasks[slot];
       if (!std::holds_alternative<phase::Waiting>(task.phase)) continue;
       items.push_back(
-          {task.id, task.attempt, cancelled_outcome("a task it depends on did not succeed")});
+          {task.id, task.attempt(), cancelled_outcome("a task it depends on did not succeed")});
     }
     if (!items.empty()) finish(turn, std::move(items));
   }
