@@ -24,8 +24,8 @@ FinishedTask finished_task(const State& state, TaskSlot slot) {
   row.params = task.params;
   row.params_hash = task.params_hash;
   row.arrival = task.arrival;
-  row.epoch = task.epoch;
-  row.attempt = task.attempt;
+  row.epoch = task.epoch();
+  row.attempt = task.attempt();
   const auto& end = task.end();
   if (end.worker.value() != kNoSlot) {
     row.placements.push_back({state.workers[end.worker].uuid});
@@ -33,7 +33,7 @@ FinishedTask finished_task(const State& state, TaskSlot slot) {
   }
   row.outcome = end.outcome;
   row.submitted = task.submitted;
-  row.started = task.started;
+  row.started = task.started();
   row.finished = end.finished;
   row.terminal_lsn = end.terminal_lsn;
   if (const auto pasts = state.pasts.find(slot); pasts != state.pasts.end()) {
@@ -113,6 +113,7 @@ void on_history_committed(Turn& turn, Lsn watermark) {
     if (state.archived_tasks > 0) --state.archived_tasks;
     forget_pasts(state, slot);
     unlink_original(state, slot);
+    state.specs.release(task.spec);
     state.tasks.erase(slot);
   }
   while (!state.ended_workflows.empty()) {

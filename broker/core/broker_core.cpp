@@ -185,6 +185,9 @@ void BrokerCore::replay(const Record& record, Lsn lsn) {
   // What the journal no longer has cannot be told.
   if (state_->last_lsn.value() == 0) state_->event_log.uncovered(Lsn(lsn.value() - 1));
   state_->last_lsn = lsn;
+  if (const auto* submitted = std::get_if<record::TasksSubmitted>(&record)) {
+    for (const auto& item : submitted->items) state_->tasks.prefetch(item.id);
+  }
   fold(*state_, record, lsn);
 }
 

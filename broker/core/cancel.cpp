@@ -42,14 +42,14 @@ void plan_cancel(Turn& turn, const Session& session, const TaskId& id, std::uint
   if (placed == nullptr) {
     task.ending = true;
     plan.ended.push_back(
-        {id, task.attempt,
-         cancelled_outcome(task.failures > 0 ? "cancelled while it waited for another attempt"
-                                             : "cancelled before it started")});
+        {id, task.attempt(),
+         cancelled_outcome(task.failures() > 0 ? "cancelled while it waited for another attempt"
+                                               : "cancelled before it started")});
     return;
   }
   const std::uint32_t grace = grace_ms != 0 ? grace_ms : task.spec->limits.grace_ms;
   if (!placed->cancel_requested) plan.requested.items.push_back(id);
-  plan.kills[placed->worker].items.push_back({{id, task.epoch, task.attempt}, grace});
+  plan.kills[placed->worker].items.push_back({{id, task.epoch(), task.attempt()}, grace});
 }
 
 void carry_out(Turn& turn, CancelPlan& plan) {

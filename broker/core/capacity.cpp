@@ -22,8 +22,8 @@ std::uint32_t most_losses(const State& state, const Task& task) {
 }
 
 Care care_of(const State& state, const Task& task) {
-  if (task.worker_losses == 0) return Care::none;
-  return task.worker_losses < most_losses(state, task) ? Care::own_slot : Care::alone;
+  if (task.worker_losses() == 0) return Care::none;
+  return task.worker_losses() < most_losses(state, task) ? Care::own_slot : Care::alone;
 }
 
 void relist(State& state, SignatureIndex index) {

@@ -25,7 +25,7 @@ void log_change(State& state, TaskSlot slot, WallTime at, Lsn lsn) {
   change.lsn = lsn;
   change.at = at;
   change.state = task.state();
-  change.attempt = task.attempt;
+  change.attempt = task.attempt();
   change.tool = task.spec->tool;
   change.script = task.spec->script;
   change.owner = task.owner;
@@ -36,7 +36,7 @@ void log_change(State& state, TaskSlot slot, WallTime at, Lsn lsn) {
     change.reason = task.end().outcome.reason;
   }
   std::string what_comes_next;
-  if (task.failures > 0 && change.state == TaskState::pending) {
+  if (task.failures() > 0 && change.state == TaskState::pending) {
     what_comes_next = retry_message(state, slot);
     change.reason = what_comes_next;
   }

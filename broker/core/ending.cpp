@@ -40,7 +40,7 @@ TaskEvent task_event(const State& state, TaskSlot slot, WallTime at) {
   TaskEvent event;
   event.id = task.id;
   event.state = task.state();
-  event.attempt = task.attempt;
+  event.attempt = task.attempt();
   event.tool = task.spec->tool;
   event.script = task.spec->script;
   event.worker = worker_name(state, worker_of(task));
@@ -52,7 +52,7 @@ TaskEvent task_event(const State& state, TaskSlot slot, WallTime at) {
   } else if (const auto run = state.runs.find(slot); run != state.runs.end()) {
     event.percent = run->second.percent;
     event.message = run->second.message;
-  } else if (task.failures > 0 && event.state == TaskState::pending) {
+  } else if (task.failures() > 0 && event.state == TaskState::pending) {
     event.message = retry_message(state, slot);
   }
   return event;
@@ -85,7 +85,7 @@ void finish_doomed(Turn& turn) {
       const Task& task = state.tasks[slot];
       if (!std::holds_alternative<phase::Waiting>(task.phase)) continue;
       items.push_back(
-          {task.id, task.attempt, cancelled_outcome("a task it depends on did not succeed")});
+          {task.id, task.attempt(), cancelled_outcome("a task it depends on did not succeed")});
     }
     if (!items.empty()) finish(turn, std::move(items));
   }

@@ -6,10 +6,11 @@
 // is what was published, and a reader that is slow costs nothing but its cursor. An entry tells
 // only what its record says: progress is not here.
 //
-// Memory: chunks of a fixed number of entries, each with the names and texts that its entries need,
+// Memory: chunks of a fixed number of runs, each with the names and texts that its entries need,
 // so that the oldest can be given up as a whole and used again; nothing is allocated per entry. All
-// of it is bounded by the retention, given in bytes. Cost of an entry: 56 bytes and some tens of
-// nanoseconds; a few bytes more where a reason is given. One thread.
+// of it is bounded by the retention, given in bytes. A run takes 56 bytes, and a few more where a
+// reason is given. It is one entry, or many that one record made alike of consecutive ids: the
+// tasks of a batch that was submitted take no more than one of them alone. One thread.
 #pragma once
 
 #include <cstddef>
@@ -58,12 +59,13 @@ class EventLog {
  public:
   struct Cursor {
     std::uint64_t chunk = 0;  // number of the chunk, counted from the first ever
-    std::uint32_t entry = 0;
+    std::uint32_t entry = 0;  // counted from the chunk's first
+    std::uint32_t run = 0;    // where it was found last: the next is most often there or behind it
   };
   // One entry, as a reader sees it; valid until the next append.
   struct View {
     Lsn lsn;
-    const TaskId* id = nullptr;
+    TaskId id;
     const ChangeLabel* label = nullptr;
     std::uint32_t label_number = 0;  // equal labels of one chunk mostly have one number
   };
@@ -101,15 +103,17 @@ class EventLog {
   [[nodiscard]] const std::vector<ToolPosition>& tools() const { return tools_; }
 
  private:
-  struct Entry {
-    TaskId id;
+  // Entries that differ only by their ids, of which each is one more than the one before.
+  struct Run {
+    TaskId id;  // of the first
     Lsn lsn;
     WallTime at;
-    std::uint32_t label = 0;
-    std::uint32_t worker = 0;  // index into Chunk::workers, from 1; 0 = none
+    std::uint32_t first = 0;  // number of the first, in the chunk
     Attempt attempt;
     std::uint32_t text = 0;    // where the reason begins in Chunk::texts
-    std::uint32_t counts = 0;  // index into Chunk::counts, from 1; 0 = none
+    std::uint16_t label = 0;   // these three are no more than the chunk's runs
+    std::uint16_t worker = 0;  // index into Chunk::workers, from 1; 0 = none
+    std::uint16_t counts = 0;  // index into Chunk::counts, from 1; 0 = none
     std::uint16_t text_bytes = 0;
     TaskState state = TaskState::pending;
     FailureClass failure = FailureClass::none;
@@ -120,7 +124,8 @@ class EventLog {
     std::uint32_t succeeded = 0;
   };
   struct Chunk {
-    std::vector<Entry> entries;
+    std::vector<Run> runs;
+    std::uint32_t entries = 0;  // of all runs
     std::vector<ChangeLabel> labels;
     std::vector<std::string> workers;  // names
     std::vector<Counts> counts;
@@ -133,6 +138,8 @@ class EventLog {
     std::uint32_t index = 0;
   };
 
+  // Whether the change is the next entry of the newest run.
+  [[nodiscard]] bool goes_on(const Change& change) const;
   Chunk& open_chunk();
   void give_up_oldest();
   std::uint32_t label_of(Chunk& chunk, const Change& change);
@@ -140,9 +147,11 @@ class EventLog {
   std::uint32_t tool_number(std::string_view tool);
   void grow(Chunk& chunk, std::uint64_t bytes);
   [[nodiscard]] const Chunk& chunk_at(const Cursor& cursor) const;
+  // The number of the run that holds an entry of the chunk; `near` is tried first.
+  static std::uint32_t run_of(const Chunk& chunk, std::uint32_t entry, std::uint32_t near);
 
   std::uint64_t retention_bytes_;
-  std::size_t chunk_entries_;
+  std::size_t chunk_runs_;
   std::deque<std::unique_ptr<Chunk>> chunks_;
   std::unique_ptr<Chunk> spare_;  // of the last one that was given up
   std::uint64_t first_chunk_ = 0;

@@ -13,7 +13,7 @@ namespace {
 
 TaskSlot find_attempt(const State& state, const TaskId& id, Attempt attempt) {
   const TaskSlot slot = state.tasks.find(id);
-  if (slot.value() == kNoSlot || state.tasks[slot].attempt != attempt) return TaskSlot(kNoSlot);
+  if (slot.value() == kNoSlot || state.tasks[slot].attempt() != attempt) return TaskSlot(kNoSlot);
   return slot;
 }
 
@@ -109,8 +109,8 @@ struct Folder {
       if (slot.value() == kNoSlot || state.tasks[slot].ended()) continue;
       // The same attempt again: its worker came back with it, so that nothing was lost after all.
       Task& task = state.tasks[slot];
-      if (task.fence_is(r.epoch, item.attempt) && task.worker_losses > 0) {
-        --task.worker_losses;
+      if (task.fence_is(r.epoch, item.attempt) && task.worker_losses() > 0) {
+        --task.execution->worker_losses;
         forget_loss(state, slot);
       }
       fold_dispatch(state, slot, worker, r.epoch, item.attempt);
@@ -126,7 +126,7 @@ struct Folder {
       auto* placed = task.placed();
       if (placed == nullptr || placed->started) continue;
       placed->started = true;
-      task.started = r.at;
+      task.execution->started = r.at;
       ++state.running;
       log_change(state, slot, r.at, lsn);
     }
@@ -141,7 +141,7 @@ struct Folder {
         PastAttempt past = past_of(state, slot, PastKind::lost, r.at);
         past.outcome = lost_outcome();
         remember_past(state, slot, std::move(past));
-        ++state.tasks[slot].worker_losses;
+        ++state.tasks[slot].execution->worker_losses;
       }
       state.tasks[slot].ready_at = r.at;
       leave_phase(state, slot);
@@ -164,8 +164,9 @@ struct Folder {
       end_run(state, slot);
       Task& task = state.tasks[slot];
       task.ending = false;
-      ++task.failures;
-      task.epoch = Epoch{};  // decided: no other result of it counts, and nobody adopts it
+      ++task.execution->failures;
+      // Decided: no other result of it counts, and nobody adopts it.
+      task.execution->epoch = Epoch{};
       delay(state, slot, item.due);
       log_change(state, slot, r.at, lsn);
     }
@@ -234,12 +235,15 @@ void Folder::operator()(const record::TaskImage& r) const {
   Task& task =
       add_task(state, item, r.spec, state.owners.intern(r.owner), r.submitted, r.arrival, lsn);
   const TaskSlot slot = state.tasks.newest();
-  task.epoch = r.epoch;
-  task.attempt = r.attempt;
-  task.worker_losses = r.worker_losses;
-  task.failures = r.failures;
+  if (r.dispatched || r.outcome || r.attempt.value() > 0) {
+    Execution& execution = begin_execution(state, task);
+    execution.epoch = r.epoch;
+    execution.attempt = r.attempt;
+    execution.worker_losses = r.worker_losses;
+    execution.failures = r.failures;
+    execution.started = r.started;
+  }
   if (r.ready_at.unix_ms != 0) task.ready_at = r.ready_at;
-  task.started = r.started;
   if (!r.pasts.empty()) {
     state.pasts[slot] = r.pasts;
     state.memory.exchange(0, memory_of(r.pasts));
@@ -255,12 +259,12 @@ void Folder::operator()(const record::TaskImage& r) const {
     }
   }
   if (r.outcome) {
-    auto end = std::make_unique<phase::Ended>();
-    end->outcome = *r.outcome;
-    end->finished = r.finished;
-    end->terminal_lsn = r.terminal_lsn;
-    if (!r.placements.empty()) end->worker = state.workers.intern(r.placements[0].worker);
-    task.phase = std::move(end);
+    phase::Ended& end = task.execution->end;
+    end.outcome = *r.outcome;
+    end.finished = r.finished;
+    end.terminal_lsn = r.terminal_lsn;
+    if (!r.placements.empty()) end.worker = state.workers.intern(r.placements[0].worker);
+    task.phase = phase::Over{};
     state.memory.task_ended(task);
     release_inputs(state, task);
     state.ended_tasks.push_back(slot);

@@ -93,13 +93,13 @@ void end_run(State& state, TaskSlot slot) {
 void end_task(State& state, TaskSlot slot, const Outcome& outcome, WallTime at, Lsn lsn) {
   Task& task = state.tasks[slot];
   assert(!task.ended() && is_terminal(outcome.state));
-  auto end = std::make_unique<phase::Ended>();
-  end->outcome = outcome;
-  end->finished = at;
-  end->terminal_lsn = lsn;
-  if (const auto* placed = task.placed()) end->worker = placed->worker;
+  phase::Ended& end = begin_execution(state, task).end;
+  end.outcome = outcome;
+  end.finished = at;
+  end.terminal_lsn = lsn;
+  if (const auto* placed = task.placed()) end.worker = placed->worker;
   leave_phase(state, slot);
-  task.phase = std::move(end);
+  task.phase = phase::Over{};
   task.ending = false;
   state.memory.task_ended(task);
   release_inputs(state, task);
@@ -113,7 +113,7 @@ void end_task(State& state, TaskSlot slot, const Outcome& outcome, WallTime at, 
 Task& add_task(State& state, const SubmitItem& item, const TaskSpecPtr& spec, OwnerIndex owner,
                WallTime at, Arrival arrival, Lsn lsn) {
   Task& task = state.tasks[state.tasks.insert(item.id, lsn, arrival)];
-  task.spec = spec;
+  task.spec = state.specs.hold(spec);
   task.params = item.params;
   task.params_hash = item.params_hash;
   task.owner = owner;
@@ -123,6 +123,14 @@ Task& add_task(State& state, const SubmitItem& item, const TaskSpecPtr& spec, Ow
   state.memory.task_added(task);
   need_inputs(state, task);
   return task;
+}
+
+Execution& begin_execution(State& state, Task& task) {
+  if (!task.execution) {
+    task.execution = std::make_unique<Execution>();
+    state.memory.exchange(0, sizeof(Execution));
+  }
+  return *task.execution;
 }
 
 // Until `due` nobody gets it.
@@ -150,21 +158,21 @@ bool is_doomed(const State& state, TaskSlot slot) {
 void fold_dispatch(State& state, TaskSlot slot, WorkerSlot worker, Epoch epoch, Attempt attempt) {
   leave_phase(state, slot);
   Task& task = state.tasks[slot];
-  task.epoch = epoch;
-  task.attempt = attempt;
-  task.phase = phase::Placed{};
-  task.placed()->worker = worker;
+  Execution& execution = begin_execution(state, task);
+  execution.epoch = epoch;
+  execution.attempt = attempt;
+  execution.placed = phase::Placed{};
+  execution.placed.worker = worker;
+  task.phase = phase::AtWorker{};
   state.workers.link(state.tasks, worker, slot);
 }
 
 void disarm(State& state, TaskSlot slot) {
-  Phase& phase = state.tasks[slot].phase;
-  MonotonicTime* alarm = nullptr;
-  if (auto* ready = std::get_if<phase::Ready>(&phase)) alarm = &ready->alarm;
-  if (auto* delayed = std::get_if<phase::Delayed>(&phase)) alarm = &delayed->alarm;
-  if (alarm == nullptr || *alarm == MonotonicTime{}) return;
-  state.alarms.erase({*alarm, slot});
-  *alarm = MonotonicTime{};
+  if (state.armed.empty()) return;
+  const auto found = state.armed.find(slot);
+  if (found == state.armed.end()) return;
+  state.alarms.erase({found->second, slot});
+  state.armed.erase(found);
 }
 
 void make_ready(State& state, TaskSlot slot, bool before_others) {
@@ -172,7 +180,8 @@ void make_ready(State& state, TaskSlot slot, bool before_others) {
   const ToolIndex tool = state.tools.intern(task.spec->tool);
   const SignatureIndex index = state.signatures.intern(tool, task.spec, care_of(state, task));
   Signature& signature = state.signatures[index];
-  task.phase = phase::Ready{index, ++task.ticket, {}};
+  ++task.ticket;
+  task.phase = phase::Ready{index};
   if (task.spec->limits.queue_time_ms > 0) state.unarmed.push_back(slot);
   if (before_others) {
     signature.queue.push_front(task.spec->priority, slot, task.ticket);

@@ -13,6 +13,8 @@ void end_run(State& state, TaskSlot slot);
 
 Task& add_task(State& state, const SubmitItem& item, const TaskSpecPtr& spec, OwnerIndex owner,
                WallTime at, Arrival arrival, Lsn lsn);
+// The one that it has, or a new one.
+Execution& begin_execution(State& state, Task& task);
 // And everything that follows for its workflow.
 void end_task(State& state, TaskSlot slot, const Outcome& outcome, WallTime at, Lsn lsn);
 void end_member(State& state, MemberRef ref, TaskState ended_as, Lsn lsn, WallTime at);

@@ -21,10 +21,10 @@ record::TaskImage image_of(const State& state, TaskSlot slot) {
   image.arrival = task.arrival;
   if (task.workflow.value() != kNoSlot) image.workflow = state.workflows[task.workflow].id;
   image.state = task.state();
-  image.epoch = task.epoch;
-  image.attempt = task.attempt;
-  image.worker_losses = task.worker_losses;
-  image.failures = task.failures;
+  image.epoch = task.epoch();
+  image.attempt = task.attempt();
+  image.worker_losses = task.worker_losses();
+  image.failures = task.failures();
   image.ready_at = task.ready_at;
   if (const auto pasts = state.pasts.find(slot); pasts != state.pasts.end()) {
     image.pasts = pasts->second;
@@ -33,7 +33,7 @@ record::TaskImage image_of(const State& state, TaskSlot slot) {
     image.original = link->second;
   }
   image.submitted = task.submitted;
-  image.started = task.started;
+  image.started = task.started();
   if (const auto* placed = task.placed()) {
     image.dispatched = true;
     image.placements.push_back({state.workers[placed->worker].uuid});

@@ -45,11 +45,11 @@ std::optional<std::string> check_member(const State& state, const Task& task, Ta
 }
 
 // Every alarm belongs to the phase that set it.
-std::optional<std::string> tally_alarm(const State& state, TaskSlot slot, MonotonicTime alarm,
-                                       Tally& tally) {
-  if (alarm == MonotonicTime{}) return std::nullopt;
+std::optional<std::string> tally_alarm(const State& state, TaskSlot slot, Tally& tally) {
+  const auto armed = state.armed.find(slot);
+  if (armed == state.armed.end()) return std::nullopt;
   ++tally.alarms;
-  if (state.alarms.contains({alarm, slot})) return std::nullopt;
+  if (state.alarms.contains({armed->second, slot})) return std::nullopt;
   return "task " + state.tasks[slot].id.to_string() + " waits for an alarm that is not set";
 }
 
@@ -60,15 +60,16 @@ std::optional<std::string> tally_task(const State& state, TaskSlot slot, Tally& 
   if (task.ending) return "task " + task.id.to_string() + " was marked as ending but did not end";
   if (const auto* ready = std::get_if<phase::Ready>(&task.phase)) {
     ++tally.ready[ready->signature];
-    if (auto wrong = tally_alarm(state, slot, ready->alarm, tally)) return wrong;
-  } else if (const auto* delayed = std::get_if<phase::Delayed>(&task.phase)) {
-    if (auto wrong = tally_alarm(state, slot, delayed->alarm, tally)) return wrong;
-    if (task.failures == 0) return "a task is delayed that has not failed";
+    if (auto wrong = tally_alarm(state, slot, tally)) return wrong;
+  } else if (std::holds_alternative<phase::Delayed>(task.phase)) {
+    if (auto wrong = tally_alarm(state, slot, tally)) return wrong;
+    if (task.failures() == 0) return "a task is delayed that has not failed";
   } else if (const auto* placed = task.placed()) {
     ++tally.placed[placed->worker];
     if (placed->started) ++tally.running;
     if (placed->charged) add_up(tally.charged[placed->worker], required_resources(*task.spec));
-    if (task.attempt.value() == 0 || task.epoch.value() == 0) return "a placed task has no fence";
+    if (task.attempt().value() == 0 || task.epoch().value() == 0)
+      return "a placed task has no fence";
   } else if (task.ended()) {
     ++tally.ended;
     if (!is_terminal(task.end().outcome.state)) return "an ended task is not terminal";
@@ -149,7 +150,8 @@ std::optional<std::string> check_invariants(const State& state) {
     home = state.tasks[slot].home_lsn;
   }
   if (homes != listed) return "the home list has lost tasks";
-  if (tally.alarms != state.alarms.size()) return "an alarm is set for a task that does not wait";
+  if (tally.alarms != state.alarms.size() || tally.alarms != state.armed.size())
+    return "an alarm is set for a task that does not wait";
   if (tally.running != state.running) return "the count of running tasks is wrong";
   if (tally.ended != state.ended_tasks.size()) return "the list of ended tasks is wrong";
   if (state.archived_tasks > state.ended_tasks.size() ||

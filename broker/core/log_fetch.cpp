@@ -157,7 +157,7 @@ void on_fetch(Turn& turn, Session& session, Correlation correlation, const Fetch
     turn.refuse(session, correlation, ErrorCode::unknown_task, "no such task", "task_id");
     return;
   }
-  const Fetch fetch = of_attempt(asked, task.attempt);
+  const Fetch fetch = of_attempt(asked, task.attempt());
   if (task.ended()) {
     forward(turn, session, correlation, fetch, task.end().worker, ErrorCode::unsupported);
     return;

@@ -1,7 +1,5 @@
 #include "broker/core/memory_ledger.hpp"
 
-#include <cassert>
-
 #include "broker/core/finished.hpp"
 #include "broker/core/fold.hpp"
 
@@ -19,14 +17,14 @@ std::uint64_t memory_of(const Payload& payload) {
 
 std::uint64_t memory_of(const phase::Ended& end) {
   // The row for the history repeats what has no fixed length by reference only.
-  return sizeof(phase::Ended) + sizeof(FinishedTask) + end.outcome.reason.size() +
-         memory_of(end.outcome.report);
+  return sizeof(FinishedTask) + end.outcome.reason.size() + memory_of(end.outcome.report);
 }
 
 }  // namespace
 
 std::uint64_t memory_of(const Task& task) {
-  const std::uint64_t bytes = sizeof(Task) + kIndexBytes + memory_of(task.params);
+  const std::uint64_t bytes = sizeof(Task) + kIndexBytes + memory_of(task.params) +
+                              (task.execution ? sizeof(Execution) : 0);
   return task.ended() ? bytes + memory_of(task.end()) : bytes;
 }
 
@@ -45,18 +43,14 @@ std::uint64_t memory_of(const Workflow& workflow) {
 
 void MemoryLedger::task_added(const Task& task) {
   held_ += memory_of(task);
-  if (users_[task.spec.get()]++ == 0) held_ += memory_of(*task.spec);
+  if (task.spec.tasks() == 1) held_ += memory_of(*task.spec);
 }
 
 void MemoryLedger::task_ended(const Task& task) { held_ += memory_of(task.end()); }
 
 void MemoryLedger::task_removed(const Task& task) {
   held_ -= memory_of(task);
-  const auto found = users_.find(task.spec.get());
-  assert(found != users_.end());
-  if (--found->second > 0) return;
-  held_ -= memory_of(*task.spec);
-  users_.erase(found);
+  if (task.spec.tasks() == 1) held_ -= memory_of(*task.spec);
 }
 
 void MemoryLedger::workflow_added(const Workflow& workflow) { held_ += memory_of(workflow); }

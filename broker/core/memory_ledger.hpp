@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cstdint>
-#include <unordered_map>
 
 #include "broker/core/task_table.hpp"
 #include "broker/core/workflow_table.hpp"
@@ -17,9 +16,11 @@ namespace taskpipe::broker {
 
 class MemoryLedger {
  public:
+  // It holds its spec.
   void task_added(const Task& task);
   // Its outcome is known; it is held until the history has it.
   void task_ended(const Task& task);
+  // It holds its spec still.
   void task_removed(const Task& task);
 
   void workflow_added(const Workflow& workflow);
@@ -37,7 +38,6 @@ class MemoryLedger {
  private:
   std::uint64_t held_ = 0;
   std::uint64_t outside_ = 0;
-  std::unordered_map<const TaskSpec*, std::uint32_t> users_;  // tasks of each spec
 };
 
 // What one of them takes; a task without its spec.

@@ -23,10 +23,10 @@ PastAttempt past_of(const State& state, TaskSlot slot, PastKind kind, WallTime e
   const phase::Placed& placed = *task.placed();
   PastAttempt past;
   past.kind = kind;
-  past.epoch = task.epoch;
-  past.attempt = task.attempt;
+  past.epoch = task.epoch();
+  past.attempt = task.attempt();
   past.worker = state.workers[placed.worker].name;
-  if (placed.started) past.started = task.started;
+  if (placed.started) past.started = task.started();
   past.ended = ended;
   return past;
 }
@@ -71,7 +71,7 @@ void forget_pasts(State& state, TaskSlot slot) {
 }
 
 bool was_retried(const State& state, TaskSlot slot, const AttemptKey& key) {
-  if (state.tasks[slot].failures == 0) return false;
+  if (state.tasks[slot].failures() == 0) return false;
   const auto pasts = state.pasts.find(slot);
   if (pasts == state.pasts.end()) return false;
   return std::any_of(pasts->second.begin(), pasts->second.end(), [&](const PastAttempt& past) {
@@ -87,7 +87,7 @@ std::string retry_message(const State& state, TaskSlot slot) {
       std::find_if(pasts->second.rbegin(), pasts->second.rend(),
                    [](const PastAttempt& past) { return past.kind == PastKind::retried; });
   if (last == pasts->second.rend()) return {};
-  std::string text = "try " + std::to_string(task.failures + 1) + " of " +
+  std::string text = "try " + std::to_string(task.failures() + 1) + " of " +
                      std::to_string(task.spec->retry.max_attempts) +
                      " comes next; the last: " + last->outcome.reason;
   text.resize(std::min(text.size(), limits::kMaxTextBytes));

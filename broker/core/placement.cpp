@@ -70,7 +70,7 @@ std::size_t give(Turn& turn, WorkerSlot slot, SignatureIndex index, std::size_t 
     const bool was_kept = state.reserved && state.reserved->worker == slot;
     if (was_kept || (state.reserved && state.reserved->task == head)) state.reserved.reset();
     signature.queue.pop();
-    fold_dispatch(state, head, slot, state.epoch, task.attempt.next());
+    fold_dispatch(state, head, slot, state.epoch, task.attempt().next());
     if (!ahead) charge(state, head);
     ++worker.sent_slots;
     worker.sent_bytes += task.params.size() + task.spec->inline_script.size();
@@ -102,7 +102,8 @@ void check_reservation(State& state) {
   if (!state.reserved) return;
   const auto [slot, task, ticket] = *state.reserved;
   const auto* ready = std::get_if<phase::Ready>(&state.tasks[task].phase);
-  if (ready != nullptr && ready->ticket == ticket && state.workers[slot].accepts_work()) return;
+  const bool same = ready != nullptr && state.tasks[task].ticket == ticket;
+  if (same && state.workers[slot].accepts_work()) return;
   state.reserved.reset();
   mark_dirty(state, slot);
   // Another task may be waiting for a worker of its own.

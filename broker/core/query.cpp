@@ -45,7 +45,7 @@ TaskRow row_of(const State& state, TaskSlot slot, Extras extras, WaitingReasons&
   row.state = event.state;
   row.failure = event.failure;
   row.priority = task.spec->priority;
-  row.attempt = task.attempt;
+  row.attempt = task.attempt();
   row.worker = event.worker;
   row.progress_percent = event.percent;
   row.message = event.message;
@@ -53,7 +53,7 @@ TaskRow row_of(const State& state, TaskSlot slot, Extras extras, WaitingReasons&
     row.message += (row.message.empty() ? "" : "; ") + why;
   }
   row.submitted = task.submitted;
-  row.started = task.started;
+  row.started = task.started();
   if (task.ended()) {
     row.exit_code = task.end().outcome.exit_code;
     row.finished = task.end().finished;

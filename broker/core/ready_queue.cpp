@@ -29,8 +29,7 @@ std::string key_of(ToolIndex tool, const TaskSpec& spec, Care care) {
 }
 
 bool is_current(const TaskTable& tasks, TaskSlot slot, std::uint32_t ticket) {
-  const auto* ready = std::get_if<phase::Ready>(&tasks[slot].phase);
-  return ready != nullptr && ready->ticket == ticket;
+  return tasks[slot].ticket == ticket && std::holds_alternative<phase::Ready>(tasks[slot].phase);
 }
 
 }  // namespace
@@ -72,7 +71,7 @@ void ReadyQueue::pop() {
 void ReadyQueue::reorder(const TaskTable& tasks) {
   const auto place = [&tasks](const Entry& entry) {
     const Task& task = tasks[entry.slot];
-    return std::pair(task.attempt.value() == 0, task.arrival);
+    return std::pair(task.attempt().value() == 0, task.arrival);
   };
   for (auto& [priority, lane] : lanes_) {
     std::erase_if(lane,

@@ -64,7 +64,7 @@ Recall half_of(const State& state, const Worker& busy, const Worker& idle) {
     const phase::Placed& placed = *task.placed();
     if (!placed.started && !placed.charged && !placed.cancel_requested &&
         can_run(state, idle, task)) {
-      recall.attempts.push_back({task.id, task.epoch, task.attempt});
+      recall.attempts.push_back({task.id, task.epoch(), task.attempt()});
     }
     at = placed.next;
   }

@@ -12,13 +12,13 @@ namespace {
 bool may_retry(const Task& task, const Outcome& outcome) {
   const RetryPolicy& policy = task.spec->retry;
   return outcome.state != TaskState::success && outcome.state != TaskState::cancelled &&
-         task.failures + 1 < policy.max_attempts &&
+         task.failures() + 1 < policy.max_attempts &&
          (policy.failures & failure_bit(outcome.failure)) != 0;
 }
 
 record::RetriedItem retry_of(const Turn& turn, const Task& task, record::FinishedItem item) {
   const std::uint32_t delay_ms =
-      backoff_ms(task.spec->retry, task.failures + 1, task.id.high() ^ task.id.low());
+      backoff_ms(task.spec->retry, task.failures() + 1, task.id.high() ^ task.id.low());
   item.outcome.report = Payload{};
   return {item.id, item.attempt, std::move(item.outcome),
           WallTime{turn.now.wall.unix_ms + std::int64_t{delay_ms}}};
@@ -43,23 +43,20 @@ Millis left_of(std::uint64_t whole_ms, std::int64_t elapsed_ms) {
 
 void arm(Turn& turn, TaskSlot slot) {
   State& state = turn.state;
-  Task& task = state.tasks[slot];
+  const Task& task = state.tasks[slot];
   const std::int64_t since_ready_ms = turn.now.wall.unix_ms - task.ready_at.unix_ms;
-  MonotonicTime* alarm = nullptr;
   Millis wait{0};
-  if (auto* ready = std::get_if<phase::Ready>(&task.phase)) {
+  if (std::holds_alternative<phase::Ready>(task.phase)) {
     if (task.spec->limits.queue_time_ms == 0) return;
-    alarm = &ready->alarm;
     wait = left_of(task.spec->limits.queue_time_ms, since_ready_ms);
-  } else if (auto* delayed = std::get_if<phase::Delayed>(&task.phase)) {
-    alarm = &delayed->alarm;
+  } else if (std::holds_alternative<phase::Delayed>(task.phase)) {
     const std::uint64_t longest = task.spec->retry.max_backoff_ms;
     wait = left_of(longest, static_cast<std::int64_t>(longest) + since_ready_ms);
+  } else {
+    return;
   }
-  if (alarm == nullptr || *alarm != MonotonicTime{}) return;
-  // An alarm at the clock's very beginning would read as none.
-  *alarm = std::max(turn.now.monotonic + wait, MonotonicTime{std::chrono::nanoseconds(1)});
-  state.alarms.emplace(*alarm, slot);
+  const MonotonicTime due = turn.now.monotonic + wait;
+  if (state.armed.emplace(slot, due).second) state.alarms.emplace(due, slot);
 }
 
 }  // namespace
@@ -98,7 +95,7 @@ void fire_alarms(Turn& turn) {
       continue;
     }
     task.ending = true;
-    overdue.push_back({task.id, task.attempt, overdue_outcome(task)});
+    overdue.push_back({task.id, task.attempt(), overdue_outcome(task)});
     if (overdue.size() == limits::kMaxBatchItems) finish(turn, std::exchange(overdue, {}));
   }
   if (!overdue.empty()) finish(turn, std::move(overdue));

@@ -30,7 +30,7 @@ class Page {
     if (task.ended() || (filter_.owner && task.owner != *filter_.owner)) return;
     if (filter_.tool && task.spec->tool != *filter_.tool) return;
     const bool running = task.state() == TaskState::running;
-    TaskEvent row = task_event(state_, slot, running ? task.started : task.submitted);
+    TaskEvent row = task_event(state_, slot, running ? task.started() : task.submitted);
     bytes_ += kFixedRowBytes + row.tool.size() + row.script.size() + row.worker.size() +
               row.message.size();
     snap_.tasks.push_back(std::move(row));

@@ -60,9 +60,11 @@ void BrokerCore::start(Epoch epoch, BrokerUuid broker, const HistoryPosition& hi
   schedule(state, now.monotonic, TimerKind::heartbeat, 0);
   // A crash may have come between a failure and the cancelling of what depends on it.
   state.doomed.clear();
-  for (TaskSlot slot = state.tasks.newest(); slot.value() != kNoSlot;
-       slot = state.tasks[slot].by_arrival.previous) {
-    if (is_doomed(state, slot)) state.doomed.push_back(slot);
+  if (!state.workflows.all().empty()) {
+    for (TaskSlot slot = state.tasks.newest(); slot.value() != kNoSlot;
+         slot = state.tasks[slot].by_arrival.previous) {
+      if (is_doomed(state, slot)) state.doomed.push_back(slot);
+    }
   }
   finish_doomed(turn);
   arm_tasks(turn);

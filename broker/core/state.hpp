@@ -139,6 +139,7 @@ struct State {
   std::uint64_t journal_bytes = 0;
 
   NameTable<OwnerIndex> owners;
+  SpecTable specs;
   TaskTable tasks;
   WorkflowTable workflows;
   WorkerTable workers;
@@ -204,8 +205,9 @@ struct State {
   std::vector<TaskSlot> unarmed;  // wait for a time for which no alarm is set yet
 
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>> timers;
-  // Of single tasks, each with one at most: the phase knows its time.
+  // Of single tasks, each with one at most while its phase is Ready or Delayed.
   std::set<std::pair<MonotonicTime, TaskSlot>> alarms;
+  std::unordered_map<TaskSlot, MonotonicTime> armed;  // the same by task
 };
 
 }  // namespace taskpipe::broker

@@ -78,8 +78,8 @@ void put_task(Turn& turn, WorkerSlot slot, TaskSlot task_slot) {
   worker.outbox_bytes += addition.bytes;
   worker.outbox_blobs += addition.blobs;
   worker.outbox.items.push_back(
-      {{task.id, task.epoch, task.attempt}, *addition.spec, {{worker.uuid}}, task.params});
-  worker.outbox_attempts.push_back({task.id, task.attempt});
+      {{task.id, task.epoch(), task.attempt()}, *addition.spec, {{worker.uuid}}, task.params});
+  worker.outbox_attempts.push_back({task.id, task.attempt()});
 }
 
 }  // namespace taskpipe::broker

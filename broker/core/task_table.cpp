@@ -21,45 +21,70 @@ TaskState Task::state() const {
   return where != nullptr && where->started ? TaskState::running : TaskState::pending;
 }
 
-std::size_t TaskTable::bucket_of(const TaskId& id) const {
-  const std::size_t mask = index_.size() - 1;
-  std::size_t bucket = std::hash<TaskId>{}(id)&mask;
-  while (index_[bucket] != kNoSlot && tasks_[index_[bucket]].id != id) {
-    bucket = (bucket + 1) & mask;
-  }
-  return bucket;
+std::uint32_t TaskTable::word_of(std::uint32_t slot, std::size_t hash) const {
+  const auto slot_bits = static_cast<std::uint32_t>(index_.size() - 1);
+  // Neighbouring ids have the same high bits: a multiply makes theirs differ.
+  const std::uint64_t spread = hash * 0x9e3779b97f4a7c15ULL;
+  return (static_cast<std::uint32_t>(spread >> 32U) & ~slot_bits) | slot;
 }
 
+std::size_t TaskTable::bucket_of(const TaskId& id, std::size_t hash) const {
+  const std::size_t mask = index_.size() - 1;
+  const std::uint32_t tag = word_of(0, hash);
+  for (std::size_t bucket = hash & mask;; bucket = (bucket + 1) & mask) {
+    const std::uint32_t word = index_[bucket];
+    if (word == kNoSlot) return bucket;
+    const auto slot = static_cast<std::uint32_t>(word & mask);
+    if (word - slot == tag && (*this)[TaskSlot(slot)].id == id) return bucket;
+  }
+}
+
+// Goes through the tasks as they lie in memory, or nearly so.
 void TaskTable::grow_index() {
   const std::size_t size = index_.empty() ? kFirstIndexSize : index_.size() * 2;
-  const std::vector<std::uint32_t> old = std::exchange(index_, {});
+  index_ = {};  // before the larger one is made
   index_.assign(size, kNoSlot);
-  for (const std::uint32_t slot : old) {
-    if (slot != kNoSlot) index_[bucket_of(tasks_[slot].id)] = slot;
+  for (TaskSlot slot = arrival_head_; slot.value() != kNoSlot;
+       slot = (*this)[slot].by_arrival.next) {
+    const TaskId& id = (*this)[slot].id;
+    const std::size_t hash = std::hash<TaskId>{}(id);
+    index_[bucket_of(id, hash)] = word_of(slot.value(), hash);
   }
 }
 
 TaskSlot TaskTable::find(const TaskId& id) const {
-  return index_.empty() ? TaskSlot(kNoSlot) : TaskSlot(index_[bucket_of(id)]);
+  if (index_.empty()) return TaskSlot(kNoSlot);
+  const std::uint32_t word = index_[bucket_of(id, std::hash<TaskId>{}(id))];
+  if (word == kNoSlot) return TaskSlot(kNoSlot);
+  return TaskSlot(static_cast<std::uint32_t>(word & (index_.size() - 1)));
+}
+
+TaskSlot TaskTable::take_slot() {
+  if (!free_.empty()) {
+    const TaskSlot slot = free_.back();
+    free_.pop_back();
+    return slot;
+  }
+  if (slots_ == blocks_.size() * kBlockTasks) {
+    blocks_.push_back(std::make_unique<Task[]>(kBlockTasks));
+  }
+  return TaskSlot(static_cast<std::uint32_t>(slots_++));
 }
 
 TaskSlot TaskTable::insert(TaskId id, Lsn home_lsn, Arrival arrival) {
   if ((size_ + 1) * 2 > index_.size()) grow_index();
-  TaskSlot slot(static_cast<std::uint32_t>(tasks_.size()));
-  if (free_.empty()) {
-    tasks_.emplace_back();
-  } else {
-    slot = free_.back();
-    free_.pop_back();
-  }
+  const TaskSlot slot = take_slot();
   Task& task = (*this)[slot];
   task.id = id;
   task.home_lsn = home_lsn;
   task.arrival = arrival;
-  const std::size_t bucket = bucket_of(id);
+  const std::size_t hash = std::hash<TaskId>{}(id);
+  const std::size_t bucket = bucket_of(id, hash);
   assert(index_[bucket] == kNoSlot && "a task id is inserted once");
-  index_[bucket] = slot.value();
+  index_[bucket] = word_of(slot.value(), hash);
   ++size_;
+  in_order_ =
+      in_order_ && (arrival_tail_.value() == kNoSlot || (*this)[arrival_tail_].arrival < arrival);
   append(&Task::by_arrival, arrival_head_, arrival_tail_, slot);
   append(&Task::by_home, home_head_, home_tail_, slot);
   mark(slot);
@@ -73,9 +98,11 @@ void TaskTable::erase(TaskSlot slot) {
   // Backward-shift deletion keeps every probe sequence unbroken without tombstones (Knuth, TAOCP
   // vol. 3, 6.4, algorithm R).
   const std::size_t mask = index_.size() - 1;
-  std::size_t hole = bucket_of((*this)[slot].id);
+  const TaskId& id = (*this)[slot].id;
+  std::size_t hole = bucket_of(id, std::hash<TaskId>{}(id));
   for (std::size_t at = (hole + 1) & mask; index_[at] != kNoSlot; at = (at + 1) & mask) {
-    const std::size_t wanted = std::hash<TaskId>{}(tasks_[index_[at]].id) & mask;
+    const TaskSlot other(static_cast<std::uint32_t>(index_[at] & mask));
+    const std::size_t wanted = std::hash<TaskId>{}((*this)[other].id) & mask;
     if (((at - wanted) & mask) >= ((at - hole) & mask)) {
       index_[hole] = index_[at];
       hole = at;
@@ -96,6 +123,7 @@ void TaskTable::move_home(TaskSlot slot, Lsn lsn) {
 }
 
 void TaskTable::order_by_arrival() {
+  if (std::exchange(in_order_, true)) return;
   std::vector<TaskSlot> slots;
   slots.reserve(size_);
   for (TaskSlot slot = arrival_head_; slot.value() != kNoSlot;
@@ -105,7 +133,6 @@ void TaskTable::order_by_arrival() {
   const auto older = [this](TaskSlot a, TaskSlot b) {
     return (*this)[a].arrival < (*this)[b].arrival;
   };
-  if (std::is_sorted(slots.begin(), slots.end(), older)) return;
   std::sort(slots.begin(), slots.end(), older);
   arrival_head_ = arrival_tail_ = TaskSlot(kNoSlot);
   marks_.clear();

@@ -12,11 +12,11 @@ DoneTask done_of(const State& state, TaskSlot slot) {
   const Task& task = state.tasks[slot];
   const auto& end = task.end();
   DoneTask done;
-  done.attempt = {task.id, task.epoch, task.attempt};
+  done.attempt = {task.id, task.epoch(), task.attempt()};
   done.outcome = end.outcome;
   if (end.worker.value() != kNoSlot) done.worker = state.workers[end.worker].name;
   done.submitted = task.submitted;
-  done.started = task.started;
+  done.started = task.started();
   done.finished = end.finished;
   return done;
 }

@@ -96,7 +96,7 @@ class Filling {
       label_ = label;
       label_concerns_ = watch_.filter.matches(*view.label);
     }
-    return label_concerns_ && watch_.filter.matches(*view.id);
+    return label_concerns_ && watch_.filter.matches(view.id);
   }
 
   void put(Lsn lsn, Events& events) {

@@ -71,16 +71,16 @@ void requeue(Turn& turn, const std::vector<TaskSlot>& slots, record::RequeueCaus
   for (const TaskSlot slot : slots) {
     const Task& task = state.tasks[slot];
     if (task.placed()->cancel_requested) {
-      ended.push_back({task.id, task.attempt, cancelled_outcome("cancelled on request")});
-    } else if (lost && task.worker_losses + 1 > most_losses(state, task)) {
+      ended.push_back({task.id, task.attempt(), cancelled_outcome("cancelled on request")});
+    } else if (lost && task.worker_losses() + 1 > most_losses(state, task)) {
       Outcome outcome;
       outcome.state = TaskState::error;
       outcome.failure = FailureClass::worker_lost;
-      outcome.reason = "lost with its worker " + std::to_string(task.worker_losses + 1) +
+      outcome.reason = "lost with its worker " + std::to_string(task.worker_losses() + 1) +
                        " times; the last was '" + state.workers[task.placed()->worker].name + "'";
-      ended.push_back({task.id, task.attempt, std::move(outcome)});
+      ended.push_back({task.id, task.attempt(), std::move(outcome)});
     } else {
-      again.items.push_back({task.id, task.attempt});
+      again.items.push_back({task.id, task.attempt()});
     }
   }
   if (!again.items.empty()) turn.commit(std::move(again));

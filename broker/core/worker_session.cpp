@@ -20,7 +20,7 @@ std::vector<TaskSlot> placed_on(const State& state, WorkerSlot worker) {
   return slots;
 }
 
-AttemptKey key_of(const Task& task) { return {task.id, task.epoch, task.attempt}; }
+AttemptKey key_of(const Task& task) { return {task.id, task.epoch(), task.attempt()}; }
 
 ToolOffer without_scripts(const ToolOffer& offer) {
   ToolOffer bare = offer;
@@ -179,7 +179,7 @@ void reconcile(Turn& turn, const Session& session, const WorkerOffer& offer, boo
     if (running.contains(key)) {
       (placed.cancel_requested ? answer.kill : answer.keep).push_back(key);
       charge(state, slot);
-      if (!placed.started) started.items.push_back({task.id, task.attempt});
+      if (!placed.started) started.items.push_back({task.id, task.attempt()});
     } else if (ended.contains(key)) {
       answer.resend.push_back(key);
     } else {

@@ -61,7 +61,8 @@ class ChainReader {
   std::deque<Segment> chain_;
   std::optional<JournalId> journal_;
   Lsn durable_;  // proven by what has been read so far
-  // The segment that was loaded last.
+  // The segment that was loaded last: the chain's last is looked at twice and read once.
+  std::optional<std::uint64_t> loaded_;
   std::vector<std::byte> bytes_;
   SegmentHeader header_;
 };
@@ -110,7 +111,11 @@ Status ChainReader::parse_header(std::uint64_t generation, std::span<const std::
 }
 
 Status ChainReader::load(std::uint64_t generation) {
-  if (auto read = read_segment(folder_, generation, bytes_); !read) return read;
+  if (loaded_ != generation) {
+    loaded_.reset();
+    if (auto read = read_segment(folder_, generation, bytes_); !read) return read;
+    loaded_ = generation;
+  }
   return parse_header(generation, bytes_, bytes_.size());
 }
 

@@ -37,20 +37,20 @@ MUTATIONS = {
         "if (never_ran) {"),
     "uses an attempt's number again": (
         "broker/core/placement.cpp",
-        "state.epoch, task.attempt.next());",
-        "state.epoch, std::max(task.attempt, Attempt(1)));"),
+        "state.epoch, task.attempt().next());",
+        "state.epoch, std::max(task.attempt(), Attempt(1)));"),
     "forgets the attempt when it carries a task forward": (
         "broker/core/fold.cpp",
-        "  task.attempt = r.attempt;\n  task.worker_losses = r.worker_losses;",
-        "  task.worker_losses = r.worker_losses;"),
+        "    execution.attempt = r.attempt;\n    execution.worker_losses = r.worker_losses;",
+        "    execution.worker_losses = r.worker_losses;"),
     "tries again without end": (
         "broker/core/retry.cpp",
-        "task.failures + 1 < policy.max_attempts",
+        "task.failures() + 1 < policy.max_attempts",
         "policy.max_attempts > 1"),
     "gives up an attempt too early": (
         "broker/core/retry.cpp",
-        "task.failures + 1 < policy.max_attempts",
-        "task.failures + 2 < policy.max_attempts"),
+        "task.failures() + 1 < policy.max_attempts",
+        "task.failures() + 2 < policy.max_attempts"),
     "does not wait between attempts": (
         "broker/core/retry.cpp",
         "turn.now.wall.unix_ms + std::int64_t{delay_ms}",
@@ -70,7 +70,7 @@ MUTATIONS = {
         "if (true) {"),
     "does not tell workers of a cancel": (
         "broker/core/cancel.cpp",
-        "plan.kills[placed->worker].items.push_back({{id, task.epoch, task.attempt}, grace});",
+        "plan.kills[placed->worker].items.push_back({{id, task.epoch(), task.attempt()}, grace});",
         "static_cast<void>(grace);"),
     "does not stop what was cancelled": (
         "worker/core/worker_core_work.cpp",
@@ -97,7 +97,7 @@ MUTATIONS = {
         "(placed.started ? lost : unstarted).push_back(slot);"),
     "gives company to a task with one chance left": (
         "broker/core/capacity.cpp",
-        "return task.worker_losses < most_losses(state, task) ? Care::own_slot : Care::alone;",
+        "return task.worker_losses() < most_losses(state, task) ? Care::own_slot : Care::alone;",
         "return Care::own_slot;"),
     "does not give up a silent worker": (
         "broker/core/worker_session.cpp",

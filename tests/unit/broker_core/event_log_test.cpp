@@ -119,6 +119,79 @@ TEST(EventLog, HoldsAboutAMillionChangesInItsDefault) {
   EXPECT_LE(log.bytes(), limits::kEventRetentionBytes + (1U << 20U));
 }
 
+// As a batch of tasks is submitted: alike but for their ids.
+Change change_of_batch(std::uint64_t lsn, std::uint64_t number) {
+  Change change = change_of(lsn);
+  change.id = logged_id(number);
+  return change;
+}
+
+TEST(EventLog, ABatchTakesNoMoreRoomThanOneOfIt) {
+  EventLog one;
+  one.append(change_of_batch(1, 1));
+  EventLog log;
+  constexpr std::uint64_t kTasks = 100'000;
+  for (std::uint64_t number = 1; number <= kTasks; ++number) log.append(change_of_batch(1, number));
+  EXPECT_EQ(log.bytes(), one.bytes());
+  EXPECT_EQ(log.entries(), kTasks);
+  const auto events = read_after(log, 0);
+  ASSERT_EQ(events.size(), kTasks);
+  for (std::uint64_t i = 0; i < kTasks; ++i) ASSERT_EQ(events[i].id, logged_id(i + 1));
+}
+
+TEST(EventLog, WhatDiffersInABatchIsTold) {
+  std::vector<Change> changes;
+  for (std::uint64_t number = 1; number <= 12; ++number) {
+    changes.push_back(change_of_batch(3, number));
+  }
+  changes[1].id = TaskId(2, 2);
+  changes[2].state = TaskState::failure;
+  changes[3].failure = FailureClass::oom;
+  changes[4].attempt = Attempt(2);
+  changes[5].tool = "shell";
+  changes[6].script = "in.other";
+  changes[7].worker = WorkerSlot(1);
+  changes[7].worker_name = "node-1";
+  changes[8].reason = "for a reason";
+  changes[9].workflow = WorkflowEvent{WorkflowId(1, 2), 4, 1, 1};
+  changes[11].id = logged_id(14);
+  EventLog log;
+  for (const Change& change : changes) log.append(change);
+  const auto events = read_after(log, 2);
+  ASSERT_EQ(events.size(), changes.size());
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    SCOPED_TRACE(i);
+    EXPECT_EQ(events[i].id, changes[i].id);
+    EXPECT_EQ(events[i].state, changes[i].state);
+    EXPECT_EQ(events[i].failure, changes[i].failure);
+    EXPECT_EQ(events[i].attempt, changes[i].attempt);
+    EXPECT_EQ(events[i].tool, changes[i].tool);
+    EXPECT_EQ(events[i].script, changes[i].script);
+    EXPECT_EQ(events[i].worker, changes[i].worker_name);
+    EXPECT_EQ(events[i].message, changes[i].reason);
+  }
+}
+
+// Batches of many sizes: a cursor that jumps finds the same as one that walks.
+TEST(EventLog, IsReadFromWithinABatch) {
+  EventLog log;
+  std::uint64_t number = 0;
+  for (std::uint64_t lsn = 1; lsn <= 9'000; ++lsn, ++number) {  // more than one chunk
+    for (std::uint64_t i = 0; i < lsn % 5; ++i) log.append(change_of_batch(lsn, ++number));
+  }
+  auto walk = log.after(Lsn(0));
+  std::uint64_t seen = 0;
+  for (; log.at(walk); ++walk.entry, ++seen) {
+    EventLog::Cursor jump{walk.chunk, walk.entry, 0};
+    const auto view = log.at(jump);
+    ASSERT_TRUE(view);
+    EXPECT_EQ(view->id, log.at(walk)->id);
+    EXPECT_EQ(view->lsn, log.at(walk)->lsn);
+    EXPECT_EQ(log.event({walk.chunk, walk.entry, 0}), log.event(walk));
+  }
+  EXPECT_EQ(seen, log.entries());
+}
+
 TEST(EventLog, AWorkersPastKeepsItsFormerName) {
   EventLog log;
   for (const auto* name : {"old", "old", "new"}) {

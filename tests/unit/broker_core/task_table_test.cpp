@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 #include <vector>
 
@@ -64,6 +65,39 @@ TEST_F(TaskTableTest, FindsThePlaceAfterAReplayOutOfOrder) {
   for (const std::uint64_t arrival : arrivals) add(arrival);
   table_.order_by_arrival();
   expect_same_place_everywhere(arrivals.size());
+}
+
+// A million may wait: see docs/benchmarks.md, bytes_per_waiting_task.
+TEST(TaskTable, AWaitingTaskIsSmall) { EXPECT_LE(sizeof(Task), 136U); }
+
+// Against a table of the standard library, through growth, holes and reused slots.
+TEST(TaskTable, FindsWhatIsThereAndNothingElse) {
+  TaskTable table;
+  std::vector<TaskId> held;
+  std::map<TaskId, TaskSlot> model;
+  std::mt19937_64 random(3);
+  for (std::uint64_t step = 1; step <= 60'000; ++step) {
+    if (held.size() > 20 && random() % 5 < 2) {
+      std::swap(held[random() % held.size()], held.back());
+      table.erase(model.at(held.back()));
+      model.erase(held.back());
+      held.pop_back();
+    } else {
+      // Batches, and ids that share either half.
+      const TaskId id(random() % 3, step % 2 == 0 ? step << 32U : step);
+      model[id] = table.insert(id, Lsn(step), Arrival(step));
+      held.push_back(id);
+    }
+    const TaskId absent(5, step);
+    ASSERT_EQ(table.find(absent).value(), kNoSlot);
+    const TaskId& one = held[random() % held.size()];
+    ASSERT_EQ(table.find(one), model.at(one));
+  }
+  ASSERT_EQ(table.size(), model.size());
+  for (const auto& [id, slot] : model) {
+    ASSERT_EQ(table.find(id), slot);
+    ASSERT_EQ(table[slot].id, id);
+  }
 }
 
 }  // namespace
