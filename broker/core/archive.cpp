@@ -29,7 +29,7 @@ FinishedTask finished_task(const State& state, TaskSlot slot) {
   const auto& end = task.end();
   if (end.worker.value() != kNoSlot) {
     row.placements.push_back({state.workers[end.worker].uuid});
-    row.worker = state.workers[end.worker].name;
+    row.worker = state.workers[end.worker].name;  // as it is called now
   }
   row.outcome = end.outcome;
   row.submitted = task.submitted;
@@ -89,12 +89,27 @@ void on_history_ready(Turn& turn, const command::HistoryReady& command) {
     batch.workflows.push_back(finished_workflow(state, slot));
     ++state.archived_workflows;
   }
-  while (!state.late.empty() && state.late.front().lsn <= batch.watermark) {
+  state.archived_up_to = batch.watermark;
+  while (!state.late.empty() && state.late.front().lsn <= command.synced) {
     batch.late.push_back(std::move(state.late.front()));
     state.late.pop_front();
   }
   if (batch.tasks.empty() && batch.workflows.empty() && batch.late.empty()) return;
   turn.effects.archive = std::move(batch);
+}
+
+// The replay has put what came late among the past attempts of tasks that the history has, perhaps
+// without it.
+void give_late_again(State& state, Lsn watermark) {
+  for (const TaskSlot slot : state.ended_tasks) {
+    const Task& task = state.tasks[slot];
+    if (task.end().terminal_lsn > watermark) break;
+    const auto pasts = state.pasts.find(slot);
+    if (pasts == state.pasts.end()) continue;
+    for (const PastAttempt& past : pasts->second) {
+      if (past.kind == PastKind::late) state.late.push_back({task.id, past, watermark});
+    }
+  }
 }
 
 void on_history_committed(Turn& turn, Lsn watermark) {

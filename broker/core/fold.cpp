@@ -210,7 +210,7 @@ struct Folder {
       past.outcome = item.outcome;
       past.outcome.report = Payload{};
       const TaskSlot slot = state.tasks.find(item.attempt.task);
-      if (slot.value() == kNoSlot || state.tasks[slot].ended()) {
+      if (slot.value() == kNoSlot || is_archived(state, slot)) {
         state.late.push_back({item.attempt.task, std::move(past), lsn});
       } else {
         remember_past(state, slot, std::move(past));

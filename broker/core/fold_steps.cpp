@@ -83,6 +83,11 @@ void link_member(State& state, MemberRef ref) {
   if (std::holds_alternative<phase::Waiting>(task.phase)) settle_waiting(state, slot);
 }
 
+bool is_archived(const State& state, TaskSlot slot) {
+  const Task& task = state.tasks[slot];
+  return task.ended() && task.end().terminal_lsn <= state.archived_up_to;
+}
+
 void end_run(State& state, TaskSlot slot) {
   const auto run = state.runs.find(slot);
   if (run == state.runs.end()) return;

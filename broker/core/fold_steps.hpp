@@ -18,6 +18,8 @@ Execution& begin_execution(State& state, Task& task);
 // And everything that follows for its workflow.
 void end_task(State& state, TaskSlot slot, const Outcome& outcome, WallTime at, Lsn lsn);
 void end_member(State& state, MemberRef ref, TaskState ended_as, Lsn lsn, WallTime at);
+// Whether the history was given this task, or has it.
+[[nodiscard]] bool is_archived(const State& state, TaskSlot slot);
 
 // The store keeps the inputs of a task until it has ended.
 void need_inputs(State& state, const Task& task);

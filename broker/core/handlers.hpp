@@ -166,6 +166,8 @@ void on_blobs_asked(Turn& turn, command::BlobsAsked command);
 // --- archive.cpp --------------------------------------------------------------------------------
 void on_history_ready(Turn& turn, const command::HistoryReady& command);
 void on_history_committed(Turn& turn, Lsn watermark);
+// After a replay, before the tasks up to `watermark` leave memory.
+void give_late_again(State& state, Lsn watermark);
 
 // --- images.cpp ---------------------------------------------------------------------------------
 void on_carry_forward(Turn& turn, const command::CarryForward& command);

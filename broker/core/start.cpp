@@ -39,6 +39,8 @@ void settle_replay(Turn& turn, const HistoryPosition& history) {
   state.finished = 0;
   order_arrivals(state);
   order_ended(state);
+  give_late_again(state, history.watermark);
+  state.archived_up_to = history.watermark;
   on_history_committed(turn, history.watermark);
   state.next_arrival = std::max(state.next_arrival, history.last_arrival.next());
 }

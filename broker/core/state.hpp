@@ -178,7 +178,8 @@ struct State {
   // How many of these, from the front, the history has been given.
   std::size_t archived_tasks = 0;
   std::size_t archived_workflows = 0;
-  std::deque<LateAttempt> late;  // of tasks that are, or will be, in the history; not given yet
+  Lsn archived_up_to;            // what ended at or below it was given, or is in the history
+  std::deque<LateAttempt> late;  // of tasks that were given before; not given yet themselves
   Lsn history_watermark;         // what ended at or below it has left memory
   MemoryLedger memory;
   bool memory_full = false;      // and the operator was told

@@ -89,11 +89,20 @@ int BrokerLoop::run() {
 // The journal would keep it, and the next start would hand it over; but whoever stops a broker may
 // want to read its history.
 void BrokerLoop::archive_rest() {
-  const Now now = process::read_clock();
-  const command::HistoryReady rest{parts_.journal.synced(), parts_.core.tasks_held()};
-  parts_.core.apply(rest, now, effects_);
-  if (effects_.archive) parts_.history.store(std::move(*effects_.archive));
-  effects_.clear();
+  net::Poller stored;
+  stored.add_fd(parts_.history.answers_fd());
+  const Now started = process::read_clock();
+  for (Now now = started; now.monotonic - started.monotonic < kDrainLimit;
+       now = process::read_clock()) {
+    const std::size_t room = parts_.history.room_tasks();
+    parts_.core.apply(command::HistoryReady{parts_.journal.synced(), room}, now, effects_);
+    const bool given = effects_.archive.has_value();
+    if (given) parts_.history.store(std::move(*effects_.archive));
+    effects_.clear();
+    if (room > 0 && !given) return;
+    stored.wait(kTendingInterval);
+    parts_.history.take_answers(answers_);
+  }
 }
 
 std::optional<Millis> BrokerLoop::poll_timeout(const Now& now) const {

@@ -32,14 +32,17 @@ bool is_closed(fs::path folder) {
 }
 
 std::optional<Exposure> exposure_of_ipc(std::string_view name) {
-  if (name == "*") return std::nullopt;  // libzmq makes a folder for it, as mkdtemp does
+  if (name.empty()) return std::nullopt;  // binding tells what is wrong with it
+  if (name == "*") return std::nullopt;   // libzmq makes a folder for it, as mkdtemp does
   if (name.starts_with('@')) {
     return Exposure{"other users of this host, since no folder protects an abstract name",
                     "bind an ipc:// path in a folder of mode 0700"};
   }
   std::error_code error;
-  const fs::path folder = fs::canonical(fs::absolute(fs::path(name)).parent_path(), error);
-  if (error || is_closed(folder)) return std::nullopt;  // binding tells what is wrong with it
+  const fs::path path = fs::absolute(fs::path(name), error);
+  if (error) return std::nullopt;  // likewise
+  const fs::path folder = fs::canonical(path.parent_path(), error);
+  if (error || is_closed(folder)) return std::nullopt;
   return Exposure{"other users of this host, who may enter '" + folder.string() + "'",
                   "chmod 700 that folder"};
 }

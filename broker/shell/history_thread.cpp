@@ -71,6 +71,7 @@ void HistoryThread::store(HistoryBatch batch) {
 
 std::size_t HistoryThread::room_tasks() const {
   const std::lock_guard lock(mutex_);
+  if (full_until_) return 0;  // also during an attempt, which takes what waits and may put it back
   constexpr std::size_t kMost = limits::kHistoryTransactionTasks;
   return kMost - std::min(waiting_tasks_, kMost);
 }

@@ -160,12 +160,16 @@ CallResult<std::vector<std::string>> Client::get_artifacts(const TaskId& id,
   }
   std::vector<std::string> paths;
   for (const Artifact* artifact : wanted) {
+    if (options.stop.stop_requested()) return tl::unexpected(client::stopped());
     auto place = bulk::place_below(folder, artifact->name);
     if (!place) return tl::unexpected(client::refused(std::move(place.error())));
     CallOptions rest = options;
     if (rest.timeout) {
       const auto spent = std::chrono::ceil<Millis>(std::chrono::steady_clock::now() - began);
       rest.timeout = std::max(*rest.timeout - spent, Millis(0));
+      if (*rest.timeout == Millis(0)) {
+        return tl::unexpected(client::timed_out("fetching the artifacts", *options.timeout));
+      }
     }
     auto fetched = fetch_artifact(*result, *artifact, *place, on_progress, rest);
     if (!fetched) return tl::unexpected(std::move(fetched.error()));

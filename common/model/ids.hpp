@@ -120,13 +120,14 @@ struct std::hash<taskpipe::UniqueId<Tag>> {
   std::size_t operator()(const taskpipe::UniqueId<Tag>& id) const noexcept {
     // Ids of a batch differ only in the low bits of `low`, and are mostly looked up in their order.
     // Sixteen of them stay neighbours, in a table as in its cache lines; a multiply spreads these
-    // groups.
+    // groups. A group begins anywhere within its sixteen places: single tasks have all the index 0.
     constexpr unsigned kGroupBits = 4;
     std::uint64_t x = (id.low() >> kGroupBits) ^ (id.high() * 0x9e3779b97f4a7c15ULL);
     x ^= x >> 32U;
     x *= 0xd6e8feb86659fd93ULL;
     x ^= x >> 32U;
-    return static_cast<std::size_t>(x << kGroupBits | (id.low() & ((1U << kGroupBits) - 1)));
+    const std::uint64_t place = (id.low() ^ (x >> (64U - kGroupBits))) & ((1U << kGroupBits) - 1);
+    return static_cast<std::size_t>(x << kGroupBits | place);
   }
 };
 

@@ -35,6 +35,8 @@ class ArchiveTest : public BrokerCoreTest {
                           cluster_.effects());
     return std::exchange(cluster_.effects().archive, {}).value_or(HistoryBatch{});
   }
+  // The result of an attempt of task 0 that counts no more.
+  void say_late(Attempt attempt) { finish(AttemptKey{id(0), cluster_.core().epoch(), attempt}); }
   void stored(const HistoryBatch& batch) {
     cluster_.apply(command::HistoryCommitted{batch.watermark});
   }
@@ -85,6 +87,44 @@ TEST_F(ArchiveTest, ANewCoreHandsOverAgainWhatTheHistoryDoesNotHave) {
   cluster_.restart();
   EXPECT_THAT(ids_of(offer(10)), ElementsAre(id(0), id(1)))
       << "the test's history never learnt of the first";
+}
+
+TEST_F(ArchiveTest, WhatCameLateGoesWithItsTask) {
+  connect(8);
+  run(0, 1);
+  say_late(Attempt(7));
+  const HistoryBatch batch = offer(10);
+  ASSERT_THAT(batch.tasks, SizeIs(1));
+  ASSERT_THAT(batch.tasks[0].pasts, SizeIs(1));
+  EXPECT_EQ(batch.tasks[0].pasts[0].kind, PastKind::late);
+  EXPECT_THAT(batch.late, SizeIs(0));
+}
+
+TEST_F(ArchiveTest, WhatCameLaterStillIsGivenByItself) {
+  connect(8);
+  run(0, 1);
+  run(1, 1);
+  const HistoryBatch given = offer(1);
+  say_late(Attempt(7));
+  const HistoryBatch next = offer(1);
+  EXPECT_THAT(ids_of(next), ElementsAre(id(1)));
+  ASSERT_THAT(next.late, SizeIs(1));
+  EXPECT_EQ(next.late[0].task, id(0));
+  stored(given);
+  stored(next);
+  say_late(Attempt(8));
+  EXPECT_THAT(offer(1).late, SizeIs(1)) << "its task is in the history alone";
+}
+
+TEST_F(ArchiveTest, WhatCameLateIsGivenAgainByANewCore) {
+  connect(8);
+  run(0, 1);
+  cluster_.commit_history();
+  say_late(Attempt(7));
+  cluster_.restart();
+  const HistoryBatch batch = offer(10);
+  EXPECT_THAT(batch.tasks, SizeIs(0));
+  EXPECT_THAT(batch.late, SizeIs(1));
 }
 
 TEST_F(ArchiveTest, AWorkflowFollowsItsLastTask) {

@@ -96,6 +96,40 @@ class FullHistory final : public History {
   int full_times_;
 };
 
+// Whose first store does not return before it may.
+class BlockedHistory final : public History {
+ public:
+  struct Gate {
+    std::promise<void> entered;
+    std::promise<void> open;
+  };
+  explicit BlockedHistory(Gate& gate) : gate_(gate) {}
+  [[nodiscard]] Lsn watermark() const override { return {}; }
+  [[nodiscard]] Arrival last_arrival() const override { return {}; }
+  void store(std::span<const FinishedTask> /*tasks*/,
+             std::span<const FinishedWorkflow> /*workflows*/, Lsn /*watermark*/) override {
+    if (std::exchange(blocked_before_, true)) return;
+    gate_.entered.set_value();
+    gate_.open.get_future().wait();
+  }
+  void add_late(std::span<const LateAttempt> /*attempts*/) override {}
+  [[nodiscard]] std::vector<FinishedTask> find_tasks(std::span<const TaskId> /*ids*/) override {
+    return {};
+  }
+  [[nodiscard]] std::vector<FinishedWorkflow> find_workflows(
+      std::span<const WorkflowId> /*ids*/) override {
+    return {};
+  }
+  [[nodiscard]] HistoryPage list(const std::string& /*owner*/, const QueryFilter& /*filter*/,
+                                 const std::string& /*cursor*/, std::uint32_t /*limit*/) override {
+    return {};
+  }
+
+ private:
+  Gate& gate_;
+  bool blocked_before_ = false;
+};
+
 FinishedTask task(std::uint32_t number) {
   FinishedTask task;
   task.spec = std::make_shared<const TaskSpec>();
@@ -123,16 +157,35 @@ TEST(HistoryThread, WhatAFullDiskDoesNotTakeIsOfferedAgain) {
   EXPECT_EQ(told, (std::vector{true, false}));
 }
 
+TEST(HistoryThread, AsksForNothingWhileTheDiskIsFull) {
+  auto owned = std::make_unique<FullHistory>(200);
+  FullHistory& history = *owned;
+  auto stored = history.all_stored_.get_future();
+  std::atomic<int> told = 0;
+  HistoryThread thread(
+      std::move(owned),
+      {[](const std::string&) {}, [&](const std::optional<std::string>&) { ++told; }}, 1ms);
+  EXPECT_EQ(thread.room_tasks(), limits::kHistoryTransactionTasks);
+  thread.store({{task(1), task(2), task(3)}, {}, Lsn(7), {}});
+  const auto end = std::chrono::steady_clock::now() + 20s;
+  while (told == 0) ASSERT_LT(std::chrono::steady_clock::now(), end);
+  // From here on it tries again and again, until there is room.
+  while (thread.room_tasks() == 0) ASSERT_LT(std::chrono::steady_clock::now(), end);
+  EXPECT_EQ(stored.wait_for(0s), std::future_status::ready) << "it asked for more before";
+}
+
 TEST(HistoryThread, AsksForNoMoreThanATransactionHolds) {
   constexpr std::size_t kMost = limits::kHistoryTransactionTasks;
-  HistoryThread thread(std::make_unique<FullHistory>(1'000'000), {[](const std::string&) {}});
+  BlockedHistory::Gate gate;
+  HistoryThread thread(std::make_unique<BlockedHistory>(gate), {[](const std::string&) {}});
+  thread.store({{task(1)}, {}, Lsn(7), {}});
+  gate.entered.get_future().wait();
   EXPECT_EQ(thread.room_tasks(), kMost);
-  // Never stored, so it waits for as long as the test lasts, but for moments between two attempts.
-  thread.store({{task(1), task(2)}, {}, Lsn(7), {}});
-  const auto end = std::chrono::steady_clock::now() + 20s;
-  while (thread.room_tasks() != kMost - 2) ASSERT_LT(std::chrono::steady_clock::now(), end);
-  thread.store({std::vector<FinishedTask>(kMost), {}, Lsn(8), {}});
-  while (thread.room_tasks() != 0) ASSERT_LT(std::chrono::steady_clock::now(), end);
+  thread.store({{task(2), task(3)}, {}, Lsn(8), {}});
+  EXPECT_EQ(thread.room_tasks(), kMost - 2);
+  thread.store({std::vector<FinishedTask>(kMost), {}, Lsn(9), {}});
+  EXPECT_EQ(thread.room_tasks(), 0U);
+  gate.open.set_value();
 }
 
 TEST(HistoryThread, AnEndOnAFullDiskIsNoFailure) {

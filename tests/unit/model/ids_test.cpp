@@ -5,9 +5,12 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <random>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <unordered_set>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -120,6 +123,35 @@ TEST(AttemptKey, ComparesEveryPart) {
   EXPECT_NE(key, (AttemptKey{TaskId(1, 1), Epoch(1), Attempt(2)}));
   EXPECT_NE(std::hash<AttemptKey>{}(key),
             std::hash<AttemptKey>{}({TaskId(1, 1), Epoch(1), Attempt(2)}));
+}
+
+// Into a table whose size is a power of two, half filled. By chance 39 % of its places are met.
+double share_of_places_met(const std::vector<TaskId>& ids) {
+  std::size_t places = 1;
+  while (places < 2 * ids.size()) places *= 2;
+  std::set<std::size_t> met;
+  for (const TaskId& id : ids) met.insert(std::hash<TaskId>{}(id) & (places - 1));
+  return static_cast<double>(met.size()) / static_cast<double>(places);
+}
+
+TEST(HashOfIds, SpreadsSingleTasksAndBatches) {
+  constexpr std::size_t kIds = 32'768;
+  for (const std::uint32_t batch : {1U, 3U, 16U, 1000U}) {
+    std::vector<TaskId> ids;
+    std::mt19937_64 random(batch);
+    while (ids.size() < kIds) {
+      const TaskIdPrefix prefix{1'790'000'000'000 + ids.size() / 50, random()};
+      for (std::uint32_t i = 0; i < batch && ids.size() < kIds; ++i) ids.push_back(prefix.id(i));
+    }
+    EXPECT_GT(share_of_places_met(ids), 0.35) << "in batches of " << batch;
+  }
+}
+
+TEST(HashOfIds, KeepsNeighboursTogether) {
+  const TaskIdPrefix prefix{1'790'000'000'000, 12345};
+  for (std::uint32_t i = 0; i < 16; ++i) {
+    EXPECT_EQ(std::hash<TaskId>{}(prefix.id(i)) >> 4U, std::hash<TaskId>{}(prefix.id(0)) >> 4U);
+  }
 }
 
 }  // namespace
