@@ -104,8 +104,8 @@ bool WaitTable::count_down(CallId call) {
 void WaitTable::task_ended(DoneTask&& task, Effects& out) {
   const auto waiters = take(tasks_, task.attempt.task);
   if (!waiters) return;
-  for (const CallId call : waiters->others) deliver_end(call, DoneTask(task), out);
-  deliver_end(waiters->first, std::move(task), out);
+  if (waiters->others.empty()) return deliver_end(waiters->first, std::move(task), out);
+  waiters->each([&](CallId call) { deliver_end(call, DoneTask(task), out); });
 }
 
 void WaitTable::deliver_end(CallId call, DoneTask&& task, Effects& out) {

@@ -126,10 +126,10 @@ void WorkerCore::flush(Turn turn) {
     return;
   }
   Started started;
-  for (const StartedItem& item : started_) {
-    // What has ended already is not worth a message of its own.
-    if (attempts_.find(item.attempt) == nullptr) continue;
-    started.items.push_back(item);
+  for (const StartedNews& news : started_) {
+    // A handler that has ended already is not worth a message of its own.
+    if (news.kind == AttemptKind::handler && attempts_.find(news.item.attempt) == nullptr) continue;
+    started.items.push_back(news.item);
     if (started.items.size() == limits::kMaxBatchItems) send(turn, std::exchange(started, {}));
   }
   started_.clear();

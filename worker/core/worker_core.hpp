@@ -66,6 +66,10 @@ class WorkerCore {
     stopping,  // what still ran was stopped; waits for its end until exit_deadline_
     over,
   };
+  struct StartedNews {
+    StartedItem item;
+    AttemptKind kind = AttemptKind::process;
+  };
 
   // --- worker_core.cpp: commands and turns
   void on(const command::SpoolLoaded& command, Turn turn);
@@ -138,7 +142,7 @@ class WorkerCore {
   LogOutbox logs_;
 
   // News of this turn.
-  std::vector<StartedItem> started_;
+  std::vector<StartedNews> started_;
   std::vector<ResultBatch> result_batches_;  // reused
   std::vector<Progress> progress_batches_;
   std::vector<Log> log_batches_;

@@ -161,7 +161,7 @@ void WorkerCore::start_ready(Turn turn) {
 void WorkerCore::on(const command::AttemptStarted& command, Turn) {
   const HeldAttempt* attempt = attempts_.find(command.attempt);
   if (attempt == nullptr || attempt->queued()) return;
-  started_.push_back({command.attempt, command.pid});
+  started_.push_back({{command.attempt, command.pid}, attempt->kind});
 }
 
 void WorkerCore::on(const command::AttemptOutput& command, Turn) {

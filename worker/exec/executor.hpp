@@ -83,8 +83,8 @@ enum class StopCause : std::uint8_t { cancelled, superseded };
 
 namespace exec_event {
 
-// First of an attempt that starts, unless it ends within a few milliseconds: then its end says it
-// all.
+// First of an attempt, if it starts at all; of one that ends within some milliseconds just before
+// its end.
 struct Started {
   AttemptKey attempt;
   std::uint32_t pid = 0;

@@ -202,6 +202,7 @@ void Guard::end_container() {
 }
 
 void Guard::report_end() {
+  if (announce_at_) announce(Clock::now());
   if (cgroup_ != nullptr) {
     end_.out_of_memory = cgroup_->out_of_memory();
     cgroup_->remove();

@@ -9,9 +9,10 @@
 //     then, kLeftoverGraceMs later, SIGKILL;
 //   - it is told to stop: the signal to everything, SIGKILL after the grace;
 //   - its spawner is gone (end-of-file on its socket): SIGKILL at once.
-// It reports SPAWN_FAILED; or, after kAnnounceMs, SPAWNED, and EXITED once its group is removed and
-// nothing is left: nor of a container, which is no descendant and is removed after its client
-// (aftermath.hpp). Of what has ended by then EXITED says it all.
+// It reports SPAWN_FAILED; or SPAWNED, and EXITED once its group is removed and nothing is left:
+// nor of a container, which is no descendant and is removed after its client (aftermath.hpp).
+// SPAWNED waits for kAnnounceMs: of what has ended by then both leave together, and nobody wakes
+// for it.
 #pragma once
 
 #include <sys/resource.h>
@@ -31,7 +32,7 @@ namespace taskpipe::worker {
 
 inline constexpr std::uint32_t kLingerMs = 100;         // for what ends by itself, like `| tee log`
 inline constexpr std::uint32_t kLeftoverGraceMs = 500;  // SIGTERM → SIGKILL of what was left behind
-inline constexpr std::uint32_t kAnnounceMs = 10;        // what ends sooner is not worth a SPAWNED
+inline constexpr std::uint32_t kAnnounceMs = 10;  // SPAWNED of what ends sooner leaves with EXITED
 
 // What the fork hands over, for all its attempts. Everything else is closed by the guard.
 struct GuardInheritance {

@@ -6,9 +6,7 @@
 // side died.
 //
 //   worker → spawner   SPAWN (two descriptors), STOP
-//   spawner → worker   READY (once, first); of each run SPAWN_FAILED, or SPAWNED and EXITED, or,
-//   when
-//                      it is over before SPAWNED was worth a message, EXITED alone
+//   spawner → worker   READY (once, first); of each run SPAWN_FAILED, or SPAWNED and EXITED
 //
 // A guard (see guard.hpp) speaks the same frames with its spawner over a seqpacket pair.
 #pragma once

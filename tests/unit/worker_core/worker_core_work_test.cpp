@@ -267,7 +267,7 @@ TEST(WorkerWork, ManyRecallsBehindAWaitingTaskDoNotPileUp) {
   EXPECT_EQ(started_keys(desk.end_turn()), Keys{key(2)});
 }
 
-TEST(WorkerWork, StartedIsToldOfWhatStillRuns) {
+TEST(WorkerWork, StartedLeavesAtOnceForProcessesAndLateForHandlers) {
   CoreOnDesk desk;
   desk.establish();
   desk.send_tasks({key(1), key(4)}, spec("shell"));
@@ -281,7 +281,7 @@ TEST(WorkerWork, StartedIsToldOfWhatStillRuns) {
   desk.end_attempt(key(2));
   desk.end_attempt(key(4));
   EXPECT_EQ(describe(desk.end_turn()),
-            "store t4.1\ns7 STARTED t1.1:11 t3.1:0\ns7 RESULT t2.1:SUCCESS\n");
+            "store t4.1\ns7 STARTED t1.1:11 t3.1:0 t4.1:12\ns7 RESULT t2.1:SUCCESS\n");
 }
 
 TEST(WorkerWork, ProgressAndLogsOfRunningAttempts) {
