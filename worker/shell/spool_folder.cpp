@@ -214,7 +214,11 @@ void SpoolFolder::remove(const AttemptKey& attempt) {
     return;
   }
   fs::path spare = folder_ / ("spare-" + std::to_string(next_spare_++) + std::string(kUnfinished));
-  if (::rename(path.c_str(), spare.c_str()) == 0) spares_.push_back(std::move(spare));
+  if (::rename(path.c_str(), spare.c_str()) == 0) {
+    spares_.push_back(std::move(spare));
+  } else {
+    ::unlink(path.c_str());
+  }
 }
 
 }  // namespace taskpipe::worker

@@ -167,6 +167,14 @@ TEST_F(SpoolTest, SpareFilesAreBounded) {
   EXPECT_EQ(file_count(), kMaxSpareSpoolFiles);
 }
 
+TEST_F(SpoolTest, TheFileOfAForgottenResultGoesWhereItCannotBeASpareOne) {
+  SpoolFolder spool = open();
+  ASSERT_TRUE(spool.write(result(1)));
+  ASSERT_TRUE(fs::create_directory(folder_ / "spool" / "spare-1.unfinished"));
+  spool.remove(key(1));
+  EXPECT_FALSE(fs::exists(spool.file_of(key(1))));
+}
+
 // After a power loss the name may be back while the file holds a later result already.
 TEST_F(SpoolTest, ASpareFileThatTookItsOldNameBackIsNotBelieved) {
   SpoolFolder spool = open();
