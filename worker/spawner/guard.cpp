@@ -169,8 +169,9 @@ void Guard::on_main_exited(int wait_status) {
 void Guard::announce(Clock::time_point now) {
   announce_at_.reset();
   const auto age = std::chrono::duration_cast<std::chrono::microseconds>(now - started_at_);
-  send(spawn_message::Spawned{spawn_.run, static_cast<std::uint32_t>(main_pid_),
-                              static_cast<std::uint64_t>(age.count())});
+  // Should it be lost, EXITED still ends the attempt.
+  (void)send(spawn_message::Spawned{spawn_.run, static_cast<std::uint32_t>(main_pid_),
+                                    static_cast<std::uint64_t>(age.count())});
 }
 
 void Guard::on_time(Clock::time_point now) {
@@ -207,21 +208,23 @@ void Guard::report_end() {
     end_.out_of_memory = cgroup_->out_of_memory();
     cgroup_->remove();
   }
-  send(end_);
+  unheard_ = !send(end_);
 }
 
 void Guard::fail(SpawnStage stage, int error, std::string detail) {
   if (cgroup_ != nullptr) cgroup_->remove();
   if (detail.size() > kMaxSpawnTextBytes) detail.resize(kMaxSpawnTextBytes);
-  send(spawn_message::SpawnFailed{spawn_.run, stage, error, std::move(detail)});
+  unheard_ = !send(spawn_message::SpawnFailed{spawn_.run, stage, error, std::move(detail)});
 }
 
-void Guard::send(const SpawnMessage& message) {
-  if (spawner_gone_) return;
+bool Guard::send(const SpawnMessage& message) {
+  if (spawner_gone_) return false;
   const std::string packet = encode(message);
-  while (::send(inherited_.socket, packet.data(), packet.size(), MSG_NOSIGNAL) < 0 &&
-         errno == EINTR) {
-  }
+  ssize_t sent = -1;
+  do {
+    sent = ::send(inherited_.socket, packet.data(), packet.size(), MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return sent >= 0;
 }
 
 }  // namespace taskpipe::worker

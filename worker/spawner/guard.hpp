@@ -60,8 +60,9 @@ class Guard {
 
   // Until nothing of the attempt is left and the spawner has been told.
   void run();
-  // Then there is nobody to serve any more.
-  [[nodiscard]] bool spawner_gone() const { return spawner_gone_; }
+  // Then there is nobody to serve any more; or somebody who waits for a report that could not be
+  // sent, and takes the end of this process for it.
+  [[nodiscard]] bool must_exit() const { return spawner_gone_ || unheard_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -80,7 +81,7 @@ class Guard {
   void end_container();
   void report_end();
   void fail(SpawnStage stage, int error, std::string detail);
-  void send(const SpawnMessage& message);
+  [[nodiscard]] bool send(const SpawnMessage& message);
 
   const spawn_message::Spawn& spawn_;
   OutputEnds output_;
@@ -95,6 +96,7 @@ class Guard {
   bool main_exited_ = false;
   bool descendants_remain_ = true;
   bool spawner_gone_ = false;
+  bool unheard_ = false;  // EXITED or SPAWN_FAILED could not be sent
   bool stopping_ = false;
   std::optional<Clock::time_point> announce_at_;   // SPAWNED
   std::optional<Clock::time_point> terminate_at_;  // SIGTERM to what was left behind

@@ -25,12 +25,13 @@ void GuardProcess::run(spawn_message::Spawn first, OutputEnds output) {
     return;
   }
   std::optional<Assignment> next(Assignment{std::move(first), std::move(output)});
-  while (next) {
-    Guard guard(next->spawn, std::move(next->output), inherited_, signals_, driver_);
-    guard.run();
-    if (guard.spawner_gone()) return;
-    next = await_next();
-  }
+  while (next && serve(*std::exchange(next, std::nullopt))) next = await_next();
+}
+
+bool GuardProcess::serve(Assignment assignment) {
+  Guard guard(assignment.spawn, std::move(assignment.output), inherited_, signals_, driver_);
+  guard.run();
+  return !guard.must_exit();
 }
 
 int GuardProcess::prepare(const OutputEnds& output) {
@@ -54,7 +55,9 @@ std::optional<GuardProcess::Assignment> GuardProcess::await_next() {
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return std::nullopt;
     auto message = decode_frame({packet_.data(), static_cast<std::size_t>(got)});
-    auto* spawn = message ? std::get_if<spawn_message::Spawn>(&*message) : nullptr;
+    // It may have been an attempt, which the end of this process reports as lost.
+    if (!message) return std::nullopt;
+    auto* spawn = std::get_if<spawn_message::Spawn>(&*message);
     if (spawn == nullptr) continue;  // a STOP for what has ended
     Assignment next{std::move(*spawn), {}};
     if (descriptors.all.size() == kSpawnDescriptors) {

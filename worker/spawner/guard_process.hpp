@@ -33,7 +33,9 @@ class GuardProcess {
   };
   // 0, or errno.
   [[nodiscard]] int prepare(const OutputEnds& output);
-  // Nothing when the spawner is gone.
+  // Whether it may take another afterwards. Nothing of the assignment is left then.
+  [[nodiscard]] bool serve(Assignment assignment);
+  // Nothing when the spawner is gone, or what it sent is no message.
   [[nodiscard]] std::optional<Assignment> await_next();
 
   GuardInheritance inherited_;

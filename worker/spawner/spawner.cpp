@@ -163,12 +163,14 @@ Spawner::GuardRecord* Spawner::use_idle_guard(const spawn_message::Spawn& spawn,
   while (!idle_.empty()) {
     const GuardNumber number = idle_.back();
     idle_.pop_back();
-    const auto found = guards_.find(number);
-    if (found == guards_.end() || !found->second.socket.valid()) continue;
-    // If it fails, the guard is dead, and will be reaped.
-    if (!assign(found->second.socket.get(), frame, output[0], output[1])) continue;
-    guard_of_.emplace(spawn.run, number);
-    return &found->second;
+    GuardRecord& guard = guards_.at(number);
+    if (assign(guard.socket.get(), frame, output[0], output[1])) {
+      guard_of_.emplace(spawn.run, number);
+      return &guard;
+    }
+    // It is dead; or the kernel refuses, and it sees the end of its socket and goes.
+    guard.socket.reset();
+    settle(number);
   }
   return nullptr;
 }
@@ -215,22 +217,18 @@ void Spawner::on_guard(GuardNumber number) {
   }
   const std::string_view frame(packet.data(), static_cast<std::size_t>(got));
   const auto message = decode_frame(frame);
-  if (!message) return;
-  outgoing_.append(frame);
-  if (!std::holds_alternative<spawn_message::Spawned>(*message)) on_attempt_over(number, guard);
-  flush();
-}
-
-// It waits for the next, unless enough do: then it sees the end of its socket and goes.
-void Spawner::on_attempt_over(GuardNumber number, GuardRecord& guard) {
-  guard_of_.erase(guard.run);
-  guard.run = kNoRun;
-  guard.container.reset();
-  if (idle_.size() < kMaxIdleGuards) {
-    idle_.push_back(number);
-  } else {
+  if (!message) {
+    // It may have been the report: the guard sees the end of its socket, goes, and is lost.
     guard.socket.reset();
+    return settle(number);
   }
+  outgoing_.append(frame);
+  if (!std::holds_alternative<spawn_message::Spawned>(*message)) {
+    const auto* failed = std::get_if<spawn_message::SpawnFailed>(&*message);
+    // One that could not prepare itself exits.
+    on_attempt_over(number, guard, failed == nullptr || failed->stage != SpawnStage::guard);
+  }
+  flush();
 }
 
 void Spawner::reap() {

@@ -80,10 +80,10 @@ class Spawner {
   [[nodiscard]] GuardRecord* fork_guard(spawn_message::Spawn& spawn, Accompaniment output);
   void refuse(RunNumber run, SpawnStage stage, int error);
   void on_guard(GuardNumber number);
-  void on_attempt_over(GuardNumber number, GuardRecord& guard);
   void reap();
 
-  // In spawner_losses.cpp: the end of guards, of the worker, of everything.
+  // In spawner_losses.cpp: the end of attempts, of guards, of the worker, of everything.
+  void on_attempt_over(GuardNumber number, GuardRecord& guard, bool serves_on);
   void on_worker_gone();
   void settle(GuardNumber number);
   void lose(GuardNumber number, GuardRecord& guard);
@@ -114,7 +114,7 @@ class Spawner {
   std::unordered_map<GuardNumber, GuardRecord> guards_;
   std::unordered_map<RunNumber, GuardNumber> guard_of_;  // of what runs
   std::unordered_map<pid_t, GuardNumber> guards_by_pid_;
-  std::vector<GuardNumber> idle_;  // the last one is used first; some may have died since
+  std::vector<GuardNumber> idle_;  // the last one is used first
   std::vector<GuardNumber> lost_;  // guards that died without a report; strays may exist
 };
 

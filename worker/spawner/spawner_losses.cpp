@@ -1,4 +1,4 @@
-// The parts of Spawner that see to guards that are lost, and to the end of the worker.
+// The parts of Spawner that see to the end of attempts, of guards, and of the worker.
 #include <signal.h>
 #include <unistd.h>
 
@@ -31,8 +31,25 @@ void Spawner::on_worker_gone() {
   if (allow_for_aftermath) shutdown_deadline_ += std::chrono::milliseconds(kAftermathMs);
 }
 
-// Forgets a guard that is gone for good, or notes that it left without a report.
+// It waits for the next, unless it cannot or enough do: then it sees the end of its socket and
+// goes. Forgets `guard` when it went before.
+void Spawner::on_attempt_over(GuardNumber number, GuardRecord& guard, bool serves_on) {
+  guard_of_.erase(guard.run);
+  guard.run = kNoRun;
+  // Nobody watches what the commands that removed a container leave behind: it would be taken for
+  // the next attempt's.
+  const bool had_container = std::exchange(guard.container, nullptr) != nullptr;
+  if (serves_on && !had_container && !guard.reaped && idle_.size() < kMaxIdleGuards) {
+    return idle_.push_back(number);
+  }
+  guard.socket.reset();
+  settle(number);
+}
+
+// Of a guard that takes no other attempt. Forgets one that is gone for good, or notes that it left
+// without a report.
 void Spawner::settle(GuardNumber number) {
+  std::erase(idle_, number);
   const auto found = guards_.find(number);
   GuardRecord& guard = found->second;
   if (!guard.reaped || guard.socket.valid()) return;

@@ -111,6 +111,20 @@ TEST_F(ContainerEnd, ARemovalThatFailsIsRepeated) {
   EXPECT_EQ(logged(), "");
 }
 
+TEST_F(ContainerEnd, WhatItsRemovalLeavesIsNotTheNextAttempts) {
+  auto first = plan("exit 0", "x");
+  const std::string remains = scratch_.path() + "/remains";
+  first.container->removal = {"/bin/sh", "-c", "setsid sleep 60 & echo $! > " + remains};
+  EXPECT_EQ(harness_.run(std::move(first)).state, TaskState::success);
+  pid_t pid = -1;
+  ASSERT_TRUE(std::ifstream(remains) >> pid);
+  const Outcome next = harness_.run(ExecutorHarness::shell("exit 0"));
+  EXPECT_EQ(next.state, TaskState::success);
+  EXPECT_EQ(next.reason, "");
+  EXPECT_TRUE(is_live(pid)) << "or nothing was to be seen";
+  ::kill(pid, SIGKILL);
+}
+
 TEST_F(ContainerEnd, OfAClientThatIsKilledToo) {
   const auto key =
       harness_.start(plan("trap '' TERM; echo up; while :; do sleep 1; done", "false x"));

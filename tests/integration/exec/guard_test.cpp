@@ -1,8 +1,10 @@
 // A guard with a fake cgroup: what it asks of the seam, and when.
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +25,8 @@ namespace taskpipe::worker {
 namespace {
 
 using ::testing::HasSubstr;
+
+constexpr int kPatienceMs = 20'000;
 
 // Notes every call in a file, which outlives the guard's process.
 class FakeCgroup final : public AttemptCgroup {
@@ -109,12 +113,19 @@ class GuardTest : public ::testing::Test {
     if (got <= 0) return std::nullopt;
     return decode_frame({packet.data(), static_cast<std::size_t>(got)});
   }
-  // The next that is not SPAWNED, which comes only if there is time for it.
+  // The next that is not SPAWNED.
   std::optional<spawn_message::Exited> end() {
     auto message = next();
     if (message && std::holds_alternative<spawn_message::Spawned>(*message)) message = next();
     if (!message || !std::holds_alternative<spawn_message::Exited>(*message)) return std::nullopt;
     return std::get<spawn_message::Exited>(*message);
+  }
+  // Although its socket is open.
+  bool exits_by_itself() {
+    const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+    pollfd ended{process.get(), POLLIN, 0};
+    if (::poll(&ended, 1, kPatienceMs) != 1) return false;
+    return ::waitpid(std::exchange(pid_, -1), nullptr, 0) > 0;
   }
   std::string journal() const { return read_small_file(folder_ / "journal"); }
 
@@ -188,8 +199,6 @@ TEST_F(GuardTest, ServesOneAttemptAfterAnother) {
   spawn_.run = 2;
   spawn_.argv = {TASKPIPE_PROBE_PROGRAM, "exit", "4"};
   spawn_.memory_limit_bytes = 0;
-  // Too late for the one, it must not hit the other.
-  tell(spawn_message::Stop{1, SIGKILL, 0});
   assign_next();
   const auto second = end();
   ASSERT_TRUE(second);
@@ -203,6 +212,54 @@ TEST_F(GuardTest, ServesOneAttemptAfterAnother) {
   EXPECT_EQ(::waitpid(pid_, nullptr, WNOHANG), 0);
   ours_.reset();
   EXPECT_EQ(::waitpid(std::exchange(pid_, -1), nullptr, 0) > 0, true) << "it ends with its socket";
+}
+
+TEST_F(GuardTest, AStopThatIsTooLateDoesNotHitTheNext) {
+  spawn_.argv = {TASKPIPE_PROBE_PROGRAM, "exit", "0"};
+  run_guard();
+  ASSERT_TRUE(end());
+  spawn_.run = 2;
+  spawn_.argv = {"/bin/sleep", "60"};
+  tell(spawn_message::Stop{1, SIGKILL, 0});  // while it waits
+  assign_next();
+  tell(spawn_message::Stop{1, SIGKILL, 0});  // while it serves
+  tell(spawn_message::Stop{2, SIGTERM, 60'000});
+  const auto second = end();
+  ASSERT_TRUE(second);
+  ASSERT_TRUE(WIFSIGNALED(second->wait_status));
+  EXPECT_EQ(WTERMSIG(second->wait_status), SIGTERM);
+}
+
+TEST_F(GuardTest, HoldsNoPipeOfAFailedStart) {
+  spawn_.argv = {TASKPIPE_PROBE_PROGRAM, "exit", "0"};
+  driver_.create_error = EACCES;
+  run_guard();
+  ASSERT_TRUE(next());
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
+  const Descriptor read_end(pipe[0]);
+  Descriptor write_end(pipe[1]);
+  ASSERT_TRUE(assign(ours_.get(), encode(spawn_), write_end, write_end));
+  write_end.reset();
+  ASSERT_TRUE(next());
+  pollfd hang_up{read_end.get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&hang_up, 1, kPatienceMs), 1) << "it waits and has it open";
+}
+
+// Its end tells the spawner what it could not.
+TEST_F(GuardTest, ExitsWhenItsReportCannotBeSent) {
+  spawn_.argv = {TASKPIPE_PROBE_PROGRAM, "exit", "0"};
+  ASSERT_EQ(::shutdown(ours_.get(), SHUT_RD), 0);
+  run_guard();
+  EXPECT_TRUE(exits_by_itself());
+}
+
+TEST_F(GuardTest, ExitsWhenWhatItIsSentIsNoMessage) {
+  spawn_.argv = {TASKPIPE_PROBE_PROGRAM, "exit", "0"};
+  run_guard();
+  ASSERT_TRUE(end());
+  ASSERT_EQ(::send(ours_.get(), "x", 1, 0), 1);
+  EXPECT_TRUE(exits_by_itself());
 }
 
 TEST_F(GuardTest, KillsThroughTheGroupFirst) {
