@@ -126,9 +126,9 @@ MUTATIONS = {
         "ended_as != TaskState::success && workflow.on_failure == OnFailure::cancel_dependents;",
         "false;"),
     "forgets tasks before the history has them": (
-        "broker/core/images.cpp",
-        "if (task.end().terminal_lsn > watermark) break;",
-        ""),
+        "broker/core/archive.cpp",
+        "if (task.end().terminal_lsn > watermark) break;\n    if (task.workflow",
+        "if (task.workflow"),
     "lets the journal go below living tasks": (
         "broker/core/images.cpp",
         "if (task.value() != kNoSlot) oldest = std::min(oldest, state.tasks[task].home_lsn);",
@@ -138,9 +138,10 @@ MUTATIONS = {
         "  return settle(sync_all());",
         "  synced_ = written_;\n  return {};"),
     "says that the history reaches further than it does": (
-        "broker/shell/durability_gate.cpp",
-        "  batch.watermark = synced;",
-        "  batch.watermark = Lsn(synced.value() + 50);"),
+        "broker/core/archive.cpp",
+        "  batch.watermark = take_tasks(state, command.synced, command.most_tasks, batch);",
+        "  batch.watermark =\n"
+        "      Lsn(take_tasks(state, command.synced, command.most_tasks, batch).value() + 50);"),
     "runs TASKS that come twice": (
         "worker/core/worker_core_work.cpp",
         "    if (number <= tasks_messages_) {",
