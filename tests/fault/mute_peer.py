@@ -128,6 +128,9 @@ def run_worker(endpoint, name, size):
 def run_glutton(endpoint, name):
     link = Link(endpoint, lambda peer: peer.send("CREDIT", CREDIT), role=wire.WORKER, user=name,
                 offer=offer(100_000))
+    link.peer.send("PING", {"t": 1})
+    while link.next().name != "PONG":  # the credit, sent before, has arrived as well
+        pass
     say("ready")
     while True:
         link.next()

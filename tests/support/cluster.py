@@ -177,12 +177,18 @@ class Cluster:
 
     def start_cli(self, *arguments):
         """`taskpipe …` in the background; its lines are collected."""
-        return Process("taskpipe", [self.bin_dir / "taskpipe", *arguments],
+        return Process("taskpipe", [self.program("taskpipe"), *arguments],
                        self.folder / "taskpipe.log", env=self.client_environment())
+
+    def program(self, name):
+        """TASKPIPE_CLI: a command line that need not be built as the others are."""
+        if name == "taskpipe" and "TASKPIPE_CLI" in os.environ:
+            return pathlib.Path(os.environ["TASKPIPE_CLI"])
+        return self.bin_dir / name
 
     def run(self, program, *arguments, limit_s=120.0, prefix=(), **popen):
         """Runs one of our programs to its end."""
-        return subprocess.run([*prefix, str(self.bin_dir / program), *map(str, arguments)],
+        return subprocess.run([*prefix, str(self.program(program)), *map(str, arguments)],
                               capture_output=True, text=True, timeout=limit_s, check=False,
                               env=self.client_environment(), **popen)
 

@@ -28,7 +28,7 @@ class Follower:
         self._path = cluster.folder / f"{name}.jsonl"
         with open(self._path, "wb") as out:
             self.child = subprocess.Popen(
-                [*prefix, cluster.bin_dir / "taskpipe", "events", "--topic", topic, "--json", "--follow",
+                [*prefix, cluster.program("taskpipe"), "events", "--topic", topic, "--json", "--follow",
                  *map(str, options)],
                 stdout=out, stderr=subprocess.PIPE, env=cluster.client_environment())
 

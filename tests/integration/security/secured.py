@@ -48,7 +48,7 @@ class SecuredCluster(Cluster):
     def join(self, name, role="client", owner=None):
         """A new key, admitted; its join file."""
         out = self.folder / f"{name}.join"
-        command = [self.bin_dir / "taskpipe", "keygen", name, "--role", role, "--keys", self.keys,
+        command = [self.program("taskpipe"), "keygen", name, "--role", role, "--keys", self.keys,
                    "--out", out, *(["--owner", owner] if owner else [])]
         reloads = sum('"keys_reloaded"' in line for line in self.audit()) if self.broker else 0
         self.made(subprocess.run(command, capture_output=True, text=True, timeout=60, check=False))
