@@ -53,7 +53,8 @@ int BrokerLoop::run() {
   Now before = process::read_clock();
   bool more = false;
   while (true) {
-    const std::optional<Millis> timeout = more ? Millis(0) : poll_timeout(before);
+    const bool at_once = more || more_to_archive_;
+    const std::optional<Millis> timeout = at_once ? Millis(0) : poll_timeout(before);
     poller_->wait(timeout);
     const Now now = process::read_clock();
     if (const auto stalled = stall_between(before, timeout, now)) commands_.push_back(*stalled);
@@ -145,9 +146,11 @@ void BrokerLoop::read_signals() {
 void BrokerLoop::apply_all(const Now& now) {
   for (auto& command : commands_) parts_.core.apply(std::move(command), now, effects_);
   commands_.clear();
-  if (const std::size_t room = parts_.history.room_tasks(); room > 0) {
-    parts_.core.apply(command::HistoryReady{parts_.journal.synced(), room}, now, effects_);
-  }
+  const std::size_t room = parts_.history.room_tasks();
+  const std::size_t most = std::min(room, limits::kHistoryTasksPerTurn);
+  parts_.core.apply(command::HistoryReady{parts_.journal.synced(), most}, now, effects_);
+  // Rows are made bit by bit, so that nobody waits for a whole transaction's.
+  more_to_archive_ = room > most && effects_.archive && effects_.archive->tasks.size() >= most;
   parts_.core.apply(command::TurnEnded{}, now, effects_);
 }
 

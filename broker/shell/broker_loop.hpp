@@ -89,6 +89,7 @@ class BrokerLoop {
 
   LoopParts parts_;
   std::optional<net::Poller> poller_;  // everything; made anew with the event port
+  bool more_to_archive_ = false;       // the history has room for what this turn did not hand over
   net::Poller news_poller_;            // only what other threads report: before and after serving
   std::vector<Command> commands_;
   std::vector<Command> answers_;

@@ -13,9 +13,8 @@
 namespace taskpipe::broker {
 namespace {
 
-// A transaction below this many rows waits a moment for more: each costs an fdatasync that the
-// journal has to share the disk with.
-constexpr std::size_t kFullTransactionRows = 4096;
+// A transaction that is not full waits a moment for more: each costs an fdatasync that the journal
+// has to share the disk with.
 constexpr std::chrono::milliseconds kLinger{50};
 
 struct Answerer {
@@ -85,7 +84,7 @@ void HistoryThread::look_up(HistoryLookup lookup) {
 }
 
 bool HistoryThread::transaction_is_full() const {
-  return !full_until_ && waiting_tasks_ >= kFullTransactionRows;
+  return !full_until_ && waiting_tasks_ >= limits::kHistoryTransactionTasks;
 }
 
 std::chrono::steady_clock::time_point HistoryThread::due_at() const {

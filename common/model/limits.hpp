@@ -101,7 +101,8 @@ inline constexpr std::uint32_t kPrefetchBelowMeanUs = 10'000;  // mean run time 
 inline constexpr std::uint32_t kBusyRetryMs = 1000;
 inline constexpr std::uint64_t kHistoryLagMaxTasks = 1'000'000;  // finished, not yet in history
 inline constexpr std::uint32_t kHistoryLagRetryMs = 100;         // some thousand are, by then
-inline constexpr std::size_t kHistoryTransactionTasks = 16'384;  // about, of one transaction
+inline constexpr std::size_t kHistoryTransactionTasks = 4096;    // about, of one transaction
+inline constexpr std::size_t kHistoryTasksPerTurn = 256;         // about, handed over by the loop
 inline constexpr int kHistoryNiceness = 10;                      // of its thread
 inline constexpr std::size_t kMaxSessions = 20'000;
 // Of the host's memory, one part of so many, unless the operator says.
