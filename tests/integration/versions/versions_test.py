@@ -95,6 +95,8 @@ class AgainstTheBroker(unittest.TestCase):
         worker, client = self.connect(worker=True), self.connect()
         for peer in (worker, client):
             self.assertEqual(self.hello(peer, 1, 2).name, "WELCOME")
+            if peer is worker:
+                peer.expect("RECONCILE")  # once the disk has its name: it may come amid what follows
             frames = wire.encode("PING", {"t": 1}, 77, peer.session)
             answer = self.refused(peer, patched(frames, kind=UNKNOWN_TYPE), UNSUPPORTED)
             self.assertEqual(answer.header.correlation, 77)

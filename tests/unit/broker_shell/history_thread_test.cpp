@@ -20,19 +20,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Asks the next question before it has answered the one at hand, so that one always waits.
-class BusyHistory final : public History {
+// Holds nothing; each test's own history does what the test is about.
+class EmptyHistory : public History {
  public:
   [[nodiscard]] Lsn watermark() const override { return {}; }
   [[nodiscard]] Arrival last_arrival() const override { return {}; }
-  void store(std::span<const FinishedTask> tasks, std::span<const FinishedWorkflow> /*workflows*/,
-             Lsn watermark) override {
-    stored_.set_value({tasks.size(), watermark});
-  }
+  void store(std::span<const FinishedTask> /*tasks*/,
+             std::span<const FinishedWorkflow> /*workflows*/, Lsn /*watermark*/) override {}
   void add_late(std::span<const LateAttempt> /*attempts*/) override {}
   [[nodiscard]] std::vector<FinishedTask> find_tasks(std::span<const TaskId> /*ids*/) override {
-    ++answered_;
-    if (busy_) thread_->look_up({1, HistoryLookup::Tasks{}});
     return {};
   }
   [[nodiscard]] std::vector<FinishedWorkflow> find_workflows(
@@ -41,6 +37,20 @@ class BusyHistory final : public History {
   }
   [[nodiscard]] HistoryPage list(const std::string& /*owner*/, const QueryFilter& /*filter*/,
                                  const std::string& /*cursor*/, std::uint32_t /*limit*/) override {
+    return {};
+  }
+};
+
+// Asks the next question before it has answered the one at hand, so that one always waits.
+class BusyHistory final : public EmptyHistory {
+ public:
+  void store(std::span<const FinishedTask> tasks, std::span<const FinishedWorkflow> /*workflows*/,
+             Lsn watermark) override {
+    stored_.set_value({tasks.size(), watermark});
+  }
+  [[nodiscard]] std::vector<FinishedTask> find_tasks(std::span<const TaskId> /*ids*/) override {
+    ++answered_;
+    if (busy_) thread_->look_up({1, HistoryLookup::Tasks{}});
     return {};
   }
 
@@ -97,32 +107,18 @@ class FullHistory final : public History {
 };
 
 // Whose first store does not return before it may.
-class BlockedHistory final : public History {
+class BlockedHistory final : public EmptyHistory {
  public:
   struct Gate {
     std::promise<void> entered;
     std::promise<void> open;
   };
   explicit BlockedHistory(Gate& gate) : gate_(gate) {}
-  [[nodiscard]] Lsn watermark() const override { return {}; }
-  [[nodiscard]] Arrival last_arrival() const override { return {}; }
   void store(std::span<const FinishedTask> /*tasks*/,
              std::span<const FinishedWorkflow> /*workflows*/, Lsn /*watermark*/) override {
     if (std::exchange(blocked_before_, true)) return;
     gate_.entered.set_value();
     gate_.open.get_future().wait();
-  }
-  void add_late(std::span<const LateAttempt> /*attempts*/) override {}
-  [[nodiscard]] std::vector<FinishedTask> find_tasks(std::span<const TaskId> /*ids*/) override {
-    return {};
-  }
-  [[nodiscard]] std::vector<FinishedWorkflow> find_workflows(
-      std::span<const WorkflowId> /*ids*/) override {
-    return {};
-  }
-  [[nodiscard]] HistoryPage list(const std::string& /*owner*/, const QueryFilter& /*filter*/,
-                                 const std::string& /*cursor*/, std::uint32_t /*limit*/) override {
-    return {};
   }
 
  private:
@@ -200,26 +196,13 @@ TEST(HistoryThread, AnEndOnAFullDiskIsNoFailure) {
 }
 
 // Each of whose answers is half of what may lie about.
-class LargeHistory final : public History {
+class LargeHistory final : public EmptyHistory {
  public:
-  [[nodiscard]] Lsn watermark() const override { return {}; }
-  [[nodiscard]] Arrival last_arrival() const override { return {}; }
-  void store(std::span<const FinishedTask> /*tasks*/,
-             std::span<const FinishedWorkflow> /*workflows*/, Lsn /*watermark*/) override {}
-  void add_late(std::span<const LateAttempt> /*attempts*/) override {}
   [[nodiscard]] std::vector<FinishedTask> find_tasks(std::span<const TaskId> /*ids*/) override {
     if (++asked_ == 3) third_.set_value();
     FinishedTask found = task(1);
     found.outcome.report = Payload(std::string(limits::kMaxUnreadAnswerBytes / 2, 'r'));
     return {found};
-  }
-  [[nodiscard]] std::vector<FinishedWorkflow> find_workflows(
-      std::span<const WorkflowId> /*ids*/) override {
-    return {};
-  }
-  [[nodiscard]] HistoryPage list(const std::string& /*owner*/, const QueryFilter& /*filter*/,
-                                 const std::string& /*cursor*/, std::uint32_t /*limit*/) override {
-    return {};
   }
 
   std::atomic<int> asked_ = 0;
