@@ -14,10 +14,12 @@
 namespace taskpipe::broker {
 
 struct JournalUsage {
-  std::uint64_t bytes = 0;          // in segments that still hold retained records
-  std::uint64_t segments = 0;       // of these
-  Lsn oldest_segment_last;          // last LSN of the oldest sealed segment; 0 = only one segment
-  bool accepts_submits = true;      // false while only the reserve is left
+  std::uint64_t bytes = 0;     // in segments that still hold retained records
+  std::uint64_t segments = 0;  // of these
+  Lsn oldest_segment_last;     // last LSN of the oldest sealed segment; 0 = only one segment
+  // False while only the reserve is left. A failed journal goes on saying what it said: its process
+  // ends, and a client that hears nothing asks the next one, where a refusal would be final.
+  bool accepts_submits = true;
   std::uint64_t backlog_bytes = 0;  // in memory: appended, not written yet
 };
 

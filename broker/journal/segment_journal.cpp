@@ -107,9 +107,8 @@ JournalUsage SegmentJournal::usage() const {
   const std::lock_guard lock(mutex_);
   JournalUsage usage = usage_;
   const std::uint64_t backlog = front_.size_bytes() + writing_bytes_;
-  usage.accepts_submits = !failed_.load(std::memory_order_relaxed) &&
-                          backlog <= max_backlog_bytes_ &&
-                          headroom_bytes_ > reserve_bytes_ + backlog;
+  usage.accepts_submits =
+      backlog <= max_backlog_bytes_ && headroom_bytes_ > reserve_bytes_ + backlog;
   usage.backlog_bytes = backlog;
   return usage;
 }

@@ -210,7 +210,7 @@ JournalUsage SegmentLog::usage(std::uint64_t backlog_bytes) const {
   usage.segments = chain_.size();
   for (const Segment& segment : chain_) usage.bytes += segment.end;
   if (chain_.size() > 1) usage.oldest_segment_last = chain_.front().last;
-  usage.accepts_submits = !failure_ && headroom_bytes() > options_.reserve_bytes() + backlog_bytes;
+  usage.accepts_submits = headroom_bytes() > options_.reserve_bytes() + backlog_bytes;
   return usage;
 }
 

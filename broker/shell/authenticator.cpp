@@ -18,14 +18,25 @@
 namespace taskpipe::broker {
 namespace {
 
-constexpr std::uint32_t kChanges = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-                                   IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+// With IN_CREATE, as a link is how a new key gets its name.
+constexpr std::uint32_t kChanges = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
+                                   IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
 
-// Reads and forgets what there is.
-void drain(int fd) {
-  std::array<char, 4096> buffer{};
-  while (::read(fd, buffer.data(), buffer.size()) > 0) {
+// Takes what there is; true when it concerns more than files that are still being written, whose
+// names begin with a dot.
+bool drain(int fd) {
+  alignas(::inotify_event) std::array<char, 4096> buffer{};
+  bool concerns = false;
+  for (::ssize_t size = 0; (size = ::read(fd, buffer.data(), buffer.size())) > 0;) {
+    for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
+      ::inotify_event event{};
+      std::memcpy(&event, buffer.data() + at, sizeof(event));
+      const char first = event.len == 0 ? '\0' : buffer[at + sizeof(event)];
+      concerns = concerns || first != '.';
+      at += sizeof(event) + event.len;
+    }
   }
+  return concerns;
 }
 
 }  // namespace
@@ -142,8 +153,8 @@ void Authenticator::watch() {
     if (std::find(wishes.begin(), wishes.end(), Wish::stop) != wishes.end()) return;
     // A batch of files is one change.
     std::this_thread::sleep_for(std::chrono::milliseconds(limits::kKeyReloadDelayMs));
-    if (inotify_ >= 0) drain(inotify_);
-    load(false);
+    const bool changed = inotify_ >= 0 && drain(inotify_);
+    if (changed || !wishes.empty()) load(false);
   }
 }
 

@@ -170,7 +170,7 @@ class Failpoints(unittest.TestCase):
     def finish(self, client):
         client.wait(CLIENT_LIMIT_S)
         books = client.books()  # nothing lost, nothing wrong
-        self.assertEqual((books["refused"], books["acknowledged"]), (0, TASKS))
+        self.assertEqual((books["refused"], books["acknowledged"]), (0, TASKS), books["complaints"])
         self.books |= set(books["ids"])
 
     def check_books(self):

@@ -34,11 +34,7 @@ void SteppedJournal::append(Epoch epoch, Lsn first_lsn, std::span<const broker::
   if (!failure_) appended_ = buffer_.last();
 }
 
-broker::JournalUsage SteppedJournal::usage() const {
-  auto usage = log_->usage(buffer_.size_bytes());
-  usage.accepts_submits = usage.accepts_submits && !failure_;
-  return usage;
-}
+broker::JournalUsage SteppedJournal::usage() const { return log_->usage(buffer_.size_bytes()); }
 
 void SteppedJournal::release_before(Lsn lsn) {
   if (lsn > release_wanted_) release_wanted_ = lsn;

@@ -10,8 +10,10 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from secured import BIN_DIR, FAILED, OFFER, SUCCEEDED, Secured, entry  # noqa: E402
-from cluster import Cluster, wait_until  # noqa: E402
+from cluster import Cluster, ClusterError, wait_until  # noqa: E402
 from taskpipe_wire import WORKER, ProtocolError, new_ids, new_item  # noqa: E402
+
+RELOAD_DELAY_S = 0.1  # kKeyReloadDelayMs
 
 
 class WhoGetsIn(Secured):
@@ -124,6 +126,17 @@ class WhoGetsIn(Secured):
         self.cluster.wait_reload(before)
         self.assertTrue(any("broken.key" in line for line in self.cluster.audit()))
         self.submit(client)
+
+
+    def test_a_file_that_is_being_written_is_no_change(self):
+        """On a slow disk it is there for long before the key has its name."""
+        before = self.cluster.reloads()
+        unfinished = self.cluster.keys / "peers/.new-eve.key-x"
+        unfinished.write_text("")
+        with self.assertRaises(ClusterError):
+            wait_until(lambda: self.cluster.reloads() > before, "a reload", 3 * RELOAD_DELAY_S)
+        os.link(unfinished, self.cluster.keys / "peers/eve.key")
+        self.cluster.wait_reload(before)
 
 
 class WhoMayDoWhat(Secured):
