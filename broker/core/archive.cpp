@@ -2,16 +2,21 @@
 // once it is there.
 //
 // Rows are made when they are asked for: what a history that lags behind has not taken yet costs
-// nothing but its place in the table of tasks.
+// nothing but its place in the table of tasks. What it has taken leaves memory bit by bit: a
+// transaction's tasks at once would keep everybody waiting for milliseconds.
 #include <cassert>
 #include <utility>
 
 #include "broker/core/fold.hpp"
 #include "broker/core/handlers.hpp"
 #include "broker/core/pasts.hpp"
+#include "common/model/limits.hpp"
 
 namespace taskpipe::broker {
 namespace {
+
+// More than a turn gives to the history, so that it never falls behind for long.
+constexpr std::size_t kForgottenTasksPerTurn = 2 * limits::kHistoryTasksPerTurn;
 
 FinishedTask finished_task(const State& state, TaskSlot slot) {
   const Task& task = state.tasks[slot];
@@ -112,33 +117,65 @@ void give_late_again(State& state, Lsn watermark) {
   }
 }
 
-void on_history_committed(Turn& turn, Lsn watermark) {
-  State& state = turn.state;
-  state.history_watermark = watermark;
-  while (!state.ended_tasks.empty()) {
+namespace {
+
+void forget_task(State& state, TaskSlot slot) {
+  const Task& task = state.tasks[slot];
+  if (task.workflow.value() != kNoSlot) {
+    state.workflows[task.workflow].members[task.member].slot = TaskSlot(kNoSlot);
+  }
+  state.live_bytes -= journal_bytes_of(task);
+  state.memory.task_removed(task);
+  forget_pasts(state, slot);
+  unlink_original(state, slot);
+  state.specs.release(task.spec);
+  state.tasks.erase(slot);
+}
+
+// At least `most` of the tasks that the history has, if there are as many: those of one record
+// leave together, so that its number can be the watermark.
+void forget_tasks(State& state, std::size_t most) {
+  Lsn last;
+  for (std::size_t count = 0; !state.ended_tasks.empty(); ++count) {
     const TaskSlot slot = state.ended_tasks.front();
-    const Task& task = state.tasks[slot];
-    if (task.end().terminal_lsn > watermark) break;
-    if (task.workflow.value() != kNoSlot) {
-      state.workflows[task.workflow].members[task.member].slot = TaskSlot(kNoSlot);
+    const Lsn ended = state.tasks[slot].end().terminal_lsn;
+    if (ended > state.history_committed) break;
+    if (count >= most && ended > last) {
+      state.history_watermark = last;
+      return;
     }
-    state.live_bytes -= journal_bytes_of(task);
-    state.memory.task_removed(task);
     state.ended_tasks.pop_front();
     if (state.archived_tasks > 0) --state.archived_tasks;
-    forget_pasts(state, slot);
-    unlink_original(state, slot);
-    state.specs.release(task.spec);
-    state.tasks.erase(slot);
+    forget_task(state, slot);
+    last = ended;
   }
+  state.history_watermark = state.history_committed;
+}
+
+void forget_workflows(State& state) {
   while (!state.ended_workflows.empty()) {
     const WorkflowSlot slot = state.ended_workflows.front();
-    if (state.workflows[slot].terminal_lsn > watermark) break;
+    if (state.workflows[slot].terminal_lsn > state.history_watermark) break;
     state.ended_workflows.pop_front();
     if (state.archived_workflows > 0) --state.archived_workflows;
     state.memory.workflow_removed(state.workflows[slot]);
     state.workflows.erase(slot);
   }
 }
+
+}  // namespace
+
+void on_history_committed(Turn& turn, Lsn watermark) {
+  turn.state.history_committed = watermark;
+  forget_archived(turn);
+}
+
+void forget_archived(Turn& turn) {
+  if (!has_archived(turn.state)) return;
+  forget_tasks(turn.state, kForgottenTasksPerTurn);
+  forget_workflows(turn.state);
+}
+
+bool has_archived(const State& state) { return state.history_watermark < state.history_committed; }
 
 }  // namespace taskpipe::broker

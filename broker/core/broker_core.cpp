@@ -167,6 +167,7 @@ struct CommandHandler {
     place_tasks(turn);
     arm_tasks(turn);
     flush_done(turn);
+    forget_archived(turn);
     watch_memory(turn);
     publish_changes(turn.state);
     serve_watches(turn);
@@ -198,7 +199,7 @@ void BrokerCore::apply(Command command, const Now& now, Effects& effects) {
 
 std::optional<MonotonicTime> BrokerCore::next_deadline() const {
   const bool more_to_place = !state_->dirty_workers.empty() || !state_->fresh_signatures.empty();
-  if (more_to_place) return MonotonicTime{};
+  if (more_to_place || has_archived(*state_)) return MonotonicTime{};
   if (state_->watches.unfinished_since) return state_->watches.unfinished_since;
   std::optional<MonotonicTime> earliest;
   if (!state_->timers.empty()) earliest = state_->timers.top().at;

@@ -165,7 +165,11 @@ void on_blobs_asked(Turn& turn, command::BlobsAsked command);
 
 // --- archive.cpp --------------------------------------------------------------------------------
 void on_history_ready(Turn& turn, const command::HistoryReady& command);
+// Everything that ended at or below `watermark` may leave memory; a part of it does at once.
 void on_history_committed(Turn& turn, Lsn watermark);
+// Another part; what is left goes on in the next turn.
+void forget_archived(Turn& turn);
+[[nodiscard]] bool has_archived(const State& state);
 // After a replay, before the tasks up to `watermark` leave memory.
 void give_late_again(State& state, Lsn watermark);
 

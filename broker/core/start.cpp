@@ -42,6 +42,7 @@ void settle_replay(Turn& turn, const HistoryPosition& history) {
   give_late_again(state, history.watermark);
   state.archived_up_to = history.watermark;
   on_history_committed(turn, history.watermark);
+  while (has_archived(state)) forget_archived(turn);
   state.next_arrival = std::max(state.next_arrival, history.last_arrival.next());
 }
 

@@ -180,6 +180,7 @@ struct State {
   std::size_t archived_workflows = 0;
   Lsn archived_up_to;            // what ended at or below it was given, or is in the history
   std::deque<LateAttempt> late;  // of tasks that were given before; not given yet themselves
+  Lsn history_committed;         // what ended at or below it may leave memory
   Lsn history_watermark;         // what ended at or below it has left memory
   MemoryLedger memory;
   bool memory_full = false;      // and the operator was told

@@ -11,7 +11,8 @@
 namespace taskpipe::broker {
 namespace {
 
-constexpr std::size_t kFirstIndexSize = 1024;
+// Words, a MiB of them: below half as many tasks nobody waits for the index to be made anew.
+constexpr std::size_t kFirstIndexSize = 1U << 18U;
 
 }  // namespace
 

@@ -68,6 +68,28 @@ TEST_F(ArchiveTest, HandsOverWhatThereIsRoomForAndGoesOnFromThere) {
   EXPECT_EQ(cluster_.core().tasks_held(), 1U);
 }
 
+TEST_F(ArchiveTest, WhatTheHistoryHasLeavesMemoryBitByBit) {
+  constexpr std::uint32_t kRecords = 30;
+  constexpr std::uint32_t kOfARecord = 100;
+  connect(kOfARecord);
+  cluster_.say(kWorker, worker_, Credit{kRecords * kOfARecord, 100'000'000});
+  for (std::uint32_t i = 0; i < kRecords; ++i) run(i * kOfARecord, kOfARecord);
+  std::size_t held = cluster_.core().tasks_held();
+  ASSERT_EQ(held, kRecords * kOfARecord);
+  stored(offer(held));
+  std::size_t turns = 1;
+  for (; cluster_.core().tasks_held() > 0; ++turns) {
+    ASSERT_LT(turns, kRecords);
+    EXPECT_LT(cluster_.core().tasks_held(), held);
+    held = cluster_.core().tasks_held();
+    EXPECT_EQ(held % kOfARecord, 0U) << "a record is not taken apart";
+    ASSERT_EQ(cluster_.core().next_deadline(), MonotonicTime{}) << "nobody would go on";
+    cluster_.end_turn();
+  }
+  EXPECT_GT(turns, 3U) << "everybody waits for a whole transaction";
+  EXPECT_NE(cluster_.core().next_deadline(), MonotonicTime{});
+}
+
 TEST_F(ArchiveTest, WhatIsNotOnTheMediumIsNotHandedOver) {
   connect(8);
   run(0, 1);
