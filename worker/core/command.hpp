@@ -41,11 +41,11 @@ using AttemptOutput = exec_event::Output;
 using AttemptProgressed = exec_event::Progressed;
 using AttemptEnded = exec_event::Ended;
 
-// Answers effect SpoolStore. When the disk refused (`durable` false) the result is sent all the
-// same: it is then only as safe as this process.
+// Answers effect SpoolStore. When the disk refused (`kept` false) the result is sent all the same:
+// it is then only as safe as this process.
 struct SpoolStored {
   AttemptKey attempt;
-  bool durable = true;
+  bool kept = true;
 };
 
 // Answers effect ReadLog; leaves only if that session still is the current one.

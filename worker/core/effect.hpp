@@ -17,7 +17,8 @@
 
 namespace taskpipe::worker {
 
-// Keep a result on disk; answered by command::SpoolStored once it would survive a power loss.
+// Keep a result on disk; answered by command::SpoolStored once it survives the end of this process.
+// Without a SpoolDrop it survives a power loss soon after.
 struct SpoolStore {
   ResultItem result;
 };

@@ -40,11 +40,11 @@ void ResultOutbox::add(ResultItem result, bool storing) {
   if (!storing) make_ready(position->first, pending);
 }
 
-void ResultOutbox::stored(const AttemptKey& attempt, bool durable) {
+void ResultOutbox::stored(const AttemptKey& attempt, bool kept) {
   const auto found = results_.find(attempt);
   if (found == results_.end()) return;
   Pending& pending = found->second;
-  if (durable && !pending.on_disk) {
+  if (kept && !pending.on_disk) {
     pending.on_disk = true;
     --in_memory_;
   }

@@ -34,7 +34,7 @@ class ResultOutbox {
   void load(ResultItem result);
   // `storing`: not to be sent before `stored`.
   void add(ResultItem result, bool storing);
-  void stored(const AttemptKey& attempt, bool durable);
+  void stored(const AttemptKey& attempt, bool kept);
 
   // A new HELLO. What must be listed in it, ordered; all of it waits for RECONCILE now, and is sent
   // anyway when that does not mention it in time.

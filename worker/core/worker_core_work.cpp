@@ -190,12 +190,12 @@ void WorkerCore::on(const command::AttemptEnded& command, Turn turn) {
 }
 
 void WorkerCore::on(const command::SpoolStored& command, Turn turn) {
-  if (!command.durable) {
+  if (!command.kept) {
     note(turn, NoteLevel::error,
          "a result could not be written to the spool: it is sent from memory, and lost if this "
          "worker ends before the broker has it");
   }
-  results_.stored(command.attempt, command.durable);
+  results_.stored(command.attempt, command.kept);
 }
 
 }  // namespace taskpipe::worker

@@ -188,7 +188,7 @@ tl::expected<void, Error> SpoolFolder::write(const ResultItem& result) {
   const std::string content = pack(*encoded);
   if (!write_all(file.get(), content) ||
       ::ftruncate(file.get(), static_cast<off_t>(content.size())) != 0 ||
-      ::fdatasync(file.get()) != 0 || ::rename(unfinished.c_str(), path.c_str()) != 0) {
+      ::rename(unfinished.c_str(), path.c_str()) != 0) {
     const int why = errno;
     ::unlink(unfinished.c_str());
     return tl::unexpected(storage_error("write", path, why));
@@ -196,7 +196,14 @@ tl::expected<void, Error> SpoolFolder::write(const ResultItem& result) {
   return {};
 }
 
-tl::expected<void, Error> SpoolFolder::sync() {
+tl::expected<void, Error> SpoolFolder::sync(std::span<const AttemptKey> attempts) {
+  for (const AttemptKey& attempt : attempts) {
+    const fs::path path = file_of(attempt);
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (!file.valid() || ::fdatasync(file.get()) != 0) {
+      return tl::unexpected(storage_error("sync", path, errno));
+    }
+  }
   const Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.valid() || ::fsync(folder.get()) != 0) {
     return tl::unexpected(storage_error("sync", folder_, errno));

@@ -1,7 +1,9 @@
 // Results on disk, between the end of a process and the broker's acknowledgement.
 //
-// One file per result, `<task id>-<epoch>-<attempt>.result`, written beside its final name, synced
-// and renamed, so that a file that has its name is whole. What is in it:
+// One file per result, `<task id>-<epoch>-<attempt>.result`, written beside its final name and
+// renamed: when the worker dies, a file that has its name is whole. Only what is synced survives a
+// power loss; a file that has its name and not its content is noticed by the checksum. What is in
+// it:
 //
 //   "TPSPOOL1" | frame count u32 | frame lengths u32 × count | frames | XXH3-128 of all before
 //
@@ -19,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,9 +51,10 @@ class SpoolFolder {
   // Reads everything and removes what an interrupted write left. O(bytes on disk).
   [[nodiscard]] tl::expected<Loaded, Error> load();
 
-  // Writes and syncs the file; its name survives a power loss only after `sync`. STORAGE.
+  // Survives the end of this process, and a power loss only after `sync`. STORAGE.
   [[nodiscard]] tl::expected<void, Error> write(const ResultItem& result);
-  [[nodiscard]] tl::expected<void, Error> sync();
+  // Of those that were written and not removed; one sync for each, and one of the folder. STORAGE.
+  [[nodiscard]] tl::expected<void, Error> sync(std::span<const AttemptKey> attempts);
   // A file that is not there is no error.
   void remove(const AttemptKey& attempt);
 

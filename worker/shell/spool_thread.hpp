@@ -1,10 +1,19 @@
-// Writes the spool, so that a slow disk delays nobody's heartbeat. Results that come together share
-// the sync of the folder.
+// Writes the spool, so that a slow disk delays nobody's heartbeat.
+//
+// A result is told as kept once its file would outlive the worker's process. It is synced, for a
+// power loss, only when it is still there after kSpoolSyncDelay: by then the broker has
+// acknowledged most of them. A power loss within that time makes the task run again, as one a
+// moment earlier would have.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
+#include <cstddef>
+#include <deque>
 #include <mutex>
 #include <thread>
+#include <unordered_set>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -15,13 +24,16 @@
 
 namespace taskpipe::worker {
 
+inline constexpr std::chrono::milliseconds kSpoolSyncDelay{200};
+
 class SpoolThread {
  public:
   // Answers go to `commands`; both references must outlive the thread.
-  SpoolThread(SpoolFolder folder, CommandMailbox& commands, process::Logger& logger);
+  SpoolThread(SpoolFolder folder, CommandMailbox& commands, process::Logger& logger,
+              std::chrono::milliseconds sync_delay = kSpoolSyncDelay);
   SpoolThread(const SpoolThread&) = delete;
   SpoolThread& operator=(const SpoolThread&) = delete;
-  // Does what was asked for, then ends.
+  // Does what was asked for, syncs what is left, then ends.
   ~SpoolThread();
 
   // In order. `store` is answered by command::SpoolStored. Any thread.
@@ -33,10 +45,15 @@ class SpoolThread {
   void post(Job job);
   void work();
   void carry_out(const std::vector<Job>& jobs);
+  void sync_written_before(std::chrono::steady_clock::time_point end);
 
+  using Written = std::pair<std::chrono::steady_clock::time_point, AttemptKey>;
   SpoolFolder folder_;
   CommandMailbox& commands_;
   process::Logger& logger_;
+  const std::chrono::milliseconds sync_delay_;
+  std::deque<Written> unsynced_;            // oldest first; those that were dropped as well
+  std::unordered_set<AttemptKey> to_sync_;  // of these, what is there
   std::mutex mutex_;
   std::condition_variable ready_;
   std::vector<Job> jobs_;

@@ -1,10 +1,13 @@
 // The spool on disk: what a restart finds, and what a damaged file does.
 #include <sys/stat.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/process/logging.hpp"
@@ -55,7 +58,7 @@ TEST_F(SpoolTest, ARestartFindsWhatWasWritten) {
     ASSERT_TRUE(spool.write(result(2)));
     ASSERT_TRUE(spool.write(result(1, 100'000)));
     ASSERT_TRUE(spool.write(result(3, limits::kMaxResultBytes)));
-    ASSERT_TRUE(spool.sync());
+    ASSERT_TRUE(spool.sync(std::vector<AttemptKey>{key(1), key(2), key(3)}));
   }
   SpoolFolder spool = open();
   auto loaded = spool.load();
@@ -202,7 +205,7 @@ class SpoolThreadTest : public SpoolTest {
   CommandMailbox commands_;
 };
 
-TEST_F(SpoolThreadTest, ConfirmsWhatIsDurable) {
+TEST_F(SpoolThreadTest, ConfirmsWhatIsKept) {
   {
     SpoolThread thread(open(), commands_, logger_);
     for (std::uint64_t i = 0; i < 20; ++i) thread.store({result(i)});
@@ -211,7 +214,7 @@ TEST_F(SpoolThreadTest, ConfirmsWhatIsDurable) {
     for (std::uint64_t i = 0; i < 20; ++i) {
       const auto& stored = std::get<command::SpoolStored>(commands[i]);
       EXPECT_EQ(stored.attempt, key(i));
-      EXPECT_TRUE(stored.durable);
+      EXPECT_TRUE(stored.kept);
     }
     for (std::uint64_t i = 0; i < 19; ++i) thread.drop({key(i)});
   }
@@ -228,6 +231,27 @@ TEST_F(SpoolThreadTest, AStoreAndADropKeepTheirOrder) {
   EXPECT_EQ(open().load()->results, (std::vector<ResultItem>{result(2)}));
 }
 
+// Whether the disk was asked shows in a file that it cannot sync: one that is gone.
+TEST_F(SpoolThreadTest, SyncsOnlyWhatIsStillThereAfterAWhile) {
+  const auto complaints = [this] { return content(folder_ / "log"); };
+  {
+    SpoolThread thread(open(), commands_, logger_, std::chrono::milliseconds(0));
+    thread.store({result(1)});
+    ASSERT_EQ(testing::take_commands(commands_, 1).size(), 1U);
+  }
+  EXPECT_EQ(complaints(), "");
+  for (const bool dropped : {true, false}) {
+    SpoolThread thread(open(), commands_, logger_, std::chrono::hours(1));
+    thread.store({result(2)});
+    ASSERT_EQ(testing::take_commands(commands_, 1).size(), 1U);
+    fs::remove(open().file_of(key(2)));
+    if (dropped) thread.drop({key(2)});
+    EXPECT_EQ(complaints(), "") << "an acknowledged result was synced";
+  }
+  EXPECT_THAT(complaints(), ::testing::HasSubstr("may not survive a power loss"))
+      << "an end leaves what it has written to chance";
+}
+
 TEST_F(SpoolThreadTest, SaysWhenTheDiskRefuses) {
   SpoolFolder spool = open();
   fs::remove(folder_ / "spool");
@@ -235,7 +259,7 @@ TEST_F(SpoolThreadTest, SaysWhenTheDiskRefuses) {
   thread.store({result(1)});
   const auto commands = testing::take_commands(commands_, 1);
   ASSERT_EQ(commands.size(), 1U);
-  EXPECT_FALSE(std::get<command::SpoolStored>(commands[0]).durable);
+  EXPECT_FALSE(std::get<command::SpoolStored>(commands[0]).kept);
 }
 
 }  // namespace
