@@ -21,7 +21,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import targets  # noqa: E402
-from measuring import BenchError, ClusterError, Context, summary  # noqa: E402
+from measuring import BenchError, ClusterError, Context, remove_leftovers, summary  # noqa: E402
 
 ROUNDS = 5
 QUICK_ROUNDS = 1
@@ -219,7 +219,10 @@ def main():
                       minutes=options.minutes)
     picked = chosen(scenarios, options.only, context)
     about = machine(context)
-    figures, failures = measure(picked, context, options.rounds)
+    try:
+        figures, failures = measure(picked, context, options.rounds)
+    finally:
+        remove_leftovers(context)
     written = report(picked, context, about, figures)
     if options.json:
         options.json.write_text(json.dumps({**written, "failures": failures}, indent=2) + "\n")

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <utility>
@@ -17,7 +18,29 @@ inline double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// "p10_us": …, "p50_us": …, …, "max_us": …; without braces, so that more can be said beside it.
+// Places of a histogram for each doubling; one is 9 % wide.
+inline constexpr int kPlacesPerDoubling = 8;
+
+// "histogram": [[lower edge in us, how many], …], empty places left out. `sorted`: ascending.
+inline void print_histogram(const std::vector<double>& sorted) {
+  std::printf("\"histogram\": [");
+  const auto place_of = [](double us) {
+    return static_cast<int>(std::floor(std::log2(std::max(us, 1.0)) * kPlacesPerDoubling));
+  };
+  const char* separator = "";
+  for (auto at = sorted.begin(); at != sorted.end();) {
+    const int place = place_of(*at);
+    const auto end =
+        std::find_if(at, sorted.end(), [&](double us) { return place_of(us) > place; });
+    std::printf("%s[%.2f, %td]", std::exchange(separator, ", "),
+                std::exp2(static_cast<double>(place) / kPlacesPerDoubling), end - at);
+    at = end;
+  }
+  std::printf("]");
+}
+
+// "p10_us": …, "p50_us": …, …, "max_us": …, "histogram": …; without braces, so that more can be
+// said beside it.
 inline void print_quantiles(std::vector<double> microseconds) {
   static constexpr std::array<std::pair<const char*, double>, 6> kQuantiles = {
       {{"p10", 0.10}, {"p50", 0.50}, {"p90", 0.90}, {"p99", 0.99}, {"p999", 0.999}, {"max", 1.0}}};
@@ -30,6 +53,8 @@ inline void print_quantiles(std::vector<double> microseconds) {
     std::printf("%s\"%s_us\": %.1f", separator, name, value);
     separator = ", ";
   }
+  std::printf(", ");
+  print_histogram(microseconds);
 }
 
 // Calls `trip` one after the other and prints how long each took, but for the first `warm_up`.

@@ -18,6 +18,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -48,11 +49,15 @@ class Context:
     hq: pathlib.Path | None = None  # HyperQueue's program
     minutes: float = 10.0  # of the sustained load
     series: dict = dataclasses.field(default_factory=dict)  # {name: {"x": […], "y": […], …}}
+    leftovers: list = dataclasses.field(default_factory=list)  # folders to remove when all is measured
 
     @contextlib.contextmanager
-    def cluster(self, workers=1, durability="fsync", broker=(), worker=()):
-        """A broker and its workers, started for this; with their further options."""
-        with Cluster(self.bin_dir, self.folder) as running:
+    def cluster(self, workers=1, durability="fsync", broker=(), worker=(), remove=True):
+        """A broker and its workers, started for this; with their further options. `remove`: when
+        it ends, and not after the last round."""
+        with Cluster(self.bin_dir, self.folder, remove=remove) as running:
+            if not remove:
+                self.leftovers.append(running.folder)
             running.start_broker("--durability", durability, *broker)
             for i in range(workers):
                 running.start_worker(f"worker{i}", *worker)
@@ -63,6 +68,14 @@ class Context:
         """A folder on the disk to measure, gone at the end."""
         with tempfile.TemporaryDirectory(dir=self.folder) as name:
             yield pathlib.Path(name)
+
+    def latencies(self, name, measured):
+        """Quantiles as figures; the histogram beside them is added to those of earlier rounds."""
+        figures = dict(measured)
+        total = self.series.setdefault(f"{name}histogram_us", {})
+        for edge_us, count in figures.pop("histogram"):
+            total[edge_us] = total.get(edge_us, 0) + count
+        return prefixed(name, figures)
 
     def run_json(self, program, *arguments, **popen):
         """What one of our measuring programs prints."""
@@ -80,6 +93,12 @@ def run_json(*command, limit_s=RUN_LIMIT_S, **popen):
     if done.returncode != 0:
         raise BenchError(f"{' '.join(command)} failed: {done.stderr.strip()[-2000:]}")
     return json.loads(done.stdout)
+
+
+def remove_leftovers(context):
+    """For the end of a run."""
+    for folder in context.leftovers:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def prefixed(prefix, values):

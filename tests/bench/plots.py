@@ -4,7 +4,7 @@
     plots.py FOLDER FILE [MORE…]
 
 MORE: files of further runs (the sustained one). Writes neighbours.svg, round_trips.svg, shapes.svg,
-latency.svg, sustained.svg and growth.svg, each only when its figures were measured. taskpipe is the
+latency.svg, histogram.svg, sustained.svg and growth.svg, each only when its figures were measured. taskpipe is the
 one colour; what it is compared with is grey. The same figures give the same bytes: no date, and ids
 that do not change.
 """
@@ -25,6 +25,7 @@ from tables import merged  # noqa: E402
 
 OURS, OTHERS, LIMIT, INK, FAINT = "#0b6e99", "#b4b4b4", "#7a7a7a", "#222222", "#dddddd"
 WIDTH_IN = 7.5
+PLACES_PER_DOUBLING = 8  # as in measure.hpp
 RC = {"svg.hashsalt": "taskpipe", "svg.fonttype": "none",
       "font.family": "DejaVu Sans", "font.size": 10,
       "axes.edgecolor": INK, "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK,
@@ -221,6 +222,35 @@ def latency(figures):
     return figure
 
 
+def histogram(figures):
+    """How often each latency came, all rounds together; on one axis, one below the other."""
+    drawn = [(label, colour, figures.series[f"{prefix}histogram_us"])
+             for prefix, label, colour in (("raw_libzmq_round_trip_", "raw libzmq", LIMIT),
+                                           ("memory_round_trip_", "one at a time, none", OURS),
+                                           ("durable_round_trip_", "one at a time, fsync", OURS),
+                                           ("half_load_", "at half load, fsync", OURS))
+             if f"{prefix}histogram_us" in figures.series]
+    if not drawn:
+        return None
+    figure, rows = plt.subplots(len(drawn), 1, figsize=(WIDTH_IN, 1.25 * len(drawn) + 0.6),
+                                sharex=True, squeeze=False, layout="constrained")
+    for axes, (label, colour, counts) in zip(rows[:, 0], drawn):
+        edges = sorted((float(edge), count) for edge, count in counts.items())
+        total = sum(count for _, count in edges)
+        axes.bar([edge for edge, _ in edges], [100 * count / total for _, count in edges],
+                 width=[edge * (2 ** (1 / PLACES_PER_DOUBLING) - 1) for edge, _ in edges],
+                 align="edge", color=colour, linewidth=0)
+        axes.set_xscale("log")
+        axes.set_ylabel("%")
+        axes.set_title(f"{label} ({total:,})", fontsize=10, fontweight="normal", color=colour)
+    axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+    axes.xaxis.set_major_formatter(
+        lambda us, _: f"{us / 1000:g} ms" if us >= 1000 else f"{us:g} µs")
+    figure.suptitle("Latency: share of all", x=0, ha="left", fontweight="bold")
+    return figure
+
+
 def rates(load, width=5):
     """Tasks a second from a count that grows, over a few seconds each."""
     at, finished = load["at_s"], load["finished"]
@@ -295,7 +325,7 @@ def growth(figures):
 
 
 PLOTS = {"neighbours": neighbours, "round_trips": round_trips, "shapes": shapes, "latency": latency,
-         "sustained": sustained, "growth": growth}
+         "histogram": histogram, "sustained": sustained, "growth": growth}
 
 
 def main():

@@ -126,7 +126,9 @@ class Process:
 class Cluster:
     """One broker and any number of workers in a folder of their own."""
 
-    def __init__(self, bin_dir, base=None):
+    def __init__(self, bin_dir, base=None, remove=True):
+        """`base`: where its folder is made. `remove`: whether that goes at the end."""
+        self.remove = remove
         self.bin_dir = pathlib.Path(bin_dir).resolve()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="taskpipe-", dir=base))
         self.broker = None
@@ -142,6 +144,8 @@ class Cluster:
         for process in [*self.workers.values(), self.broker]:
             if process is not None and process.child.poll() is None:
                 process.kill()
+        if kind is None and not self.remove:
+            return
         if kind is None:
             shutil.rmtree(self.folder, ignore_errors=True)
         else:

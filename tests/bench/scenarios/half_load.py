@@ -1,6 +1,6 @@
 """Latency while the cluster does half of what it can: an open loop, so that waiting counts."""
 
-from measuring import prefixed, quotients
+from measuring import quotients
 
 NAME = "half_load"
 TITLE = "Latency at half load: the tasks of each millisecond as one batch, until its last result"
@@ -17,7 +17,7 @@ def round(context):
                                 QUICK_TASKS if context.quick else TASKS)["tasks_per_s"]
         paced = context.run_json("task_bench", "paced", running.client_endpoint, int(full / 2),
                                  QUICK_SECONDS if context.quick else SECONDS)
-    return {"full_load_tasks_per_s": full, **prefixed("half_load_", paced)}
+    return {"full_load_tasks_per_s": full, **context.latencies("half_load_", paced)}
 
 
 def ratios(figures):

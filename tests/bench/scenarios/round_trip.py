@@ -2,7 +2,7 @@
 
 import statistics
 
-from measuring import fsync_us, have, prefixed, quotients
+from measuring import fsync_us, have, quotients
 
 NAME = "round_trip"
 TITLE = "One task at a time: submit until its result is back"
@@ -21,10 +21,11 @@ def round(context):
     syncs = [fsync_us(context.folder)]
     for label, durability in (("durable", "fsync"), ("memory", "none")):
         with context.cluster(durability=durability) as running:
-            figures |= prefixed(f"{label}_round_trip_", context.run_json(
+            figures |= context.latencies(f"{label}_round_trip_", context.run_json(
                 "task_bench", "roundtrip", running.client_endpoint, trips))
         syncs.append(fsync_us(context.folder))
-    figures |= prefixed("raw_libzmq_round_trip_", context.run_json("raw_relay", "roundtrip", trips))
+    figures |= context.latencies("raw_libzmq_round_trip_",
+                                 context.run_json("raw_relay", "roundtrip", trips))
     figures["fdatasync_us"] = statistics.median(syncs)  # before, between and after
     return figures
 
