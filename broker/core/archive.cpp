@@ -15,8 +15,8 @@
 namespace taskpipe::broker {
 namespace {
 
-// More than a turn gives to the history, so that it never falls behind for long.
-constexpr std::size_t kForgottenTasksPerTurn = 2 * limits::kHistoryTasksPerTurn;
+// As many as a turn gives to the history; twice in the turn in which the history tells.
+constexpr std::size_t kForgottenTasksPerTurn = limits::kHistoryTasksPerTurn;
 
 FinishedTask finished_task(const State& state, TaskSlot slot) {
   const Task& task = state.tasks[slot];

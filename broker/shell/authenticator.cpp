@@ -10,20 +10,21 @@
 #include <chrono>
 #include <cstring>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include "common/model/limits.hpp"
 #include "common/process/clock.hpp"
+#include "common/security/private_file.hpp"
 
 namespace taskpipe::broker {
 namespace {
 
-// With IN_CREATE, as a link is how a new key gets its name.
-constexpr std::uint32_t kChanges = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
-                                   IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr std::uint32_t kChanges = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+                                   IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
 
-// Takes what there is; true when it concerns more than files that are still being written, whose
-// names begin with a dot.
+// Takes what there is; true when it concerns more than files that are still being written. When one
+// of these is deleted the key has got its name, by a link.
 bool drain(int fd) {
   alignas(::inotify_event) std::array<char, 4096> buffer{};
   bool concerns = false;
@@ -31,8 +32,10 @@ bool drain(int fd) {
     for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
       ::inotify_event event{};
       std::memcpy(&event, buffer.data() + at, sizeof(event));
-      const char first = event.len == 0 ? '\0' : buffer[at + sizeof(event)];
-      concerns = concerns || first != '.';
+      const std::string_view name(buffer.data() + at + sizeof(event), event.len);
+      const bool unfinished =
+          name.substr(0, security::kUnfinishedPrefix.size()) == security::kUnfinishedPrefix;
+      concerns = concerns || !unfinished || (event.mask & IN_DELETE) != 0;
       at += sizeof(event) + event.len;
     }
   }

@@ -89,7 +89,8 @@ tl::expected<void, Error> write_file(const fs::path& path, std::string_view text
   fs::path folder = path.parent_path();
   if (folder.empty()) folder = ".";
   // mkostemp makes it with 0600, so that a secret is never seen by others.
-  std::string temporary = (folder / (".new-" + path.filename().string() + "-XXXXXX")).string();
+  std::string temporary =
+      (folder / (std::string(kUnfinishedPrefix) + path.filename().string() + "-XXXXXX")).string();
   const Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
   if (file.get() < 0) return tl::unexpected(problem(path, reason(errno)));
   int error = 0;

@@ -16,6 +16,9 @@ namespace taskpipe::security {
 // Refused, with the command that mends it, when its group or others have any right to it.
 [[nodiscard]] tl::expected<std::string, Error> read_secret_file(const std::filesystem::path& path);
 
+// How the names of files begin that are being written.
+inline constexpr std::string_view kUnfinishedPrefix = ".new-";
+
 enum class Overwrite : bool { no, yes };
 
 // The file is there with all of `text`, or as it was before; it never was readable by others when

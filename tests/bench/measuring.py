@@ -56,12 +56,12 @@ class Context:
         """A broker and its workers, started for this; with their further options. `remove`: when
         it ends, and not after the last round."""
         with Cluster(self.bin_dir, self.folder, remove=remove) as running:
-            if not remove:
-                self.leftovers.append(running.folder)
             running.start_broker("--durability", durability, *broker)
             for i in range(workers):
                 running.start_worker(f"worker{i}", *worker)
             yield running
+        if not remove:
+            self.leftovers.append(running.folder)
 
     @contextlib.contextmanager
     def scratch(self):

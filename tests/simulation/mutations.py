@@ -127,8 +127,8 @@ MUTATIONS = {
         "false;"),
     "forgets tasks before the history has them": (
         "broker/core/archive.cpp",
-        "if (task.end().terminal_lsn > watermark) break;\n    if (task.workflow",
-        "if (task.workflow"),
+        "if (ended > state.history_committed) break;",
+        ""),
     "lets the journal go below living tasks": (
         "broker/core/images.cpp",
         "if (task.value() != kNoSlot) oldest = std::min(oldest, state.tasks[task].home_lsn);",

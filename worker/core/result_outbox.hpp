@@ -5,9 +5,9 @@
 //                                       └────────────────┘ no acknowledgement in time, STORAGE,
 //                                                          or RECONCILE asks for it again
 //
-// A result of a process may stand for hours of computing, so it is on disk before it is sent. One
-// of a handler stays in memory: if this process dies first, the lease runs out and the task runs
-// again.
+// A result of a process may stand for hours of computing, so it is in a file before it is sent, and
+// synced unless it is acknowledged soon. One of a handler stays in memory: if this process dies
+// first, the lease runs out and the task runs again.
 #pragma once
 
 #include <cstddef>

@@ -161,8 +161,14 @@ tl::expected<SpoolFolder::Loaded, Error> SpoolFolder::load() {
     const fs::path aside = path.string() + ".corrupt";
     fs::rename(path, aside, error);
     loaded.warnings.push_back("set aside the spooled result '" + path.string() +
-                              "' (now .corrupt): " + result.error() + "; its task runs again");
+                              "' (now .corrupt): " + result.error() +
+                              "; its task runs again, unless the broker has its result");
   }
+  if (loaded.results.empty()) return loaded;
+  // They may be there in memory alone: the worker before has ended as it wrote them.
+  std::vector<AttemptKey> keys;
+  for (const ResultItem& result : loaded.results) keys.push_back(result.attempt);
+  if (auto synced = sync(keys); !synced) loaded.warnings.push_back(synced.error().text);
   return loaded;
 }
 
@@ -197,18 +203,17 @@ tl::expected<void, Error> SpoolFolder::write(const ResultItem& result) {
 }
 
 tl::expected<void, Error> SpoolFolder::sync(std::span<const AttemptKey> attempts) {
+  tl::expected<void, Error> done;  // the first failure; the others are synced all the same
   for (const AttemptKey& attempt : attempts) {
     const fs::path path = file_of(attempt);
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-    if (!file.valid() || ::fdatasync(file.get()) != 0) {
-      return tl::unexpected(storage_error("sync", path, errno));
-    }
+    const bool synced = file.valid() && ::fdatasync(file.get()) == 0;
+    if (!synced && done) done = tl::unexpected(storage_error("sync", path, errno));
   }
   const Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.valid() || ::fsync(folder.get()) != 0) {
-    return tl::unexpected(storage_error("sync", folder_, errno));
-  }
-  return {};
+  const bool synced = folder.valid() && ::fsync(folder.get()) == 0;
+  if (!synced && done) done = tl::unexpected(storage_error("sync", folder_, errno));
+  return done;
 }
 
 void SpoolFolder::remove(const AttemptKey& attempt) {

@@ -12,8 +12,8 @@
 //
 // The file of a result that was acknowledged is renamed to `spare-<n>.unfinished` and holds a later
 // one: to make and to delete a file each time costs the disk several times the writing. After a
-// power loss the old name may be back, and is set aside for what it holds: nothing that was told
-// durable.
+// power loss the old name may be back, and is set aside for what it holds: nothing that was synced and
+// not acknowledged.
 //
 // Not thread-safe: load it in main, then give it to the SpoolThread.
 #pragma once
@@ -48,7 +48,7 @@ class SpoolFolder {
     std::vector<ResultItem> results;    // ordered by file name
     std::vector<std::string> warnings;  // sentences: what was set aside, and why
   };
-  // Reads everything and removes what an interrupted write left. O(bytes on disk).
+  // Reads everything, removes what an interrupted write left, and syncs the rest. O(bytes on disk).
   [[nodiscard]] tl::expected<Loaded, Error> load();
 
   // Survives the end of this process, and a power loss only after `sync`. STORAGE.

@@ -136,6 +136,7 @@ class WhoGetsIn(Secured):
         with self.assertRaises(ClusterError):
             wait_until(lambda: self.cluster.reloads() > before, "a reload", 3 * RELOAD_DELAY_S)
         os.link(unfinished, self.cluster.keys / "peers/eve.key")
+        unfinished.unlink()
         self.cluster.wait_reload(before)
 
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -250,6 +251,21 @@ TEST_F(SpoolThreadTest, SyncsOnlyWhatIsStillThereAfterAWhile) {
   }
   EXPECT_THAT(complaints(), ::testing::HasSubstr("may not survive a power loss"))
       << "an end leaves what it has written to chance";
+}
+
+TEST_F(SpoolThreadTest, SyncsWithoutBeingAskedAgain) {
+  SpoolThread thread(open(), commands_, logger_, std::chrono::milliseconds(50));
+  constexpr std::uint64_t kMany = 20;  // one of them is gone in time, however busy the host
+  for (std::uint64_t i = 0; i < kMany; ++i) {
+    thread.store({result(i)});
+    ASSERT_EQ(testing::take_commands(commands_, 1).size(), 1U);
+    fs::remove(open().file_of(key(i)));
+  }
+  const auto deadline = std::chrono::steady_clock::now() + testing::kPatience;
+  while (content(folder_ / "log").empty() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_THAT(content(folder_ / "log"), ::testing::HasSubstr("may not survive a power loss"));
 }
 
 TEST_F(SpoolThreadTest, SaysWhenTheDiskRefuses) {
