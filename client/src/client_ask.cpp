@@ -3,6 +3,7 @@
 #include <iterator>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "client/src/call_errors.hpp"
@@ -172,6 +173,9 @@ struct TaskListing::State {
   CallOptions options;
   std::vector<TaskRow> page;
   std::size_t position = 0;
+  // What was listed from the broker's memory may have gone to the history before the listing came
+  // there, and is not told twice.
+  std::unordered_set<TaskId> told;
   bool at_end = false;  // no further page
   std::optional<ClientError> error;
 
@@ -196,11 +200,14 @@ TaskListing::~TaskListing() = default;
 
 const TaskRow* TaskListing::next() {
   State& state = *state_;
-  while (state.position == state.page.size()) {
-    if (state.at_end || state.error) return nullptr;
-    state.next_page();
+  for (;;) {
+    while (state.position == state.page.size()) {
+      if (state.at_end || state.error) return nullptr;
+      state.next_page();
+    }
+    const TaskRow& row = state.page[state.position++];
+    if (state.told.insert(row.id).second) return &row;
   }
-  return &state.page[state.position++];
 }
 
 const std::optional<ClientError>& TaskListing::error() const { return state_->error; }

@@ -48,7 +48,8 @@ class TaskMonitor;
 
 namespace taskpipe {
 
-/// Pages through tasks, newest first. One thread.
+/// Pages through tasks, newest first, each once. One thread; some 50 bytes of memory for each task
+/// that was told.
 class TaskListing {
  public:
   TaskListing(TaskListing&&) noexcept;             ///< moves; the other one is unusable

@@ -181,6 +181,30 @@ TEST_F(ClientTest, StatusIsInTheOrderAskedForAndListingPages) {
   EXPECT_EQ(listed, ids);
 }
 
+TEST_F(ClientTest, ATaskThatWentToTheHistoryBetweenTwoPagesIsListedOnce) {
+  const auto page = [this](const std::string& cursor, std::vector<std::uint64_t> numbers,
+                           TaskState state, const std::string& next) {
+    broker_.answer_next(MessageType::query, [=](const Message& request) -> Message {
+      EXPECT_EQ(std::get<Query>(request).cursor, cursor);
+      Rows rows;
+      for (const std::uint64_t number : numbers) {
+        rows.rows.emplace_back();
+        rows.rows.back().id = TaskId(1, number);
+        rows.rows.back().state = state;
+      }
+      rows.next = next;
+      return rows;
+    });
+  };
+  page("", {9, 8}, TaskState::success, "m8");
+  page("m8", {7, 6}, TaskState::running, "h");
+  page("h", {9, 8, 6, 5}, TaskState::success, "");
+  std::vector<std::uint64_t> listed;
+  TaskListing listing = client_.list();
+  while (const TaskRow* row = listing.next()) listed.push_back(row->id.low());
+  EXPECT_EQ(listed, (std::vector<std::uint64_t>{9, 8, 7, 6, 5}));
+}
+
 TEST_F(ClientTest, AListingEndsWithTheErrorOfAPage) {
   submitted(1);
   broker_.answer_next(MessageType::query, [](const Message&) {
