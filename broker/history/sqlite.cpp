@@ -195,8 +195,8 @@ std::span<const std::byte> SqliteStatement::bytes(int column) const {
 
 // --- Transaction --------------------------------------------------------------------------------
 
-SqliteTransaction::SqliteTransaction(SqliteDatabase& database) : database_(database) {
-  database_.execute("BEGIN IMMEDIATE");
+SqliteTransaction::SqliteTransaction(SqliteDatabase& database, Kind kind) : database_(database) {
+  database_.execute(kind == Kind::write ? "BEGIN IMMEDIATE" : "BEGIN DEFERRED");
 }
 
 SqliteTransaction::~SqliteTransaction() {

@@ -101,7 +101,9 @@ class SqliteReset {
 // Takes the write lock at once. Rolled back unless committed.
 class SqliteTransaction {
  public:
-  explicit SqliteTransaction(SqliteDatabase& database);
+  // `read`: one view for several statements, without taking the locks for each of them anew.
+  enum class Kind : bool { read, write };
+  explicit SqliteTransaction(SqliteDatabase& database, Kind kind = Kind::write);
   SqliteTransaction(const SqliteTransaction&) = delete;
   SqliteTransaction& operator=(const SqliteTransaction&) = delete;
   ~SqliteTransaction();

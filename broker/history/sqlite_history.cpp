@@ -328,9 +328,11 @@ void SqliteHistory::add_late(std::span<const LateAttempt> attempts) {
 
 std::vector<FinishedTask> SqliteHistory::find_tasks(std::span<const TaskId> ids) {
   std::vector<FinishedTask> tasks;
+  SqliteTransaction view(impl_->database, SqliteTransaction::Kind::read);
   for (const TaskId& id : ids) {
     if (auto task = impl_->find(id)) tasks.push_back(std::move(*task));
   }
+  view.commit();
   return tasks;
 }
 
