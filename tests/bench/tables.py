@@ -45,7 +45,7 @@ def head(written):
            f"{', quick: few tasks' if written['quick'] else ''}.")
     if written["load_average_at_start"] > BUSY_LOAD * written["cpus"]:
         yield ""
-        yield "**The machine was busy with other work: provisional.**"
+        yield "**Something else had kept the machine busy until shortly before, or still did.**"
     yield ""
     yield f"Versions: {versions}."
 

@@ -11,7 +11,7 @@ from scenarios import dispatch_cost
 NAME = "growth"
 TITLE = "Cost per task against the length of the queue, the number of workers, the tasks in the history"
 ROUNDS_MAX = 1
-BY_DEFAULT = False  # a quarter of an hour
+BY_DEFAULT = False  # some minutes
 QUEUED, QUICK_QUEUED = (1_000, 10_000, 100_000, 1_000_000), (1_000, 10_000, 100_000)
 WORKERS, QUICK_WORKERS = (10, 100, 1_000, 10_000), (10, 100, 1_000)
 HISTORY_STEP, QUICK_HISTORY_STEP = 250_000, 50_000
