@@ -12,8 +12,8 @@
 //
 // The file of a result that was acknowledged is renamed to `spare-<n>.unfinished` and holds a later
 // one: to make and to delete a file each time costs the disk several times the writing. After a
-// power loss the old name may be back, and is set aside for what it holds: nothing that was synced and
-// not acknowledged.
+// power loss the old name may be back, and is set aside for what it holds: nothing that was synced
+// and not acknowledged.
 //
 // Not thread-safe: load it in main, then give it to the SpoolThread.
 #pragma once
