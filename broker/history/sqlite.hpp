@@ -98,10 +98,11 @@ class SqliteReset {
   SqliteStatement& statement_;
 };
 
-// Takes the write lock at once. Rolled back unless committed.
+// Rolled back unless committed.
 class SqliteTransaction {
  public:
-  // `read`: one view for several statements, without taking the locks for each of them anew.
+  // `write` takes the write lock at once. `read`: one view for several statements, which do not take
+  // the locks anew each.
   enum class Kind : bool { read, write };
   explicit SqliteTransaction(SqliteDatabase& database, Kind kind = Kind::write);
   SqliteTransaction(const SqliteTransaction&) = delete;

@@ -4,9 +4,9 @@
     plots.py FOLDER FILE [MORE…]
 
 MORE: files of further runs (the sustained one). Writes neighbours.svg, round_trips.svg, shapes.svg,
-latency.svg, histogram.svg, sustained.svg and growth.svg, each only when its figures were measured. taskpipe is the
-one colour; what it is compared with is grey. The same figures give the same bytes: no date, and ids
-that do not change.
+latency.svg, histogram.svg, sustained.svg and growth.svg, each only when its figures were measured.
+taskpipe is the one colour; what it is compared with is grey. The same figures give the same bytes:
+no date, and ids that do not change.
 """
 
 import json
