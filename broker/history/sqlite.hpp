@@ -101,8 +101,8 @@ class SqliteReset {
 // Rolled back unless committed.
 class SqliteTransaction {
  public:
-  // `write` takes the write lock at once. `read`: one view for several statements, which do not take
-  // the locks anew each.
+  // `write` takes the write lock at once. `read`: one view for several statements, which do not
+  // take the locks anew each.
   enum class Kind : bool { read, write };
   explicit SqliteTransaction(SqliteDatabase& database, Kind kind = Kind::write);
   SqliteTransaction(const SqliteTransaction&) = delete;
