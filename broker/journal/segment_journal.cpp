@@ -20,6 +20,11 @@ namespace {
 constexpr std::uint64_t kFillPerCommittedByte = 4;
 constexpr std::uint64_t kMinFillBytes = 64ULL << 10U;
 
+// Where nobody waits for the disk, small groups wait for each other: waking a thread for each would
+// cost the loop, and the tasks, a processor.
+constexpr std::chrono::milliseconds kGatherTime{5};
+constexpr std::uint64_t kGatherBytes = 64ULL << 10U;
+
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
   if (::getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) {
@@ -89,7 +94,7 @@ void SegmentJournal::append(Epoch epoch, Lsn first_lsn, std::span<const Record> 
   {
     const std::lock_guard lock(mutex_);
     refused = front_.append(epoch, first_lsn, records);
-    wake = std::exchange(waiting_, false);
+    wake = must_be_woken();
     resting_ = false;
   }
   if (refused) {
@@ -118,7 +123,7 @@ void SegmentJournal::release_before(Lsn lsn) {
     const std::lock_guard lock(mutex_);
     if (lsn <= release_wanted_) return;
     release_wanted_ = lsn;
-    waiting_ = false;
+    waits_ = Wait::none;
     resting_ = false;
   }
   work_.notify_one();
@@ -157,6 +162,20 @@ bool SegmentJournal::has_work() const {
   return !front_.empty() || release_wanted_ > released_ || stopping_ || failed_.load();
 }
 
+// With mutex_ held, after something was appended. True once for each wait.
+bool SegmentJournal::must_be_woken() {
+  if (waits_ == Wait::none) return false;
+  if (waits_ == Wait::for_more && front_.size_bytes() < kGatherBytes) return false;
+  waits_ = Wait::none;
+  return true;
+}
+
+// With mutex_ held.
+bool SegmentJournal::gathers() const {
+  return durability_ == Durability::none && !front_.empty() && front_.size_bytes() < kGatherBytes &&
+         !stopping_ && !failed_.load();
+}
+
 // With mutex_ held.
 std::optional<SegmentJournal::Clock::time_point> SegmentJournal::next_look() const {
   std::optional<Clock::time_point> until;
@@ -173,16 +192,20 @@ SegmentJournal::Round SegmentJournal::next_round() {
   if (!has_work() && !maintenance_due_) {
     resting_ = true;
     idle_.notify_all();
-    waiting_ = true;
+    waits_ = Wait::for_work;
     const auto ready = [this] { return has_work(); };
     if (const auto until = next_look()) {
       work_.wait_until(lock, *until, ready);
     } else {
       work_.wait(lock, ready);
     }
-    waiting_ = false;
     resting_ = false;
   }
+  if (gathers()) {
+    waits_ = Wait::for_more;
+    work_.wait_for(lock, kGatherTime, [this] { return !gathers(); });
+  }
+  waits_ = Wait::none;
   Round round;
   round.commit = !front_.empty();
   round.stop = stopping_;
@@ -221,7 +244,7 @@ SegmentLog::Status SegmentJournal::commit() {
   auto done = log_->write(back_);
   back_.clear();
   if (done && durability_ == Durability::fsync) done = log_->sync();
-  if (done && !failed_.load()) advance_durable(log_->written());
+  if (done && durability_ != Durability::none && !failed_.load()) advance_durable(log_->written());
   return done;
 }
 

@@ -36,9 +36,8 @@ namespace taskpipe::broker {
 class SegmentJournal final : public Journal {
  public:
   struct Hooks {
-    // `durable()` has risen to this, once per group. With Durability::none it was there already
-    // when `append` returned; this then tells that it is written. Called again when `synced()` has
-    // followed later.
+    // `durable()` has risen to this, once per group; with Durability::none it was there already
+    // when `append` returned, and nothing is told. Called again when `synced()` has followed later.
     std::function<void(Lsn)> on_durable;
     // Called once, after which nothing advances any more: a write or sync failed (commit thread),
     // or `append` met a newer epoch or an oversized record (the appending thread). The process has
@@ -73,6 +72,8 @@ class SegmentJournal final : public Journal {
  private:
   using Clock = std::chrono::steady_clock;
 
+  enum class Wait : std::uint8_t { none, for_work, for_more };
+
   // What one round of the commit thread has to do.
   struct Round {
     bool commit = false;
@@ -84,6 +85,8 @@ class SegmentJournal final : public Journal {
   void run();
   [[nodiscard]] Round next_round();
   [[nodiscard]] bool has_work() const;
+  [[nodiscard]] bool gathers() const;  // what was appended may wait a moment for more
+  [[nodiscard]] bool must_be_woken();
   [[nodiscard]] SegmentLog::Status perform(const Round& round);
   [[nodiscard]] SegmentLog::Status commit();
   // Nobody waits for what was written, but it must reach the medium in the end.
@@ -117,7 +120,7 @@ class SegmentJournal final : public Journal {
   BatchBuffer front_;
   Lsn release_wanted_;
   bool stopping_ = false;
-  bool waiting_ = false;             // the commit thread has to be woken
+  Wait waits_ = Wait::none;          // the commit thread, and has to be woken
   bool resting_ = false;             // and has nothing left to do
   std::uint64_t writing_bytes_ = 0;  // of the group that is being committed
   std::uint64_t headroom_bytes_ = 0;

@@ -27,33 +27,35 @@ class Mailbox {
   ~Mailbox() { ::close(fd_); }
 
   void post(T value) {
-    bool was_empty = false;
-    {
-      const std::lock_guard lock(mutex_);
-      was_empty = values_.empty();
-      values_.push_back(std::move(value));
-    }
-    if (was_empty) {
-      const std::uint64_t one = 1;
-      // Cannot fail but by overflow, and then the receiver is awake already.
-      [[maybe_unused]] const auto written = ::write(fd_, &one, sizeof one);
-    }
+    const std::lock_guard lock(mutex_);
+    values_.push_back(std::move(value));
+    if (values_.size() > 1) return;
+    const std::uint64_t one = 1;
+    // Cannot fail: it is 0. Under the lock, so that `take` need not ask whether it is.
+    [[maybe_unused]] const auto written = ::write(fd_, &one, sizeof one);
   }
 
-  // Readable while something may be waiting.
+  // Any thread.
+  [[nodiscard]] bool empty() const {
+    const std::lock_guard lock(mutex_);
+    return values_.empty();
+  }
+
+  // Readable while something is waiting.
   [[nodiscard]] int fd() const { return fd_; }
 
   // Everything posted so far, oldest first; never waits. `out` is replaced.
   void take(std::vector<T>& out) {
     out.clear();
+    const std::lock_guard lock(mutex_);
+    if (values_.empty()) return;
     std::uint64_t count = 0;
     [[maybe_unused]] const auto got = ::read(fd_, &count, sizeof count);
-    const std::lock_guard lock(mutex_);
     std::swap(out, values_);
   }
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<T> values_;
   int fd_;
 };

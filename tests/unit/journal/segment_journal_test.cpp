@@ -221,10 +221,30 @@ TEST_F(SegmentJournalTest, WithoutDurabilityNobodyWaits) {
   ASSERT_TRUE(open());
   append(4);
   EXPECT_EQ(journal_->durable(), Lsn(4));
-  ASSERT_TRUE(wait_for_durable(Lsn(4)));  // written, too
+  ASSERT_TRUE(wait_for_durable(Lsn(4)));  // and synced in the end
   journal_.reset();
   ASSERT_TRUE(open());
   EXPECT_EQ(replayed_, 4U);
+}
+
+TEST_F(SegmentJournalTest, WithoutDurabilitySmallGroupsWaitForEachOther) {
+  options_.durability = Durability::none;
+  options_.sync_after_ms = 600'000;
+  ASSERT_TRUE(open());
+  ASSERT_TRUE(journal_->wait_until_idle(kPatience));
+  const std::uint64_t before = disk_.operations();
+  for (int i = 0; i < 2000; ++i) append(1);
+  ASSERT_TRUE(journal_->wait_until_idle(kPatience));
+  EXPECT_LT(disk_.operations() - before, 1000U);
+  {
+    // Told of no group: nobody waits for one.
+    const std::lock_guard lock(mutex_);
+    EXPECT_TRUE(durable_.empty());
+  }
+  append(1);  // the end does not wait for more
+  journal_.reset();
+  ASSERT_TRUE(open());
+  EXPECT_EQ(replayed_, 2001U);
 }
 
 TEST_F(SegmentJournalTest, SubmitsStopAndReturnWithTheSpace) {
