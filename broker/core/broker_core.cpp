@@ -213,6 +213,7 @@ Lsn BrokerCore::oldest_needed() const { return broker::oldest_needed(*state_); }
 Lsn BrokerCore::last_lsn() const { return state_->last_lsn; }
 Epoch BrokerCore::epoch() const { return state_->epoch; }
 std::size_t BrokerCore::tasks_held() const { return state_->tasks.size(); }
+std::size_t BrokerCore::tasks_ended() const { return state_->ended_tasks.size(); }
 std::uint64_t BrokerCore::live_bytes() const { return state_->live_bytes; }
 std::uint64_t BrokerCore::placement_looks() const { return state_->placement_looks; }
 std::size_t BrokerCore::signatures_held() const { return state_->signatures.in_use(); }

@@ -65,7 +65,9 @@ class BrokerCore {
   [[nodiscard]] Epoch epoch() const;
   // In memory: live ones, and ended ones that the history does not have yet.
   [[nodiscard]] std::size_t tasks_held() const;
-  // About what these take in the journal.
+  // Of them: those that have ended.
+  [[nodiscard]] std::size_t tasks_ended() const;
+  // About what all of them take in the journal.
   [[nodiscard]] std::uint64_t live_bytes() const;
   // What they and everything else that is held take in memory, about.
   [[nodiscard]] std::uint64_t memory_bytes() const;

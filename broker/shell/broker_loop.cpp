@@ -16,6 +16,9 @@ constexpr std::size_t kMessagesPerTurn = 256;   // of each socket, before the tu
 constexpr Millis kTendingInterval{20};          // between looks at the journal's size
 constexpr std::chrono::seconds kDrainLimit{5};  // for what still waits for the disk at the end
 
+// Places in the poller.
+enum Source : std::size_t { kClients, kWorkers, kSubscribers, kSignals };
+
 Millis round_up(std::chrono::nanoseconds duration) {
   return std::chrono::ceil<Millis>(std::max(duration, std::chrono::nanoseconds(0)));
 }
@@ -28,7 +31,7 @@ BrokerLoop::BrokerLoop(const LoopParts& parts) : parts_(parts) {
 }
 
 void BrokerLoop::make_poller() {
-  poller_.emplace();
+  poller_.emplace();  // as Source says
   poller_->add(parts_.client_port.native());
   poller_->add(parts_.worker_port.native());
   poller_->add(parts_.event_port.native());
@@ -95,7 +98,7 @@ void BrokerLoop::archive_rest() {
   const Now started = process::read_clock();
   for (Now now = started; now.monotonic - started.monotonic < kDrainLimit;
        now = process::read_clock()) {
-    const std::size_t room = parts_.history.room_tasks();
+    const std::size_t room = parts_.history.room_tasks(parts_.core.tasks_ended());
     parts_.core.apply(command::HistoryReady{parts_.journal.synced(), room}, now, effects_);
     const bool given = effects_.archive.has_value();
     if (given) parts_.history.store(std::move(*effects_.archive));
@@ -120,9 +123,12 @@ bool BrokerLoop::collect() {
   std::move(answers_.begin(), answers_.end(), std::back_inserter(commands_));
   parts_.bulk_port.take_questions(answers_);
   std::move(answers_.begin(), answers_.end(), std::back_inserter(commands_));
-  bool more = parts_.worker_port.drain(kMessagesPerTurn, commands_) == kMessagesPerTurn;
-  more = parts_.client_port.drain(kMessagesPerTurn, commands_) == kMessagesPerTurn || more;
-  return parts_.event_port.drain(kMessagesPerTurn, commands_) == kMessagesPerTurn || more;
+  const auto drain = [this](Source source, auto& port) {
+    return poller_->readable(source) && port.drain(kMessagesPerTurn, commands_) == kMessagesPerTurn;
+  };
+  bool more = drain(kWorkers, parts_.worker_port);
+  more = drain(kClients, parts_.client_port) || more;
+  return drain(kSubscribers, parts_.event_port) || more;
 }
 
 void BrokerLoop::read_news() {
@@ -134,6 +140,7 @@ void BrokerLoop::read_news() {
 }
 
 void BrokerLoop::read_signals() {
+  if (!poller_->readable(kSignals)) return;
   while (const auto signal = parts_.signals.read()) {
     if (*signal == process::Signal::hangup) {
       if (parts_.authenticator != nullptr) parts_.authenticator->reload();
@@ -146,7 +153,7 @@ void BrokerLoop::read_signals() {
 void BrokerLoop::apply_all(const Now& now) {
   for (auto& command : commands_) parts_.core.apply(std::move(command), now, effects_);
   commands_.clear();
-  const std::size_t room = parts_.history.room_tasks();
+  const std::size_t room = parts_.history.room_tasks(parts_.core.tasks_ended());
   const std::size_t most = std::min(room, limits::kHistoryTasksPerTurn);
   parts_.core.apply(command::HistoryReady{parts_.journal.synced(), most}, now, effects_);
   // Rows are made bit by bit, so that nobody waits for a whole transaction's.

@@ -59,20 +59,24 @@ HistoryThread::~HistoryThread() {
 }
 
 void HistoryThread::store(HistoryBatch batch) {
+  bool wake = false;
   {
     const std::lock_guard lock(mutex_);
     if (batches_.empty()) oldest_batch_at_ = std::chrono::steady_clock::now();
     waiting_tasks_ += batch.tasks.size();
     batches_.push_back(std::move(batch));
+    // In between it knows already when to look.
+    wake = batches_.size() == 1 || transaction_is_full();
   }
-  wake_.notify_one();
+  if (wake) wake_.notify_one();
 }
 
-std::size_t HistoryThread::room_tasks() const {
+std::size_t HistoryThread::room_tasks(std::size_t lag_tasks) {
   const std::lock_guard lock(mutex_);
+  most_tasks_ = lag_tasks > limits::kLongHistoryLagTasks ? limits::kLargeHistoryTransactionTasks
+                                                         : limits::kHistoryTransactionTasks;
   if (full_until_) return 0;  // also during an attempt, which takes what waits and may put it back
-  constexpr std::size_t kMost = limits::kHistoryTransactionTasks;
-  return kMost - std::min(waiting_tasks_, kMost);
+  return most_tasks_ - std::min(waiting_tasks_, most_tasks_);
 }
 
 void HistoryThread::look_up(HistoryLookup lookup) {
@@ -84,7 +88,7 @@ void HistoryThread::look_up(HistoryLookup lookup) {
 }
 
 bool HistoryThread::transaction_is_full() const {
-  return !full_until_ && waiting_tasks_ >= limits::kHistoryTransactionTasks;
+  return !full_until_ && waiting_tasks_ >= most_tasks_;
 }
 
 std::chrono::steady_clock::time_point HistoryThread::due_at() const {

@@ -21,6 +21,7 @@
 #include "broker/core/command.hpp"
 #include "broker/core/effect.hpp"
 #include "broker/history/history.hpp"
+#include "common/model/limits.hpp"
 #include "common/process/mailbox.hpp"
 
 namespace taskpipe::broker {
@@ -45,8 +46,9 @@ class HistoryThread {
 
   // Loop thread.
   void store(HistoryBatch batch);
-  // How many tasks more the next transaction should have; 0 = it is full.
-  [[nodiscard]] std::size_t room_tasks() const;
+  // How many tasks more the next transaction should have; 0 = it is full. `lag_tasks`: so many have
+  // ended and are not stored.
+  [[nodiscard]] std::size_t room_tasks(std::size_t lag_tasks);
   void look_up(HistoryLookup lookup);
   // Of the mailbox that answers come through; take them by `take_answers`.
   [[nodiscard]] int answers_fd() const { return answers_.fd(); }
@@ -75,6 +77,7 @@ class HistoryThread {
   std::vector<HistoryBatch> batches_;
   std::uint64_t unread_bytes_ = 0;                                   // of answers, not taken yet
   std::size_t waiting_tasks_ = 0;                                    // in all batches
+  std::size_t most_tasks_ = limits::kHistoryTransactionTasks;        // of the next transaction
   std::chrono::steady_clock::time_point oldest_batch_at_;            // when batches_[0] came
   std::optional<std::chrono::steady_clock::time_point> full_until_;  // no room before, it is taken
   std::vector<HistoryLookup> lookups_;

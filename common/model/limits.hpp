@@ -102,8 +102,11 @@ inline constexpr std::uint32_t kBusyRetryMs = 1000;
 inline constexpr std::uint64_t kHistoryLagMaxTasks = 1'000'000;  // finished, not yet in history
 inline constexpr std::uint32_t kHistoryLagRetryMs = 100;         // some thousand are, by then
 inline constexpr std::size_t kHistoryTransactionTasks = 1024;    // about, of one transaction
-inline constexpr std::size_t kHistoryTasksPerTurn = 256;         // about, handed over by the loop
-inline constexpr int kHistoryNiceness = 10;                      // of its thread
+// Larger ones take less of the processors, and longer at a time: for when submits would wait soon.
+inline constexpr std::uint64_t kLongHistoryLagTasks = kHistoryLagMaxTasks / 8 * 7;
+inline constexpr std::size_t kLargeHistoryTransactionTasks = 4096;
+inline constexpr std::size_t kHistoryTasksPerTurn = 256;  // about, handed over by the loop
+inline constexpr int kHistoryNiceness = 10;               // of its thread
 inline constexpr std::size_t kMaxSessions = 20'000;
 // Of the host's memory, one part of so many, unless the operator says.
 inline constexpr std::uint32_t kMemoryShare = 2;
@@ -188,6 +191,7 @@ inline constexpr std::uint32_t kLinkPatienceMaxMs = 30'000;  // a fresh socket i
 inline constexpr std::uint32_t kResultResendMs = 10'000;     // unacknowledged RESULT is sent again
 inline constexpr std::uint64_t kMaxUnacknowledgedBytes = 256ULL << 20U;  // then nothing is started
 inline constexpr std::size_t kHandlerPoolDepth = 1024;   // tasks handed to the handler pool
+inline constexpr std::uint32_t kNewsLingerMs = 5;        // of a worker that has more to do
 inline constexpr std::uint32_t kHandlerAnnounceMs = 20;  // a handler running longer is STARTED
 inline constexpr std::uint64_t kMaxLogBytesInFlight = 4ULL << 20U;  // not covered by a PONG yet
 inline constexpr std::uint64_t kLogBytesPerPing = 512ULL << 10U;    // then PING without waiting

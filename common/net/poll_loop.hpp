@@ -26,6 +26,8 @@ class Poller {
   // Waits until something is readable or `timeout` has passed (nothing = no timeout). EINTR counts
   // as a wake-up with nothing readable.
   void wait(std::optional<Millis> timeout);
+  // As of the last `wait`. What is not need not be asked for messages: that costs libzmq two system
+  // calls.
   [[nodiscard]] bool readable(std::size_t index) const;
 
  private:

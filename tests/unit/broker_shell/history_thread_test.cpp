@@ -161,13 +161,13 @@ TEST(HistoryThread, AsksForNothingWhileTheDiskIsFull) {
   HistoryThread thread(
       std::move(owned),
       {[](const std::string&) {}, [&](const std::optional<std::string>&) { ++told; }}, 1ms);
-  EXPECT_EQ(thread.room_tasks(), limits::kHistoryTransactionTasks);
+  EXPECT_EQ(thread.room_tasks(0), limits::kHistoryTransactionTasks);
   thread.store({{task(1), task(2), task(3)}, {}, Lsn(7), {}});
   const auto end = std::chrono::steady_clock::now() + 20s;
   // It is told before what was not stored is put back.
-  while (told == 0 || thread.room_tasks() > 0) ASSERT_LT(std::chrono::steady_clock::now(), end);
+  while (told == 0 || thread.room_tasks(0) > 0) ASSERT_LT(std::chrono::steady_clock::now(), end);
   // From here on it tries again and again, until there is room.
-  while (thread.room_tasks() == 0) ASSERT_LT(std::chrono::steady_clock::now(), end);
+  while (thread.room_tasks(0) == 0) ASSERT_LT(std::chrono::steady_clock::now(), end);
   EXPECT_EQ(stored.wait_for(0s), std::future_status::ready) << "it asked for more before";
 }
 
@@ -177,12 +177,20 @@ TEST(HistoryThread, AsksForNoMoreThanATransactionHolds) {
   HistoryThread thread(std::make_unique<BlockedHistory>(gate), {[](const std::string&) {}});
   thread.store({{task(1)}, {}, Lsn(7), {}});
   gate.entered.get_future().wait();
-  EXPECT_EQ(thread.room_tasks(), kMost);
+  EXPECT_EQ(thread.room_tasks(0), kMost);
   thread.store({{task(2), task(3)}, {}, Lsn(8), {}});
-  EXPECT_EQ(thread.room_tasks(), kMost - 2);
+  EXPECT_EQ(thread.room_tasks(0), kMost - 2);
   thread.store({std::vector<FinishedTask>(kMost), {}, Lsn(9), {}});
-  EXPECT_EQ(thread.room_tasks(), 0U);
+  EXPECT_EQ(thread.room_tasks(0), 0U);
   gate.open.set_value();
+}
+
+TEST(HistoryThread, MakesLargerTransactionsWhileItLagsFarBehind) {
+  constexpr std::size_t kLarge = limits::kLargeHistoryTransactionTasks;
+  HistoryThread thread(std::make_unique<EmptyHistory>(), {[](const std::string&) {}});
+  EXPECT_EQ(thread.room_tasks(limits::kLongHistoryLagTasks), limits::kHistoryTransactionTasks);
+  EXPECT_EQ(thread.room_tasks(limits::kLongHistoryLagTasks + 1), kLarge);
+  EXPECT_EQ(thread.room_tasks(0), limits::kHistoryTransactionTasks);
 }
 
 TEST(HistoryThread, AnEndOnAFullDiskIsNoFailure) {
