@@ -40,6 +40,8 @@ struct PreparedTask {
   ParamsHash params_hash;
   // By the caller, who may have submitted it before: the broker is to look into its history.
   bool id_given = false;
+  // By the client, which has told it already: somebody else may submit it before it is accepted.
+  bool id_told = false;
 };
 
 namespace command {

@@ -151,6 +151,7 @@ CallResult<TaskId> Client::submit_async(const TaskRequest& task, SubmitCallback 
   if (!resolved) return tl::unexpected(resolved.error());
   auto prepared = preparation.prepare(**resolved, new_prefix().id(0));
   if (!prepared) return tl::unexpected(client::refused(std::move(prepared.error())));
+  prepared->id_told = true;
   const TaskId id = prepared->id;
   const Millis timeout = impl_->request_timeout(options);
   auto callbacks = impl_->callbacks();

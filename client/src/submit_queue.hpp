@@ -69,7 +69,10 @@ class SubmitQueue {
     bool doubtful = false;    // an earlier sending was never answered: it may have been accepted
     bool held_back = false;   // refused for now; whoever knows the id may have been quicker since
 
-    [[nodiscard]] bool may_be_known() const { return doubtful || held_back || task.id_given; }
+    // What may be is looked for in the history, which costs a busy broker more than the task does.
+    [[nodiscard]] bool may_be_known() const {
+      return doubtful || task.id_given || (held_back && task.id_told);
+    }
   };
   struct Batch {
     std::vector<Entry> entries;  // unanswered ones, in the order of sending

@@ -248,10 +248,25 @@ TEST_F(SubmitTest, BusyItemsAreSentAgainAfterRetryMsAndNotBefore) {
   EXPECT_TRUE(sent<Submit>(run_for(Millis(1499))).empty());
   const auto again = sent<Submit>(run_for(Millis(2)));
   ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(items_of(again[0]), 3U);
+  EXPECT_EQ(id_of(again[0], 0), task_id(1));
+  EXPECT_FALSE(again[0].resend) << "nobody else can have submitted them";
+}
+
+TEST_F(SubmitTest, WhatWasRefusedForNowIsLookedForIfItsIdWasTold) {
+  connect();
+  auto told = tasks(1, 2);
+  for (auto& task : told) task.id_told = true;
+  submit(told);
+  const auto first = sent<Submit>(turn());
+  EXPECT_FALSE(first.at(0).resend);
+  acknowledge(first.at(0), ErrorCode::busy, Error{ErrorCode::busy, "overload", {}, 1500});
+  submit(tasks(10, 1));
+  const auto again = sent<Submit>(run_for(Millis(1501)));
+  ASSERT_EQ(again.size(), 1U);
   EXPECT_EQ(items_of(again[0]), 2U) << "one message asks, and the new ones wait for its answer";
   EXPECT_EQ(id_of(again[0], 0), task_id(1));
-  // It was refused, but somebody may have submitted the same id since.
-  EXPECT_TRUE(again[0].resend);
+  EXPECT_TRUE(again[0].resend) << "somebody may have submitted the same id since";
 }
 
 TEST_F(SubmitTest, BusyAsAWholeMessageIsTheSame) {
