@@ -46,6 +46,22 @@ void OpenSubmits::release() {
 }  // namespace taskpipe::client
 
 namespace taskpipe {
+namespace {
+
+// Beyond this the caller has better things to do than to send and receive: both go on at once.
+constexpr std::size_t kMostTasksOnOneThread = 16;
+
+bool is_small(const client::CallCommand& command) {
+  if (const auto* submit = std::get_if<client::command::SubmitTasks>(&command)) {
+    return submit->tasks.size() <= kMostTasksOnOneThread;
+  }
+  if (const auto* wait = std::get_if<client::command::AwaitTasks>(&command)) {
+    return wait->ids.size() <= kMostTasksOnOneThread;
+  }
+  return std::holds_alternative<client::command::Ask>(command);
+}
+
+}  // namespace
 
 Client::Impl::Impl(ClientOptions options) : options_(std::move(options)) {
   bad_options_ = check_options();
@@ -214,6 +230,9 @@ CallResult<void> Client::Impl::run(client::CallCommand command, std::optional<Mi
                                    bool renewed_by_answers) {
   const client::CallId call = new_call();
   const auto inbox = std::make_shared<client::Inbox>();
+  auto io = loop();
+  if (!io) return tl::unexpected(std::move(io.error()));
+  client::IoLoop::Ride ride(**io, *inbox, is_small(command));
   auto begun =
       begin(client::CallStart{call, std::move(command), timeout, renewed_by_answers}, inbox);
   if (!begun) return begun;
@@ -228,7 +247,7 @@ CallResult<void> Client::Impl::run(client::CallCommand command, std::optional<Mi
   std::vector<client::Inbox::Item> items;
   CallOptions until = options;
   for (;;) {
-    if (!inbox->take(items, until.stop, until.keep_waiting)) {
+    if (!ride.take(items, until.stop, until.keep_waiting)) {
       // The core ends the call, and tells what may have happened to it.
       abort(call, client::stopped());
       until = {};

@@ -24,7 +24,7 @@ void Inbox::deliver(CallId call, Delivery&& what, bool last) noexcept {
 
 bool Inbox::wait(std::unique_lock<std::mutex>& lock, const std::stop_token& stop,
                  const std::function<bool()>& keep_waiting) {
-  const auto something = [this] { return !items_.empty(); };
+  const auto something = [this] { return !items_.empty() || poked_; };
   if (!keep_waiting) return arrived_.wait(lock, stop, something);
   for (;;) {
     if (arrived_.wait_for(lock, stop, Millis(limits::kAttentionMs), something)) return true;
@@ -44,7 +44,21 @@ bool Inbox::take(std::vector<Item>& out, const std::stop_token& stop,
   if (!wait(lock, stop, keep_waiting)) return false;
   std::swap(out, items_);
   queued_events_ = 0;
+  poked_ = false;
   return true;
+}
+
+void Inbox::poke() {
+  {
+    const std::lock_guard lock(mutex_);
+    poked_ = true;
+  }
+  arrived_.notify_one();
+}
+
+bool Inbox::empty() const {
+  const std::lock_guard lock(mutex_);
+  return items_.empty();
 }
 
 bool Inbox::lost_events() {

@@ -48,22 +48,28 @@ std::optional<Received> readable_header(const std::vector<protocol::FrameView>& 
 
 }  // namespace
 
-IoThread::IoThread(IoConfig config, process::Mailbox<IoRequest>& mailbox)
+IoThread::IoThread(IoConfig config, process::Mailbox<IoRequest>& mailbox, IoSeat& seat)
     : config_(std::move(config)),
       mailbox_(mailbox),
+      seat_(seat),
       context_(std::make_unique<net::Context>()),
       core_(config_.session, config_.seed),
       judge_(config_.curve.has_value()) {}
 
 void IoThread::run() {
-  while (!stopping_) {
-    wait();
-    now_ = process::read_clock().monotonic;
-    drain_mailbox();
-    drain_broker();
-    drain_events();
-    core_.end_turn(now_, effects_);
-    carry_out();
+  for (;;) {
+    seat_.await();
+    if (stopping_) break;
+    wait(std::nullopt);
+    if (seat_.asked()) {
+      // Before its request is looked at: whoever turns the loop shall send it.
+      if (sinks_.empty()) {
+        seat_.grant();
+        continue;
+      }
+      seat_.decline();
+    }
+    work();
   }
   say_goodbye();
   poller_.reset();
@@ -72,22 +78,48 @@ void IoThread::run() {
   context_.reset();  // waits for what lingers
 }
 
-void IoThread::wait() {
+void IoThread::turn(std::optional<Millis> longest) {
+  wait(longest);
+  work();
+}
+
+void IoThread::work() {
+  now_ = process::read_clock().monotonic;
+  drain_mailbox();
+  if (has_news(places_.handshakes)) judge_handshakes();
+  if (has_news(places_.broker)) drain_broker();
+  if (has_news(places_.events)) drain_events();
+  if (const auto silent = events_silent_at(); silent && now_ >= *silent) reopen_events();
+  core_.end_turn(now_, effects_);
+  carry_out();
+}
+
+std::optional<MonotonicTime> IoThread::events_silent_at() const {
+  return sub_endpoint_.empty() ? std::nullopt : stream_.silent_at();
+}
+
+bool IoThread::has_news(std::optional<std::size_t> place) const {
+  return poller_ && place && poller_->readable(*place);
+}
+
+void IoThread::wait(std::optional<Millis> longest) {
   if (!poller_) {
     poller_.emplace();
     poller_->add_fd(mailbox_.fd());
-    if (dealer_) poller_->add(dealer_->native());
-    if (dealer_) poller_->add(dealer_->handshakes().native());
-    if (sub_) poller_->add(sub_->native());
+    places_ = {};
+    if (dealer_) places_.broker = poller_->add(dealer_->native());
+    if (dealer_) places_.handshakes = poller_->add(dealer_->handshakes().native());
+    if (sub_) places_.events = poller_->add(sub_->native());
   }
   std::optional<MonotonicTime> due = core_.next_deadline();
-  const auto silent = sub_endpoint_.empty() ? std::nullopt : stream_.silent_at();
+  const auto silent = events_silent_at();
   if (silent && (!due || *silent < *due)) due = silent;
-  std::optional<Millis> timeout;
+  std::optional<Millis> timeout = longest;
   if (due) {
     const auto left = *due - process::read_clock().monotonic;
     // Rounded up: waking a moment too early would spin until the deadline.
-    timeout = std::max(Millis(0), std::chrono::ceil<Millis>(left));
+    const Millis rest = std::max(Millis(0), std::chrono::ceil<Millis>(left));
+    timeout = timeout ? std::min(*timeout, rest) : rest;
   }
   poller_->wait(timeout);
 }
@@ -113,6 +145,7 @@ struct IoThread::Apply {
     io.sinks_.emplace(r.call, std::move(r.sink));
     io.subscribe(io.stream_.add(r.call, std::move(r.topics), io.now_));
   }
+  void operator()(request::Look&&) const {}
   void operator()(request::Stop&&) const { io.stopping_ = true; }
 };
 
@@ -135,7 +168,6 @@ void IoThread::judge_handshakes() {
 }
 
 void IoThread::drain_broker() {
-  judge_handshakes();
   for (std::size_t i = 0; dealer_ && i < limits::kMaxMessagesPerTurn; ++i) {
     if (!dealer_->receive(received_)) return;
     if (received_.is_probe()) continue;
@@ -161,8 +193,6 @@ void IoThread::drain_events() {
     // The channel is lossy in any case: what cannot be read shows as a gap.
     if (events) stream_.on_events(message.topic, std::move(*events), now_, effects_);
   }
-  const auto silent = sub_endpoint_.empty() ? std::nullopt : stream_.silent_at();
-  if (silent && now_ >= *silent) reopen_events();
 }
 
 void IoThread::carry_out() {

@@ -4,6 +4,9 @@
 //   callers ──Mailbox──▶ ┌ I/O thread ┐ ◀──▶ DEALER (broker)
 //   sinks   ◀─deliver──  └────────────┘ ◀─── SUB (events)
 //
+// Sockets and core move to another thread where the seat does (io_seat.hpp); a lock lies in
+// between, as libzmq asks for.
+//
 // One turn: wait until something is readable or due, drain a bounded number of messages of each
 // kind, end the turn, then carry out socket changes, sends and deliveries. Requests of one turn
 // share messages; nothing waits for a timer to be sent.
@@ -19,6 +22,7 @@
 
 #include "client/src/event_stream.hpp"
 #include "client/src/io_loop.hpp"
+#include "client/src/io_seat.hpp"
 #include "common/net/poll_loop.hpp"
 #include "common/net/socket.hpp"
 #include "common/process/mailbox.hpp"
@@ -51,26 +55,38 @@ struct Subscribe {
   std::vector<std::string> topics;
   std::shared_ptr<CallSink> sink;
 };
+struct Look {};  // at what the caller that turns the loop has been asked for
 struct Stop {};
 }  // namespace request
 
 using IoRequest =
     std::variant<request::Begin, request::Abort, request::Forget, request::LogConsumed,
-                 request::ReportWatch, request::Subscribe, request::Stop>;
+                 request::ReportWatch, request::Subscribe, request::Look, request::Stop>;
 
 // Calls of the thread itself are numbered from here on.
 inline constexpr std::uint64_t kInternalCalls = 1ULL << 63U;
 
 class IoThread {
  public:
-  IoThread(IoConfig config, process::Mailbox<IoRequest>& mailbox);
-  // Until request::Stop. On the thread that is to own the sockets.
+  IoThread(IoConfig config, process::Mailbox<IoRequest>& mailbox, IoSeat& seat);
+  // Until request::Stop. On a thread of its own, which turns the loop whenever no caller does.
   void run();
+
+  // Of a caller that has the seat.
+  // Waits until something is readable or due, or for `longest`, and does it.
+  void turn(std::optional<Millis> longest);
+  [[nodiscard]] bool stopping() const { return stopping_; }
+  // Nothing is open, and nothing is posted.
+  [[nodiscard]] bool idle() const { return !stopping_ && sinks_.empty() && mailbox_.empty(); }
 
  private:
   struct Apply;  // carries out each kind of request
 
-  void wait();
+  void wait(std::optional<Millis> longest);
+  void work();
+  [[nodiscard]] bool has_news(std::optional<std::size_t> place) const;
+  // When the events' connection has to be made anew, unless something is heard before.
+  [[nodiscard]] std::optional<MonotonicTime> events_silent_at() const;
   void drain_mailbox();
   void drain_broker();
   void drain_events();
@@ -90,6 +106,7 @@ class IoThread {
 
   IoConfig config_;
   process::Mailbox<IoRequest>& mailbox_;
+  IoSeat& seat_;
   std::unique_ptr<net::Context> context_;  // gone, with its data, when `run` returns
   SessionCore core_;
   EventStream stream_;
@@ -102,6 +119,11 @@ class IoThread {
   std::optional<StreamFilter> watched_;  // by it; nothing = it has ended
   std::optional<std::uint64_t> watched_seq_;
   std::optional<net::Poller> poller_;  // made anew with every change of sockets
+  struct Places {                      // in it
+    std::optional<std::size_t> broker;
+    std::optional<std::size_t> handshakes;
+    std::optional<std::size_t> events;
+  } places_;
   std::unordered_map<CallId, std::shared_ptr<CallSink>> sinks_;
   Effects effects_;
   MonotonicTime now_{};

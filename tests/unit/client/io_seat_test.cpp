@@ -1,0 +1,197 @@
+// Who turns the client's I/O loop: the rules, and calls that meet while a caller does.
+#include "client/src/io_seat.hpp"
+
+#include <atomic>
+#include <thread>
+
+#include "tests/unit/client/client_fixture.hpp"
+
+namespace taskpipe::client {
+namespace {
+
+const auto kIdle = [] { return true; };
+const auto kBusy = [] { return false; };
+
+TEST(IoSeat, IsTheOwnThreadsUntilItGrantsIt) {
+  IoSeat seat;
+  Inbox caller;
+  EXPECT_FALSE(seat.asked());
+  seat.await();
+  EXPECT_FALSE(seat.take_or_ask(caller));
+  EXPECT_TRUE(seat.asked());
+  EXPECT_FALSE(seat.granted(caller));
+  seat.grant();
+  EXPECT_TRUE(seat.granted(caller));
+  std::vector<Inbox::Item> none;
+  EXPECT_TRUE(caller.take(none, {}));  // it was told
+  EXPECT_TRUE(none.empty());
+}
+
+TEST(IoSeat, OnlyOneAsks) {
+  IoSeat seat;
+  Inbox first;
+  Inbox second;
+  EXPECT_FALSE(seat.take_or_ask(first));
+  EXPECT_FALSE(seat.take_or_ask(second));
+  seat.grant();
+  EXPECT_TRUE(seat.granted(first));
+  EXPECT_FALSE(seat.granted(second));
+  seat.leave(second, kIdle);  // which never had it
+  EXPECT_TRUE(seat.granted(first));
+}
+
+TEST(IoSeat, AnAnswerThatNobodyWaitsForChangesNothing) {
+  IoSeat seat;
+  Inbox caller;
+  EXPECT_FALSE(seat.take_or_ask(caller));
+  seat.leave(caller, kIdle);
+  seat.grant();
+  EXPECT_FALSE(seat.granted(caller));
+  seat.await();  // still the own thread's
+  EXPECT_FALSE(seat.take_or_ask(caller));
+  seat.decline();
+  seat.grant();
+  EXPECT_FALSE(seat.granted(caller));
+}
+
+TEST(IoSeat, AVacantOneIsTakenAtOnceAndABusyOneGoesBack) {
+  IoSeat seat;
+  Inbox caller;
+  EXPECT_FALSE(seat.take_or_ask(caller));
+  seat.grant();
+  seat.leave(caller, kIdle);
+  EXPECT_TRUE(seat.take_or_ask(caller));
+  seat.leave(caller, kBusy);
+  EXPECT_FALSE(seat.take_or_ask(caller)) << "it is the own thread's again";
+}
+
+TEST(IoSeat, ARequestFillsAVacantOne) {
+  IoSeat seat;
+  Inbox caller;
+  EXPECT_FALSE(seat.take_or_ask(caller));
+  seat.grant();
+  seat.fill();  // the caller sits there: it will see the request
+  EXPECT_TRUE(seat.granted(caller));
+  seat.leave(caller, kIdle);
+  seat.fill();
+  seat.await();
+  EXPECT_FALSE(seat.take_or_ask(caller));
+}
+
+TEST(IoSeat, NobodySitsThereForLong) {
+  IoSeat seat;
+  Inbox caller;
+  EXPECT_FALSE(seat.take_or_ask(caller));
+  seat.grant();
+  std::thread own([&] { seat.await(); });
+  // Longer than a vacancy may last, so that the own thread sleeps without looking.
+  std::this_thread::sleep_for(3 * IoSeat::kVacancy);
+  EXPECT_TRUE(seat.granted(caller));
+  seat.leave(caller, kIdle);
+  own.join();  // nobody asks, nothing is posted
+  EXPECT_FALSE(seat.take_or_ask(caller));
+}
+
+}  // namespace
+}  // namespace taskpipe::client
+
+namespace taskpipe::testing {
+namespace {
+
+class CallsThatMeet : public ClientFixture {
+ protected:
+  // One caller waits, for what never ends, and nothing else is open.
+  CallsThatMeet() {
+    id_ = submitted();
+    waiting_ = in_background([this] { return client_.wait(id_, {kPatience, stop_.get_token()}); });
+    EXPECT_TRUE(broker_.await_seen(MessageType::wait));
+  }
+  ~CallsThatMeet() override { stop_.request_stop(); }
+
+  TaskId id_;
+  std::stop_source stop_;
+  std::future<CallResult<TaskResult>> waiting_;
+};
+
+TEST_F(CallsThatMeet, OthersAreServedWhileACallerWaits) {
+  EXPECT_TRUE(client_.health());
+  const TaskId other = submitted();
+  auto second = in_background([&] { return client_.wait(other, patient_); });
+  ASSERT_TRUE(broker_.await_seen(MessageType::wait, 2));
+  std::promise<TaskId> ended;
+  client_.wait_async(other, [&](const CallResult<TaskResult>& result) {
+    ended.set_value(result ? result->id : TaskId{});
+  });
+  broker_.finish(other, TaskState::success);
+  EXPECT_TRUE(second.get());
+  EXPECT_EQ(ended.get_future().get(), other);
+  broker_.finish(id_, TaskState::success);
+  EXPECT_TRUE(waiting_.get());
+  EXPECT_TRUE(client_.health());
+}
+
+TEST_F(CallsThatMeet, ManyCallersTakeTurns) {
+  std::vector<std::future<bool>> callers;
+  for (int i = 0; i < 8; ++i) {
+    callers.push_back(in_background([this] {
+      for (int round = 0; round < 50; ++round) {
+        if (!client_.submit(request()) || !client_.health()) return false;
+      }
+      return true;
+    }));
+  }
+  for (auto& caller : callers) EXPECT_TRUE(caller.get());
+  EXPECT_EQ(broker_.task_count(), 401U);
+}
+
+TEST_F(CallsThatMeet, AStopReachesACallerThatServesTheSockets) {
+  stop_.request_stop();
+  EXPECT_EQ(waiting_.get().error().failure, CallFailure::stopped);
+  EXPECT_TRUE(client_.health());
+}
+
+TEST_F(CallsThatMeet, ACloseReachesACallerThatServesTheSockets) {
+  client_.close();
+  EXPECT_EQ(waiting_.get().error().failure, CallFailure::closed);
+}
+
+TEST_F(CallsThatMeet, ARestartedBrokerIsFoundByACallerThatServesTheSockets) {
+  broker_.restart();
+  ASSERT_TRUE(broker_.await_seen(MessageType::wait, 2));
+  broker_.finish(id_, TaskState::success);
+  EXPECT_TRUE(waiting_.get());
+}
+
+// Its pings are the own thread's again.
+TEST_F(CallsThatMeet, ASessionIsKeptAliveAfterTheLastCall) {
+  broker_.finish(id_, TaskState::success);
+  EXPECT_TRUE(waiting_.get());
+  std::size_t before = 0;
+  broker_.on_thread([&] { before = broker_.seen(MessageType::ping); });
+  EXPECT_TRUE(broker_.await_seen(MessageType::ping, before + 3));
+}
+
+// Which may wait for something that this client has to do meanwhile.
+TEST_F(CallsThatMeet, WhoIsAskedWhetherToGoOnHoldsUpNobody) {
+  std::atomic<bool> asked = false;
+  std::promise<void> go_on;
+  auto may_go_on = go_on.get_future().share();
+  CallOptions options{kPatience};
+  options.keep_waiting = [&, may_go_on] {
+    asked = true;
+    may_go_on.wait();
+    return true;
+  };
+  broker_.finish(id_, TaskState::success);
+  EXPECT_TRUE(waiting_.get());
+  const TaskId id = submitted();
+  auto waiting = in_background([&] { return client_.wait(id, options); });
+  while (!asked) std::this_thread::yield();
+  EXPECT_TRUE(client_.health());
+  broker_.finish(id, TaskState::success);
+  go_on.set_value();
+  EXPECT_TRUE(waiting.get());
+}
+
+}  // namespace
+}  // namespace taskpipe::testing
