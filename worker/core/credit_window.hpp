@@ -32,22 +32,29 @@ class CreditWindow {
     consumed_bytes_ += bytes;
   }
 
-  // The grant to announce now, if that is worth a message: the first one, and afterwards each time
-  // a sixteenth of the window was consumed. The rest of the window is still open meanwhile.
-  [[nodiscard]] std::optional<Credit> take_grant() {
-    const Credit now{consumed_tasks_ + window_tasks_, consumed_bytes_ + window_bytes_};
-    const bool first = granted_ == Credit{};
+  // A grant is worth a message: the first one, and afterwards each time a sixteenth of the window
+  // was consumed. The rest of the window is still open meanwhile.
+  [[nodiscard]] bool grant_due() const {
+    const Credit now = present();
     const bool worth = (now.slots_total - granted_.slots_total) * kShares >= window_tasks_ ||
                        (now.bytes_total - granted_.bytes_total) * kShares >= window_bytes_;
-    if (!first && (!worth || now == granted_)) return std::nullopt;
-    granted_ = now;
-    return now;
+    return granted_ == Credit{} || (worth && now != granted_);
+  }
+  // The grant to announce now, if it is due.
+  [[nodiscard]] std::optional<Credit> take_grant() {
+    if (!grant_due()) return std::nullopt;
+    granted_ = present();
+    return granted_;
   }
 
   [[nodiscard]] std::uint64_t window_tasks() const { return window_tasks_; }
 
  private:
   static constexpr std::uint64_t kShares = 16;
+
+  [[nodiscard]] Credit present() const {
+    return {consumed_tasks_ + window_tasks_, consumed_bytes_ + window_bytes_};
+  }
 
   std::uint64_t window_tasks_;
   std::uint64_t window_bytes_;

@@ -22,6 +22,7 @@ class LogOutbox {
 
   // Everything collected, cut into messages.
   void flush(std::vector<Log>& out);
+  [[nodiscard]] bool empty() const { return items_.empty(); }
   // Enough is in flight to ask for a PONG before the next heartbeat.
   [[nodiscard]] bool wants_ping() const;
   void on_ping(std::uint64_t t) { marks_.push_back({t, sent_bytes_}); }

@@ -48,6 +48,7 @@ class ResultOutbox {
 
   // Everything that may leave now, cut into messages.
   void flush(MonotonicTime now, std::vector<ResultBatch>& out);
+  [[nodiscard]] std::size_t ready() const { return ready_.size(); }  // about
   [[nodiscard]] std::optional<MonotonicTime> next_deadline() const { return resend_scan_at_; }
 
   [[nodiscard]] bool contains(const AttemptKey& attempt) const {

@@ -33,6 +33,8 @@ std::optional<MonotonicTime> WorkerCore::next_deadline() const {
   if (link_.established()) {
     consider(progress_.next_deadline());
     consider(results_.next_deadline());
+    if (news_since_) consider(*news_since_ + kNewsLinger);
+    if (!stores_.empty()) consider(stores_since_ + kNewsLinger);
   }
   return earliest;
 }
@@ -112,9 +114,26 @@ void WorkerCore::on(const command::LogRead& command, Turn turn) {
 void WorkerCore::on(const command::TurnEnded&, Turn turn) {
   drive_link(turn);
   start_ready(turn);
+  store(turn);
   flush(turn);
   if (phase_ != Phase::stopping) drive_solitude(turn);
   if (phase_ != Phase::working) drive_drain(turn);
+}
+
+bool WorkerCore::has_backlog() const {
+  return phase_ == Phase::working && link_.established() &&
+         attempts_.queued_count() > attempts_.running_count();
+}
+
+// Each message costs broker, journal and client about as much as a short task does.
+bool WorkerCore::lingers(MonotonicTime now) {
+  const std::size_t news = started_.size() + results_.ready();
+  const auto progress_due = progress_.next_deadline();
+  const bool urgent = some_stored_ || !logs_.empty() || (progress_due && *progress_due <= now) ||
+                      credit_.grant_due();
+  if (news == 0 || news >= limits::kMaxBatchItems || urgent || !has_backlog()) return false;
+  if (!news_since_) news_since_ = now;
+  return now < *news_since_ + kNewsLinger;
 }
 
 // Order matters to the broker's reader only where it says so: STARTED before RESULT of the same
@@ -123,8 +142,12 @@ void WorkerCore::flush(Turn turn) {
   if (!link_.established()) {
     started_.clear();
     logs_.drop();
+    news_since_.reset();
     return;
   }
+  if (lingers(turn.now.monotonic)) return;
+  news_since_.reset();
+  some_stored_ = false;
   Started started;
   for (const StartedNews& news : started_) {
     // A handler that has ended already is not worth a message of its own.

@@ -23,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "common/model/limits.hpp"
 #include "common/model/time.hpp"
 #include "worker/core/admission.hpp"
 #include "worker/core/attempt_table.hpp"
@@ -60,6 +61,7 @@ class WorkerCore {
     const Now& now;
     Effects& out;
   };
+  static constexpr Millis kNewsLinger{limits::kNewsLingerMs};
   enum class Phase : std::uint8_t {
     working,
     draining,  // takes no work; what runs may finish until drain_deadline_
@@ -81,6 +83,10 @@ class WorkerCore {
   void on(const command::TurnEnded& command, Turn turn);
   void send(Turn turn, Message message, Correlation correlation = Correlation{});
   void flush(Turn turn);
+  // Nobody could use a slot earlier for hearing of it: more tasks wait here than run.
+  [[nodiscard]] bool has_backlog() const;
+  // What is to be told may wait a moment for more.
+  [[nodiscard]] bool lingers(MonotonicTime now);
 
   // --- worker_core_session.cpp: the session
   void on_message(const Who& who, Correlation correlation, Turn turn);
@@ -113,6 +119,7 @@ class WorkerCore {
   void leave_queue(const AttemptKey& key, const HeldAttempt& attempt);
   void kill(const AttemptKey& key, std::uint32_t grace_ms, Turn turn);
   void dispose(const AttemptKey& key, ResultOutbox::Disposal disposal, Turn turn);
+  void store(Turn turn);
 
   // --- worker_core_solitude.cpp: without a broker
   [[nodiscard]] std::optional<MonotonicTime> patience_end() const;
@@ -141,8 +148,12 @@ class WorkerCore {
   ProgressOutbox progress_;
   LogOutbox logs_;
 
-  // News of this turn.
+  // News of this turn, or of those since news_since_.
   std::vector<StartedNews> started_;
+  std::optional<MonotonicTime> news_since_;
+  bool some_stored_ = false;  // results, which have waited for each other already
+  std::vector<SpoolStore> stores_;
+  MonotonicTime stores_since_;
   std::vector<ResultBatch> result_batches_;  // reused
   std::vector<Progress> progress_batches_;
   std::vector<Log> log_batches_;

@@ -1,5 +1,6 @@
 // Attempts: accepting, starting, stopping, ending.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "common/model/limits.hpp"
@@ -136,7 +137,19 @@ void WorkerCore::on_message(const ResultAck& ack, Correlation, Turn turn) {
 }
 
 void WorkerCore::dispose(const AttemptKey& key, ResultOutbox::Disposal disposal, Turn turn) {
-  if (disposal == ResultOutbox::Disposal::forgotten_on_disk) turn.out.drops.push_back({key});
+  if (disposal != ResultOutbox::Disposal::forgotten_on_disk) return;
+  const auto is_it = [&key](const SpoolStore& store) { return store.result.attempt == key; };
+  if (std::erase_if(stores_, is_it) == 0) turn.out.drops.push_back({key});
+}
+
+// Each thread that is woken costs as much as the writing: many at a time where work is not short.
+void WorkerCore::store(Turn turn) {
+  if (stores_.empty()) return;
+  const bool waits = has_backlog() && stores_.size() < limits::kMaxBatchItems &&
+                     turn.now.monotonic < stores_since_ + kNewsLinger;
+  if (waits) return;
+  std::move(stores_.begin(), stores_.end(), std::back_inserter(turn.out.stores));
+  stores_.clear();
 }
 
 // Work starts only within a session: while the broker is away, it may be giving the same tasks to
@@ -185,7 +198,10 @@ void WorkerCore::on(const command::AttemptEnded& command, Turn turn) {
   attempts_.erase(command.attempt);
   if (abandoned) return;
   ResultItem result{command.attempt, sendable(command.outcome)};
-  if (storing) turn.out.stores.push_back({result});
+  if (storing) {
+    if (stores_.empty()) stores_since_ = turn.now.monotonic;
+    stores_.push_back({result});
+  }
   results_.add(std::move(result), storing);
 }
 
@@ -196,6 +212,7 @@ void WorkerCore::on(const command::SpoolStored& command, Turn turn) {
          "worker ends before the broker has it");
   }
   results_.stored(command.attempt, command.kept);
+  some_stored_ = true;
 }
 
 }  // namespace taskpipe::worker

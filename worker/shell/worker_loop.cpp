@@ -47,11 +47,16 @@ Exit WorkerLoop::run(std::vector<ResultItem> spooled) {
 
 void WorkerLoop::make_poller() {
   poller_.emplace();
+  places_ = {};
   (void)poller_->add_fd(parts_.commands.fd());
-  if (parts_.signals != nullptr) (void)poller_->add_fd(parts_.signals->fd());
+  if (parts_.signals != nullptr) places_.signals = poller_->add_fd(parts_.signals->fd());
   if (link_.socket() == nullptr) return;
-  (void)poller_->add(*link_.socket());
-  (void)poller_->add(*link_.handshakes());
+  places_.broker = poller_->add(*link_.socket());
+  places_.handshakes = poller_->add(*link_.handshakes());
+}
+
+bool WorkerLoop::has_news(std::optional<std::size_t> place) const {
+  return place && poller_->readable(*place);
 }
 
 void WorkerLoop::wait() {
@@ -69,7 +74,7 @@ void WorkerLoop::wait() {
 }
 
 void WorkerLoop::take_signals(const Now& now) {
-  if (parts_.signals == nullptr) return;
+  if (!has_news(places_.signals)) return;
   while (const auto signal = parts_.signals->read()) {
     // A worker that lost its terminal goes on: that is what it is for.
     if (*signal == process::Signal::hangup) continue;
@@ -85,10 +90,13 @@ void WorkerLoop::take_commands(const Now& now) {
 }
 
 void WorkerLoop::take_messages(const Now& now) {
-  if (const auto refusal = link_.refusal()) {
-    core_.apply(command::LinkRefused{refusal->text}, now, effects_);
-    return;
+  if (has_news(places_.handshakes)) {
+    if (const auto refusal = link_.refusal()) {
+      core_.apply(command::LinkRefused{refusal->text}, now, effects_);
+      return;
+    }
   }
+  if (!has_news(places_.broker)) return;
   for (int taken = 0; taken < kMessagesPerTurn; ++taken) {
     const auto command = link_.receive();
     if (!command) return;

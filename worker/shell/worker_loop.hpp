@@ -4,6 +4,7 @@
 // answer through the mailbox. So heartbeats keep their time whatever the tasks do.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,6 +51,7 @@ class WorkerLoop {
 
  private:
   void make_poller();
+  [[nodiscard]] bool has_news(std::optional<std::size_t> place) const;
   void wait();
   void take_signals(const Now& now);
   void take_commands(const Now& now);
@@ -68,6 +70,11 @@ class WorkerLoop {
   Effects effects_;
 
   std::optional<net::Poller> poller_;  // made anew with each socket
+  struct Places {                      // in it
+    std::optional<std::size_t> signals;
+    std::optional<std::size_t> broker;
+    std::optional<std::size_t> handshakes;
+  } places_;
   std::optional<MonotonicTime> handlers_polled_;
 
   // Reused from turn to turn.

@@ -163,5 +163,110 @@ TEST_F(WorkerResults, UnacknowledgedBytesStopNewWork) {
   EXPECT_EQ(desk_.end_turn().starts.size(), 1U);
 }
 
+// Four processors, and tasks for more than twice as many.
+class ResultsOfABusyWorker : public WorkerResults {
+ protected:
+  void begin(const char* tool, std::uint64_t tasks = 12) {
+    std::vector<AttemptKey> keys;
+    for (std::uint64_t number = 1; number <= tasks; ++number) keys.push_back(key(number));
+    // Handlers that ask for one are bounded by their pool instead.
+    const bool handler = std::string(tool) == "heavy";
+    desk_.send_tasks(keys, spec(tool, handler ? 2 : 1));
+    ASSERT_EQ(desk_.end_turn().starts.size(), handler ? 2U : 4U);
+  }
+  Effects end(std::uint64_t number) {
+    desk_.end_attempt(key(number));
+    return desk_.end_turn();
+  }
+  static constexpr Millis kLinger{limits::kNewsLingerMs};
+};
+
+TEST_F(ResultsOfABusyWorker, WaitAMomentForEachOtherBeforeTheyAreStored) {
+  begin("shell");
+  const Effects first = end(1);
+  EXPECT_TRUE(first.stores.empty());
+  EXPECT_EQ(first.starts.size(), 1U) << "the next task does not wait";
+  EXPECT_EQ(desk_.core().next_deadline(), desk_.now().monotonic + kLinger);
+  desk_.advance(kLinger - Millis{1});
+  EXPECT_TRUE(end(2).stores.empty()) << "it counts from the first";
+  desk_.advance(Millis{1});
+  EXPECT_EQ(describe(desk_.end_turn()), "store t1.1\nstore t2.1\n");
+  EXPECT_GT(desk_.core().next_deadline(), desk_.now().monotonic + kLinger);
+  EXPECT_TRUE(end(3).stores.empty()) << "and then from the next";
+  desk_.apply(command::SpoolStored{key(1)});
+  desk_.apply(command::SpoolStored{key(2)});
+  const Effects told = desk_.end_turn();  // not once more
+  ASSERT_EQ(sent<Result>(told).size(), 1U);
+  EXPECT_EQ(sent<Result>(told)[0].items.size(), 2U);
+  EXPECT_TRUE(told.stores.empty());
+}
+
+TEST_F(ResultsOfABusyWorker, OfHandlersWaitBeforeTheyAreSent) {
+  begin("heavy");
+  EXPECT_TRUE(end(1).sends.empty());
+  EXPECT_EQ(desk_.core().next_deadline(), desk_.now().monotonic + kLinger);
+  EXPECT_TRUE(end(2).sends.empty());
+  desk_.advance(kLinger);
+  const auto results = sent<Result>(desk_.end_turn());
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_EQ(results[0].items.size(), 2U);
+}
+
+TEST_F(ResultsOfABusyWorker, LeaveWhenTheWorkBecomesShort) {
+  begin("shell", 10);
+  EXPECT_TRUE(end(1).stores.empty());
+  // Four run and four wait: a slot may be wanted soon.
+  EXPECT_EQ(end(2).stores.size(), 2U);
+  EXPECT_EQ(end(3).stores.size(), 1U);
+}
+
+TEST_F(ResultsOfABusyWorker, StartsAreToldBeforeThem) {
+  begin("heavy");
+  desk_.apply(command::AttemptStarted{key(1), 0});
+  EXPECT_TRUE(desk_.end_turn().sends.empty());
+  EXPECT_TRUE(end(2).sends.empty());
+  desk_.advance(kLinger);
+  const Effects effects = desk_.end_turn();
+  ASSERT_EQ(effects.sends.size(), 2U);
+  EXPECT_TRUE(std::holds_alternative<Started>(effects.sends[0].message));
+  EXPECT_TRUE(std::holds_alternative<Result>(effects.sends[1].message));
+}
+
+TEST_F(ResultsOfABusyWorker, OutputWaitsForNothing) {
+  begin("heavy");
+  EXPECT_TRUE(end(1).sends.empty());
+  desk_.apply(command::AttemptOutput{key(2), LogStream::out, 0, Payload("said")});
+  const Effects effects = desk_.end_turn();
+  EXPECT_EQ(sent<Log>(effects).size(), 1U);
+  EXPECT_EQ(sent<Result>(effects).size(), 1U);
+}
+
+TEST_F(ResultsOfABusyWorker, AreStoredAtOnceByADrainingWorker) {
+  begin("shell");
+  EXPECT_TRUE(end(1).stores.empty());
+  desk_.receive(Drain{});
+  EXPECT_EQ(desk_.end_turn().stores.size(), 1U);
+}
+
+TEST_F(ResultsOfABusyWorker, AreStoredAtOnceByOneThatLostItsBroker) {
+  begin("shell");
+  EXPECT_TRUE(end(1).stores.empty());
+  desk_.apply(command::LinkUnwritable{});
+  EXPECT_EQ(desk_.end_turn().stores.size(), 1U);
+  EXPECT_EQ(end(2).stores.size(), 1U);
+}
+
+TEST_F(ResultsOfABusyWorker, AreNotStoredWhenTheBrokerDropsThemBefore) {
+  begin("shell");
+  EXPECT_TRUE(end(1).stores.empty());
+  Reconcile reconcile;
+  reconcile.drop = {key(1)};
+  desk_.receive(reconcile);
+  EXPECT_EQ(describe(desk_.end_turn()), "");
+  desk_.advance(kLinger);
+  EXPECT_TRUE(desk_.end_turn().stores.empty());
+  EXPECT_EQ(desk_.core().unacknowledged(), 0U);
+}
+
 }  // namespace
 }  // namespace taskpipe::worker::testing
