@@ -14,6 +14,10 @@ std::size_t payload_bytes(const PreparedTask& task) { return task.params.size();
 
 }  // namespace
 
+bool SubmitQueue::Entry::may_be_known() const {
+  return doubtful || task.id_given || (held_back && task.id_told);
+}
+
 void SubmitQueue::add(CallId call, std::vector<PreparedTask> tasks) {
   assert(!tasks.empty());
   unsettled_[call] = tasks.size();

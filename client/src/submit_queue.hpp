@@ -70,9 +70,7 @@ class SubmitQueue {
     bool held_back = false;   // refused for now; whoever knows the id may have been quicker since
 
     // What may be is looked for in the history, which costs a busy broker more than the task does.
-    [[nodiscard]] bool may_be_known() const {
-      return doubtful || task.id_given || (held_back && task.id_told);
-    }
+    [[nodiscard]] bool may_be_known() const;
   };
   struct Batch {
     std::vector<Entry> entries;  // unanswered ones, in the order of sending

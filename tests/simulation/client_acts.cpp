@@ -74,9 +74,11 @@ void ClientProcess::submit_batch() {
   client::command::SubmitTasks submit;
   Call call;
   call.submits = true;
+  const bool tells_ids_at_once = batches_ % 2 == 0;  // as submit_async does, and submit does not
   for (std::uint32_t i = 0; i < count; ++i) {
     if (random_.chance(200)) task = prepare();
     task.id = prefix.id(i);
+    task.id_told = tells_ids_at_once;
     call.tasks.push_back(task.id);
     notebook_[task.id].task = task;
     world_.record(fact::Submitted{task.id, {}, false, terms_of(*task.spec->spec)});
@@ -123,7 +125,10 @@ void ClientProcess::submit_workflow() {
 
 // As a user does who does not know whether it went through: the same id cannot run twice.
 void ClientProcess::submit_again() {
-  const auto suits = [](const Page& page) { return !page.refused && !page.in_workflow; };
+  const auto suits = [](const Page& page) {
+    const bool knows_id = page.task.id_told || page.acknowledged || page.doubtful;
+    return knows_id && !page.refused && !page.in_workflow;
+  };
   for (const TaskId& id : pick(5, suits)) {
     Page& page = notebook_.at(id);
     page.doubtful = true;  // its first submit may still be on its way

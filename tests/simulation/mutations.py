@@ -113,6 +113,10 @@ MUTATIONS = {
         "if (correlation <= session.last_submit) return true;\n"
         "  session.last_submit = correlation;\n  return resend;",
         "return false;"),
+    "does not have what was refused for now looked for": (
+        "client/src/submit_queue.cpp",
+        "(held_back && task.id_told)",
+        "(held_back && false)"),
     "takes every SUBMIT for a new one": (
         "broker/core/submit.cpp",
         "if (correlation <= session.last_submit) return true;",

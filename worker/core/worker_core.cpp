@@ -128,9 +128,11 @@ bool WorkerCore::has_backlog() const {
 // Each message costs broker, journal and client about as much as a short task does.
 bool WorkerCore::lingers(MonotonicTime now) {
   const std::size_t news = started_.size() + results_.ready();
-  const auto progress_due = progress_.next_deadline();
-  const bool urgent = some_stored_ || !logs_.empty() || (progress_due && *progress_due <= now) ||
-                      credit_.grant_due();
+  const auto is_due = [now](std::optional<MonotonicTime> deadline) {
+    return deadline && *deadline <= now;
+  };
+  const bool urgent = some_stored_ || !logs_.empty() || is_due(progress_.next_deadline()) ||
+                      is_due(results_.next_deadline()) || credit_.grant_due();
   if (news == 0 || news >= limits::kMaxBatchItems || urgent || !has_backlog()) return false;
   if (!news_since_) news_since_ = now;
   return now < *news_since_ + kNewsLinger;

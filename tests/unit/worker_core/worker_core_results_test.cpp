@@ -241,6 +241,24 @@ TEST_F(ResultsOfABusyWorker, OutputWaitsForNothing) {
   EXPECT_EQ(sent<Result>(effects).size(), 1U);
 }
 
+// Nor is anything else held up that has its time.
+TEST_F(ResultsOfABusyWorker, DoNotHoldUpOneThatIsToBeSentAgain) {
+  begin("heavy");
+  EXPECT_TRUE(end(1).sends.empty());
+  desk_.advance(kLinger);
+  EXPECT_EQ(sent<Result>(desk_.end_turn()).size(), 1U);
+  for (int beat = 0; beat < 4; ++beat) {
+    desk_.advance(Millis{2000});
+    desk_.receive(Pong{});
+    (void)desk_.end_turn();
+  }
+  desk_.advance(Millis{limits::kResultResendMs - 8000 - 1});
+  EXPECT_TRUE(sent<Result>(end(2)).empty());
+  desk_.advance(Millis{1});
+  EXPECT_EQ(sent<Result>(desk_.end_turn()).size(), 2U) << "one as repeated";
+  EXPECT_GT(desk_.core().next_deadline(), desk_.now().monotonic);
+}
+
 TEST_F(ResultsOfABusyWorker, AreStoredAtOnceByADrainingWorker) {
   begin("shell");
   EXPECT_TRUE(end(1).stores.empty());
