@@ -56,7 +56,7 @@ int BrokerLoop::run() {
   Now before = process::read_clock();
   bool more = false;
   while (true) {
-    const bool at_once = more || more_to_archive_;
+    const bool at_once = more || more_to_archive_ || !commands_.empty();
     const std::optional<Millis> timeout = at_once ? Millis(0) : poll_timeout(before);
     poller_->wait(timeout);
     const Now now = process::read_clock();
@@ -110,10 +110,12 @@ void BrokerLoop::archive_rest() {
 }
 
 std::optional<Millis> BrokerLoop::poll_timeout(const Now& now) const {
-  if (parts_.event_port.reopening()) return kTendingInterval;
+  std::optional<Millis> timeout;
+  if (parts_.event_port.reopening() || tender_.at_work()) timeout = kTendingInterval;
   const auto deadline = parts_.core.next_deadline();
-  if (!deadline) return std::nullopt;
-  return round_up(*deadline - now.monotonic);
+  if (!deadline) return timeout;
+  const Millis left = round_up(*deadline - now.monotonic);
+  return timeout ? std::min(*timeout, left) : left;
 }
 
 bool BrokerLoop::collect() {

@@ -17,11 +17,13 @@ void JournalTender::look(const JournalUsage& usage, const BrokerCore& core,
     commands.emplace_back(command::StorageState{usage.accepts_submits, usage.bytes});
     last_usage_ = usage;
   }
+  carries_ = false;
   if (usage.oldest_segment_last.value() == 0 || release_) return;
   const Lsn needed = core.oldest_needed();
   if (needed > usage.oldest_segment_last) {
     release_ = WaitingRelease{core.last_lsn(), needed};
   } else if (usage.bytes > kJournalGarbageFactor * core.live_bytes()) {
+    carries_ = true;
     commands.emplace_back(command::CarryForward{usage.oldest_segment_last, kImagesPerTurn});
   }
 }

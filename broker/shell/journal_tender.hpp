@@ -22,6 +22,8 @@ class JournalTender {
   [[nodiscard]] std::optional<Lsn> releasable(Lsn durable);
   // As of the last look.
   [[nodiscard]] bool accepts_submits() const { return last_usage_.accepts_submits; }
+  // It has to look again soon, even if nothing else happens.
+  [[nodiscard]] bool at_work() const { return carries_ || release_ || !accepts_submits(); }
 
  private:
   struct WaitingRelease {
@@ -31,6 +33,7 @@ class JournalTender {
 
   std::optional<WaitingRelease> release_;
   JournalUsage last_usage_;
+  bool carries_ = false;
 };
 
 }  // namespace taskpipe::broker

@@ -1,6 +1,6 @@
 #include "client/src/io_loop.hpp"
 
-#include <algorithm>
+#include <chrono>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -93,15 +93,25 @@ void IoLoop::Ride::leave() {
 bool IoLoop::Ride::take(std::vector<Inbox::Item>& out, const std::stop_token& stop,
                         const std::function<bool()>& keep_waiting) {
   std::optional<Millis> longest;
-  if (keep_waiting) longest = Millis(limits::kAttentionMs);
+  std::function<bool()> ask;
+  if (keep_waiting) {
+    longest = Millis(limits::kAttentionMs);
+    // It may take its time, or use this very client: whatever was asked for or had goes back first.
+    ask = [this, &keep_waiting] {
+      leave();
+      return keep_waiting();
+    };
+  }
   for (;;) {
     if (asked_ && loop_.shared_->seat.granted(inbox_)) {
       asked_ = false;
       driving_ = true;
     }
-    // Who is asked whether to go on, or to stop, may take its time.
-    if (driving_ && !turn_until_something(stop, longest)) leave();
-    if (!inbox_.take(out, stop, keep_waiting)) return false;
+    if (driving_ && !turn_until_something(stop, longest)) {
+      leave();
+      if (keep_waiting && !keep_waiting() && inbox_.empty()) return false;
+    }
+    if (!inbox_.take(out, stop, ask)) return false;
     if (!out.empty()) return true;
   }
 }
@@ -116,7 +126,8 @@ bool IoLoop::Ride::turn_until_something(const std::stop_token& stop,
   const MonotonicTime begun = process::read_clock().monotonic;
   std::optional<Millis> left = longest;
   while (inbox_.empty()) {
-    if (stop.stop_requested() || shared.io.stopping() || (left && *left <= Millis(0))) return false;
+    const bool late = left && *left <= Millis(0);
+    if (late || stop.stop_requested() || !shared.io.suits_a_caller()) return false;
     shared.io.turn(left);
     if (!longest) continue;
     const auto passed = process::read_clock().monotonic - begun;

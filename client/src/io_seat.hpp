@@ -7,8 +7,9 @@
 //
 // A caller that waits for the only open call serves the sockets itself meanwhile: its call then
 // needs no switch between two threads, of which there would be two each way. As soon as anything
-// else is open the loop's own thread does, so that nobody depends on what a caller does next; and
-// what keeps a session alive is done by that thread, at most kVacancy late.
+// else is open, or the connection is lost, the loop's own thread does, so that nobody depends on
+// what a caller does next; and what keeps a session alive is done by that thread, at most twice
+// kVacancy late.
 //
 // All methods from the thread that they are named for; none but `await` waits.
 #pragma once
@@ -25,7 +26,7 @@ namespace taskpipe::client {
 
 class IoSeat {
  public:
-  // How long nobody may sit there after the last call of a caller.
+  // After that long without a change the own thread takes a vacant one.
   static constexpr std::chrono::milliseconds kVacancy{100};
 
   // --- A caller. `inbox` says who it is.

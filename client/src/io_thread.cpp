@@ -60,10 +60,11 @@ void IoThread::run() {
   for (;;) {
     seat_.await();
     if (stopping_) break;
+    carry_out();  // what a caller has left to this thread
     wait(std::nullopt);
     if (seat_.asked()) {
       // Before its request is looked at: whoever turns the loop shall send it.
-      if (sinks_.empty()) {
+      if (suits_a_caller() && sinks_.empty()) {
         seat_.grant();
         continue;
       }
@@ -78,9 +79,11 @@ void IoThread::run() {
   context_.reset();  // waits for what lingers
 }
 
-void IoThread::turn(std::optional<Millis> longest) {
+void IoThread::turn(std::optional<Millis> longest) noexcept {
+  on_own_thread_ = false;
   wait(longest);
   work();
+  on_own_thread_ = true;
 }
 
 void IoThread::work() {
@@ -199,6 +202,7 @@ void IoThread::carry_out() {
   // A send may fail and thereby change the socket; the core gives up the connection only once.
   while (effects_.socket != SocketChange::keep || effects_.welcome || !effects_.sends.empty() ||
          !effects_.deliveries.empty()) {
+    if (!on_own_thread_ && effects_.socket == SocketChange::open) return;
     Effects effects = std::exchange(effects_, Effects{});
     if (effects.socket != SocketChange::keep) change_socket(effects.socket);
     if (effects.welcome) connect_events(*effects.welcome);

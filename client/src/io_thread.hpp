@@ -73,11 +73,16 @@ class IoThread {
   void run();
 
   // Of a caller that has the seat.
-  // Waits until something is readable or due, or for `longest`, and does it.
-  void turn(std::optional<Millis> longest);
-  [[nodiscard]] bool stopping() const { return stopping_; }
-  // Nothing is open, and nothing is posted.
-  [[nodiscard]] bool idle() const { return !stopping_ && sinks_.empty() && mailbox_.empty(); }
+  // Waits until something is readable or due, or for `longest`, and does it; but opens no
+  // connection, which may wait for a name server. Whatever goes wrong within ends the process, as
+  // it does on the own thread: other calls would be left half done.
+  void turn(std::optional<Millis> longest) noexcept;
+  // There is a session, and one call at most.
+  [[nodiscard]] bool suits_a_caller() const {
+    return !stopping_ && core_.link().ready() && sinks_.size() <= 1;
+  }
+  // Nothing is open or posted, and nothing was left to the own thread.
+  [[nodiscard]] bool idle() const { return suits_a_caller() && sinks_.empty() && mailbox_.empty(); }
 
  private:
   struct Apply;  // carries out each kind of request
@@ -128,6 +133,7 @@ class IoThread {
   Effects effects_;
   MonotonicTime now_{};
   bool stopping_ = false;
+  bool on_own_thread_ = true;
   // Reused from turn to turn.
   std::vector<IoRequest> requests_;
   net::ReceivedMessage received_;

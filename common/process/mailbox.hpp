@@ -14,7 +14,7 @@
 namespace taskpipe::process {
 
 // Unbounded: what bounds it is the protocol above (one Ended per start, credit, …). `post` from any
-// thread; `fd` and `take` belong to the receiving thread.
+// thread; `fd` and `take` belong to the receiving thread, of which there is one at a time.
 template <class T>
 class Mailbox {
  public:

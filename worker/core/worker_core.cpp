@@ -30,11 +30,11 @@ std::optional<MonotonicTime> WorkerCore::next_deadline() const {
   consider(drain_deadline_);
   consider(exit_deadline_);
   if (phase_ != Phase::stopping) consider(patience_end());
+  if (!stores_.empty()) consider(stores_since_ + kNewsLinger);
   if (link_.established()) {
     consider(progress_.next_deadline());
     consider(results_.next_deadline());
     if (news_since_) consider(*news_since_ + kNewsLinger);
-    if (!stores_.empty()) consider(stores_since_ + kNewsLinger);
   }
   return earliest;
 }

@@ -105,6 +105,7 @@ void WorkerCore::exit(Turn turn, ExitCause cause, std::string reason) {
     if (cause == ExitCause::drained || cause == ExitCause::stopped) send(turn, Drained{true});
   }
   phase_ = Phase::over;
+  store(turn);
   attempts_.drop_queued();
   ready_.clear();
   turn.out.exit = Exit{cause, std::move(reason)};

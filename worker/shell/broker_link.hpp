@@ -34,7 +34,7 @@ class BrokerLink {
   [[nodiscard]] zmq::socket_t* handshakes() {
     return dealer_ ? &dealer_->handshakes().native() : nullptr;
   }
-  // Why the broker does not want this worker; to be asked in each turn.
+  // Why the broker does not want this worker; to be asked when there is news of handshakes.
   [[nodiscard]] std::optional<Error> refusal();
 
   enum class Sent : std::uint8_t { queued, unwritable };

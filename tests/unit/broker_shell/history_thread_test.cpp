@@ -112,11 +112,12 @@ class BlockedHistory final : public EmptyHistory {
   struct Gate {
     std::promise<void> entered;
     std::promise<void> open;
+    std::promise<std::size_t> second{};  // tasks of the second transaction
   };
   explicit BlockedHistory(Gate& gate) : gate_(gate) {}
-  void store(std::span<const FinishedTask> /*tasks*/,
-             std::span<const FinishedWorkflow> /*workflows*/, Lsn /*watermark*/) override {
-    if (std::exchange(blocked_before_, true)) return;
+  void store(std::span<const FinishedTask> tasks, std::span<const FinishedWorkflow> /*workflows*/,
+             Lsn /*watermark*/) override {
+    if (std::exchange(blocked_before_, true)) return gate_.second.set_value(tasks.size());
     gate_.entered.set_value();
     gate_.open.get_future().wait();
   }
@@ -187,10 +188,20 @@ TEST(HistoryThread, AsksForNoMoreThanATransactionHolds) {
 
 TEST(HistoryThread, MakesLargerTransactionsWhileItLagsFarBehind) {
   constexpr std::size_t kLarge = limits::kLargeHistoryTransactionTasks;
-  HistoryThread thread(std::make_unique<EmptyHistory>(), {[](const std::string&) {}});
-  EXPECT_EQ(thread.room_tasks(limits::kLongHistoryLagTasks), limits::kHistoryTransactionTasks);
+  constexpr std::size_t kSmall = limits::kHistoryTransactionTasks;
+  BlockedHistory::Gate gate;
+  HistoryThread thread(std::make_unique<BlockedHistory>(gate), {[](const std::string&) {}});
+  EXPECT_EQ(thread.room_tasks(limits::kLongHistoryLagTasks), kSmall);
   EXPECT_EQ(thread.room_tasks(limits::kLongHistoryLagTasks + 1), kLarge);
-  EXPECT_EQ(thread.room_tasks(0), limits::kHistoryTransactionTasks);
+  thread.store({{task(1)}, {}, Lsn(1), {}});
+  gate.entered.get_future().wait();
+  gate.open.set_value();
+  for (std::uint64_t i = 0; i < kLarge / kSmall; ++i) {
+    EXPECT_EQ(thread.room_tasks(limits::kLongHistoryLagTasks + 1), kLarge - i * kSmall);
+    thread.store({std::vector<FinishedTask>(kSmall), {}, Lsn(2 + i), {}});
+  }
+  EXPECT_EQ(gate.second.get_future().get(), kLarge) << "the first of them did not wait for more";
+  EXPECT_EQ(thread.room_tasks(0), kSmall);
 }
 
 TEST(HistoryThread, AnEndOnAFullDiskIsNoFailure) {

@@ -270,8 +270,19 @@ TEST_F(ResultsOfABusyWorker, AreStoredAtOnceByOneThatLostItsBroker) {
   begin("shell");
   EXPECT_TRUE(end(1).stores.empty());
   desk_.apply(command::LinkUnwritable{});
+  // It may come after the end of a turn: the next one must follow by itself.
+  EXPECT_LE(desk_.core().next_deadline(), desk_.now().monotonic + kLinger);
   EXPECT_EQ(desk_.end_turn().stores.size(), 1U);
   EXPECT_EQ(end(2).stores.size(), 1U);
+}
+
+TEST_F(ResultsOfABusyWorker, AreStoredByOneThatEnds) {
+  begin("shell");
+  EXPECT_TRUE(end(1).stores.empty());
+  desk_.apply(command::LinkRefused{"its key was revoked"});
+  const Effects last = desk_.end_turn();
+  ASSERT_TRUE(last.exit);
+  EXPECT_EQ(last.stores.size(), 1U);
 }
 
 TEST_F(ResultsOfABusyWorker, AreNotStoredWhenTheBrokerDropsThemBefore) {
