@@ -89,7 +89,8 @@ TEST(IoSeat, NobodySitsThereForLong) {
   EXPECT_FALSE(seat.take_or_ask(caller));
   seat.grant();
   std::thread own([&] { seat.await(); });
-  // Longer than a vacancy may last, so that the own thread sleeps without looking.
+  // Time itself is what this is about: after a vacancy's the own thread sleeps without looking,
+  // which nothing outside can see. Were it not asleep yet, the rest would hold all the same.
   std::this_thread::sleep_for(3 * IoSeat::kVacancy);
   EXPECT_TRUE(seat.granted(caller));
   seat.leave(caller, kIdle);
@@ -234,17 +235,22 @@ TEST_F(ClientSeatTest, ManyCallersTakeTurns) {
 TEST_F(ClientSeatTest, ACloseMeetsCallersInAnyState) {
   for (int round = 0; round < 30; ++round) {
     Client client(options_for(broker_));
+    std::atomic<int> answers = 0;
     std::vector<std::future<CallFailure>> callers;
     for (int i = 0; i < 3; ++i) {
       callers.push_back(in_background([&] {
         for (;;) {
           const auto answer = client.health();
           if (!answer) return answer.error().failure;
+          ++answers;
         }
       }));
     }
-    ASSERT_TRUE(client.health());
-    std::this_thread::sleep_for(std::chrono::milliseconds(round % 5));
+    // Each time at another moment of theirs.
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    while (answers < 4 * (round % 5) && std::chrono::steady_clock::now() < end) {
+      std::this_thread::yield();
+    }
     client.close();
     for (auto& caller : callers) EXPECT_EQ(caller.get(), CallFailure::closed);
   }

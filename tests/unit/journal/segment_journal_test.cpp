@@ -227,15 +227,18 @@ TEST_F(SegmentJournalTest, WithoutDurabilityNobodyWaits) {
   EXPECT_EQ(replayed_, 4U);
 }
 
-TEST_F(SegmentJournalTest, WithoutDurabilitySmallGroupsWaitForEachOther) {
+TEST_F(SegmentJournalTest, WithoutDurabilitySmallGroupsWaitForMore) {
   options_.durability = Durability::none;
   options_.sync_after_ms = 600'000;
   ASSERT_TRUE(open());
   ASSERT_TRUE(journal_->wait_until_idle(kPatience));
-  const std::uint64_t before = disk_.operations();
-  for (int i = 0; i < 2000; ++i) append(1);
-  ASSERT_TRUE(journal_->wait_until_idle(kPatience));
-  EXPECT_LT(disk_.operations() - before, 1000U);
+  for (int i = 0; i < 20; ++i) {
+    const auto begun = std::chrono::steady_clock::now();
+    append(1);
+    while (journal_->usage().backlog_bytes > 0) std::this_thread::yield();
+    // However busy the machine is, it cannot be less.
+    EXPECT_GE(std::chrono::steady_clock::now() - begun, 5ms);
+  }
   {
     // Told of no group: nobody waits for one.
     const std::lock_guard lock(mutex_);
@@ -244,7 +247,7 @@ TEST_F(SegmentJournalTest, WithoutDurabilitySmallGroupsWaitForEachOther) {
   append(1);  // the end does not wait for more
   journal_.reset();
   ASSERT_TRUE(open());
-  EXPECT_EQ(replayed_, 2001U);
+  EXPECT_EQ(replayed_, 21U);
 }
 
 TEST_F(SegmentJournalTest, SubmitsStopAndReturnWithTheSpace) {
