@@ -63,12 +63,24 @@ void resume_submit(Turn& turn, lookup::SubmittingWorkflow& waiting,
 
 // --- wait.cpp -----------------------------------------------------------------------------------
 void on_wait(Turn& turn, Session& session, Correlation correlation, const Wait& wait);
+void wait_for_task(Turn& turn, Session& session, TaskSlot slot);  // or tells that it has ended
+void tell_end(Turn& turn, Session& session, const FinishedTask& task);
 void resume_wait(Turn& turn, lookup::Waiting& waiting, std::vector<FinishedTask>& found);
 void resume_wait(Turn& turn, lookup::WaitingWorkflows& waiting,
                  const std::vector<FinishedWorkflow>& found);
 void tell_waiters(Turn& turn, TaskSlot slot);
 void tell_waiters(Turn& turn, WorkflowSlot slot);
 void flush_done(Turn& turn);
+
+// --- run.cpp: SUBMITs that wait for what they submit ---------------------------------------------
+// For what was submitted and accepted: each is held, or among `found` in the history.
+void wait_for_submitted(Turn& turn, Session& session, const std::vector<TaskId>& tasks,
+                        const std::vector<FinishedTask>& found);
+// An acknowledgement without which the client will have its answer, if the task is short: to be
+// woken for each costs it more than the message.
+void send_late(Turn& turn, Session& session, Correlation correlation, SubmitAck ack);
+void send_late_acks(Turn& turn, Session& session);
+void check_late_acks(Turn& turn, SessionId id);
 
 // --- retry.cpp: failed attempts, and what waits for a time --------------------------------------
 // Attempts that are over (live tasks, each once): those that failed and may be tried again are, the

@@ -57,6 +57,11 @@ struct Session {
   Done outbox;
   std::size_t outbox_bytes = 0;
   std::size_t outbox_blobs = 0;
+  // SUBMIT_ACKs that nobody waits for: they leave with the next DONE, or when it does not come
+  // soon.
+  std::vector<std::pair<Correlation, SubmitAck>> late_acks;
+  MonotonicTime late_since{};  // of the first
+  bool late_timer = false;     // is set
 };
 
 class SessionTable {

@@ -92,7 +92,7 @@ using Lookup = std::variant<lookup::Submitting, lookup::SubmittingWorkflow, look
                             lookup::WaitingWorkflows, lookup::Querying, lookup::Resubmitting,
                             lookup::Cancelling, lookup::Fetching>;
 
-enum class TimerKind : std::uint8_t { worker_silence, session_silence, heartbeat };
+enum class TimerKind : std::uint8_t { worker_silence, session_silence, late_acks, heartbeat };
 struct Timer {
   MonotonicTime at;
   TimerKind kind = TimerKind::heartbeat;

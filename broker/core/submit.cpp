@@ -9,6 +9,9 @@
 namespace taskpipe::broker {
 namespace {
 
+// Who submits more at once is not waiting for a thread to wake.
+constexpr std::size_t kMostInLateAck = 16;
+
 // Counts against what the client was granted.
 std::optional<Error> take_credit(Session& session, const std::vector<SubmitItem>& items) {
   session.received_items += items.size();
@@ -20,8 +23,9 @@ std::optional<Error> take_credit(Session& session, const std::vector<SubmitItem>
 }
 
 // Every answer extends the window by what it answers.
-SubmitAck new_ack(Session& session) {
+SubmitAck new_ack(Session& session, const Submit& submit) {
   SubmitAck ack;
+  ack.waits = submit.wait;
   session.granted_items = session.received_items + limits::kClientWindowItems;
   ack.messages_total = session.granted_items;
   ack.bytes_total = session.received_bytes + limits::kClientWindowBytes;
@@ -31,6 +35,15 @@ SubmitAck new_ack(Session& session) {
 void refuse_item(SubmitAck& ack, const TaskId& id, Error error) {
   ack.items.push_back({id, error.code});
   if (!ack.error) ack.error = std::move(error);
+}
+
+std::vector<TaskId> accepted_ids(const SubmitAck& ack) {
+  std::vector<TaskId> ids;
+  ids.reserve(ack.items.size());
+  for (const TaskCode& item : ack.items) {
+    if (item.code == ErrorCode::ok) ids.push_back(item.id);
+  }
+  return ids;
 }
 
 std::string short_list(const std::vector<std::string>& names) {
@@ -196,7 +209,7 @@ void on_submit(Turn& turn, Session& session, Correlation correlation, bool resen
     refusal = why_memory_full(state);
   }
   if (refusal) {
-    SubmitAck ack = new_ack(session);
+    SubmitAck ack = new_ack(session, submit);
     for (const auto& item : submit.items) refuse_item(ack, item.id, *refusal);
     turn.send(session, correlation, std::move(ack));
     return;
@@ -222,7 +235,7 @@ void resume_submit(Turn& turn, lookup::Submitting& waiting,
   Session* session = state.sessions.find(waiting.session);
   if (session == nullptr) return;  // the client asks again in its next session
   Submit& submit = waiting.submit;
-  SubmitAck ack = new_ack(*session);
+  SubmitAck ack = new_ack(*session, submit);
 
   std::vector<std::optional<Error>> spec_errors;
   spec_errors.reserve(submit.specs.size());
@@ -267,7 +280,14 @@ void resume_submit(Turn& turn, lookup::Submitting& waiting,
     turn.commit(record::TasksSubmitted{state.owners.name(session->owner), turn.now.wall, first,
                                        std::move(submit.specs), std::move(accepted)});
   }
-  turn.send(*session, waiting.correlation, std::move(ack));
+  std::vector<TaskId> awaited;
+  if (submit.wait) awaited = accepted_ids(ack);
+  if (!awaited.empty() && awaited.size() == ack.items.size() && awaited.size() <= kMostInLateAck) {
+    send_late(turn, *session, waiting.correlation, std::move(ack));
+  } else {
+    turn.send(*session, waiting.correlation, std::move(ack));
+  }
+  wait_for_submitted(turn, *session, awaited, found);  // behind the acknowledgement
 }
 
 }  // namespace taskpipe::broker

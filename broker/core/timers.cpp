@@ -67,6 +67,7 @@ void fire_timers(Turn& turn) {
         check_worker(turn, WorkerSlot(static_cast<std::uint32_t>(timer.subject)));
         break;
       case TimerKind::session_silence: check_session(turn, SessionId(timer.subject)); break;
+      case TimerKind::late_acks: check_late_acks(turn, SessionId(timer.subject)); break;
       case TimerKind::heartbeat:
         state.events.heartbeat(state.epoch, state.last_lsn, turn.effects.events);
         tell_positions(state);

@@ -21,11 +21,11 @@ DoneTask done_of(const State& state, TaskSlot slot) {
   return done;
 }
 
-DoneTask done_of(FinishedTask& row) {
+DoneTask done_of(const FinishedTask& row) {
   DoneTask done;
   done.attempt = {row.id, row.epoch, row.attempt};
-  done.outcome = std::move(row.outcome);
-  done.worker = std::move(row.worker);
+  done.outcome = row.outcome;
+  done.worker = row.worker;
   done.submitted = row.submitted;
   done.started = row.started;
   done.finished = row.finished;
@@ -35,6 +35,7 @@ DoneTask done_of(FinishedTask& row) {
 void close_outbox(Turn& turn, Session& session) {
   Done& outbox = session.outbox;
   if (outbox.tasks.empty() && outbox.workflows.empty()) return;
+  send_late_acks(turn, session);
   turn.send(session, Correlation{}, std::exchange(outbox, Done{}));
   session.outbox_bytes = 0;
   session.outbox_blobs = 0;
@@ -92,6 +93,18 @@ void wait_for_workflow(Turn& turn, Session& session, WorkflowSlot slot) {
 
 }  // namespace
 
+void wait_for_task(Turn& turn, Session& session, TaskSlot slot) {
+  if (turn.state.tasks[slot].ended()) {
+    put_done(turn, session, done_of(turn.state, slot));
+  } else {
+    add_waiter(turn.state, slot, session.id);
+  }
+}
+
+void tell_end(Turn& turn, Session& session, const FinishedTask& task) {
+  put_done(turn, session, done_of(task));
+}
+
 void tell_waiters(Turn& turn, TaskSlot slot) {
   State& state = turn.state;
   Task& task = state.tasks[slot];
@@ -133,10 +146,8 @@ void on_wait(Turn& turn, Session& session, Correlation correlation, const Wait& 
       missing.push_back(id);
     } else if (!may_see(session, state.tasks[slot].owner)) {
       turn.send(session, correlation, Done{{}, {}, {id}, {}});
-    } else if (state.tasks[slot].ended()) {
-      put_done(turn, session, done_of(state, slot));
     } else {
-      add_waiter(state, slot, session.id);
+      wait_for_task(turn, session, slot);
     }
   }
   std::vector<WorkflowId> missing_workflows;

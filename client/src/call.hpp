@@ -51,6 +51,12 @@ struct Connect {};
 struct SubmitTasks {
   std::vector<PreparedTask> tasks;
 };
+// Submits, and waits for what is accepted. Each task has an answer of its own: refused or ended.
+// Without a timeout of the call a submit has `submit_timeout` to be acknowledged.
+struct RunTasks {
+  std::vector<PreparedTask> tasks;  // distinct ids
+  Millis submit_timeout{};
+};
 struct UploadWorkflow {
   WorkflowId id;
   std::string name;
@@ -86,9 +92,10 @@ struct Watch {
 
 }  // namespace command
 
-using CallCommand = std::variant<command::Connect, command::SubmitTasks, command::UploadWorkflow,
-                                 command::AwaitTasks, command::AwaitWorkflow, command::Ask,
-                                 command::ReadLog, command::Watch>;
+using CallCommand =
+    std::variant<command::Connect, command::SubmitTasks, command::RunTasks, command::UploadWorkflow,
+                 command::AwaitTasks, command::AwaitWorkflow, command::Ask, command::ReadLog,
+                 command::Watch>;
 
 // What a call that watches has done with what it got.
 struct WatchReport {

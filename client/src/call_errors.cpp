@@ -93,6 +93,13 @@ ClientError unacknowledged_again(ClientError why, const TaskId& id) {
   return why;
 }
 
+ClientError accepted_but(ClientError why, const TaskId& id) {
+  why.error.text +=
+      "; task " + id.to_string() + " was accepted and goes on: wait for it, or cancel it";
+  why.maybe_accepted = id;
+  return why;
+}
+
 ClientError unreachable(std::string_view broker, Millis after) {
   return failure(CallFailure::unreachable,
                  "no broker answers at " + std::string(broker) + " within " + in_ms(after) +

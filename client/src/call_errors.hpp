@@ -26,6 +26,8 @@ namespace taskpipe::client {
 [[nodiscard]] ClientError unacknowledged(ClientError why, const TaskId& id);
 // The same of a task that was to be submitted again as `id`.
 [[nodiscard]] ClientError unacknowledged_again(ClientError why, const TaskId& id);
+// `why`, of a run whose task was accepted and has not ended.
+[[nodiscard]] ClientError accepted_but(ClientError why, const TaskId& id);
 [[nodiscard]] ClientError unreachable(std::string_view broker, Millis after);
 [[nodiscard]] ClientError stopped();
 [[nodiscard]] ClientError closed(std::string_view why);

@@ -1,5 +1,7 @@
 #include "client/src/call_table.hpp"
 
+#include <utility>
+
 namespace taskpipe::client {
 namespace {
 
@@ -7,6 +9,7 @@ struct KindOf {
   using Kind = CallTable::Kind;
   Kind operator()(const command::Connect&) const { return Kind::connect; }
   Kind operator()(const command::SubmitTasks&) const { return Kind::submit; }
+  Kind operator()(const command::RunTasks&) const { return Kind::run; }
   Kind operator()(const command::UploadWorkflow&) const { return Kind::workflow; }
   Kind operator()(const command::AwaitTasks&) const { return Kind::wait; }
   Kind operator()(const command::AwaitWorkflow&) const { return Kind::wait; }
@@ -21,10 +24,11 @@ CallTable::Kind CallTable::kind_of(const CallCommand& command) {
   return std::visit(KindOf{}, command);
 }
 
-std::string_view CallTable::subject_of(Kind kind) {
-  switch (kind) {
+std::string_view CallTable::subject_of(const Call& call) {
+  switch (call.kind) {
     case Kind::connect: return "connecting";
     case Kind::submit: return "the submit";
+    case Kind::run: return call.submitting ? "the submit" : "the task";
     case Kind::workflow: return "submitting the workflow";
     case Kind::wait: return "the wait";
     case Kind::ask: return "the request";
@@ -36,10 +40,15 @@ std::string_view CallTable::subject_of(Kind kind) {
 
 void CallTable::add(const CallStart& start, MonotonicTime now) {
   Entry entry{Call{kind_of(start.command), start.timeout, {}, start.renewed_by_answers}, now};
-  if (start.timeout) {
-    entry.call.deadline = now + *start.timeout;
-    deadlines_.emplace(*entry.call.deadline, start.id);
+  Call& call = entry.call;
+  if (start.timeout) call.deadline = now + *start.timeout;
+  if (const auto* run = std::get_if<command::RunTasks>(&start.command)) {
+    call.submitting = true;
+    call.later_timeout = call.timeout;
+    call.timeout = start.timeout.value_or(run->submit_timeout);
+    call.later_deadline = std::exchange(call.deadline, now + *call.timeout);
   }
+  if (call.deadline) deadlines_.emplace(*call.deadline, start.id);
   beginnings_.emplace(now, start.id);
   calls_.emplace(start.id, entry);
 }
@@ -60,6 +69,17 @@ void CallTable::renew(CallId id, MonotonicTime now) {
   deadlines_.erase({*call.deadline, id});
   call.deadline = now + *call.timeout;
   deadlines_.emplace(*call.deadline, id);
+}
+
+void CallTable::submitted(CallId id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end() || !found->second.call.submitting) return;
+  Call& call = found->second.call;
+  call.submitting = false;
+  deadlines_.erase({*call.deadline, id});
+  call.timeout = call.later_timeout;
+  call.deadline = call.later_deadline;
+  if (call.deadline) deadlines_.emplace(*call.deadline, id);
 }
 
 const CallTable::Call* CallTable::find(CallId id) const {

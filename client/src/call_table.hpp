@@ -24,20 +24,26 @@ struct CallStart {
 class CallTable {
  public:
   // Which part of the session serves a call; also what its timeout is called.
-  enum class Kind { connect, submit, workflow, wait, ask, log, watch };
+  enum class Kind { connect, submit, run, workflow, wait, ask, log, watch };
   [[nodiscard]] static Kind kind_of(const CallCommand& command);
-  [[nodiscard]] static std::string_view subject_of(Kind kind);  // "the submit", …
 
   struct Call {
     Kind kind = Kind::connect;
     std::optional<Millis> timeout;
     std::optional<MonotonicTime> deadline;
     bool renewed_by_answers = false;
+    // Of a run, until everything is acknowledged: what holds for the rest.
+    bool submitting = false;
+    std::optional<Millis> later_timeout{};
+    std::optional<MonotonicTime> later_deadline{};
   };
+  [[nodiscard]] static std::string_view subject_of(const Call& call);  // "the submit", …
 
   void add(const CallStart& start, MonotonicTime now);
   void erase(CallId id);
   void renew(CallId id, MonotonicTime now);
+  // Of a run: what is left is the wait.
+  void submitted(CallId id);
   [[nodiscard]] const Call* find(CallId id) const;
 
   // Calls whose deadline has come.

@@ -55,6 +55,9 @@ bool is_small(const client::CallCommand& command) {
   if (const auto* submit = std::get_if<client::command::SubmitTasks>(&command)) {
     return submit->tasks.size() <= kMostTasksOnOneThread;
   }
+  if (const auto* run = std::get_if<client::command::RunTasks>(&command)) {
+    return run->tasks.size() <= kMostTasksOnOneThread;
+  }
   if (const auto* wait = std::get_if<client::command::AwaitTasks>(&command)) {
     return wait->ids.size() <= kMostTasksOnOneThread;
   }

@@ -5,6 +5,7 @@
 #include "client/src/call_errors.hpp"
 #include "client/src/client_impl.hpp"
 #include "client/src/file_traffic.hpp"
+#include "client/src/prepared_batch.hpp"
 #include "client/src/task_preparation.hpp"
 #include "common/process/clock.hpp"
 #include "common/process/random.hpp"
@@ -59,87 +60,39 @@ std::optional<Error> check_size(const client::command::UploadWorkflow& upload) {
                "tasks"};
 }
 
-// The request itself, or a copy whose files have become inputs.
-class Resolved {
- public:
-  explicit Resolved(const TaskRequest* as_it_is) : plain_(as_it_is) {}
-  explicit Resolved(TaskRequest with_inputs) : own_(std::move(with_inputs)) {}
-  const TaskRequest& operator*() const { return plain_ != nullptr ? *plain_ : own_; }
-
- private:
-  const TaskRequest* plain_ = nullptr;
-  TaskRequest own_;
-};
-
-CallResult<Resolved> with_inputs(const client::InputUploads& uploads, const TaskRequest& request) {
-  if (request.input_files.empty()) return Resolved(&request);
-  auto resolved = uploads.resolve(request);
-  if (!resolved) return tl::unexpected(std::move(resolved.error()));
-  return Resolved(std::move(*resolved));
-}
-
 }  // namespace
 
 CallResult<TaskId> Client::submit(const TaskRequest& task, const CallOptions& options) {
   auto ids = submit_batch(std::span(&task, 1), options);
   if (ids) return ids->front();
-  ClientError error = ids.error().first();
-  // Of a single task the place in the batch says nothing.
-  constexpr std::string_view kFirst = "tasks[0].";
-  if (error.error.field.starts_with(kFirst)) error.error.field.erase(0, kFirst.size());
-  return tl::unexpected(std::move(error));
+  return tl::unexpected(client::without_place(ids.error().first()));
 }
 
 tl::expected<std::vector<TaskId>, BatchError> Client::submit_batch(
     std::span<const TaskRequest> tasks, const CallOptions& options) {
-  std::vector<TaskId> ids;
-  if (tasks.empty()) return ids;
+  if (tasks.empty()) return std::vector<TaskId>{};
+  const client::InputUploads uploads(*impl_, client::addresses_of(tasks), options);
+  client::PreparedBatch batch = client::prepare_batch(uploads, tasks);
   BatchError failed;
-  client::command::SubmitTasks submit;
-  std::vector<std::size_t> index_of;  // of what is sent: its place in the batch
-  const TaskIdPrefix prefix = new_prefix();
-  client::TaskPreparation preparation;
-  std::vector<const TaskRequest*> requests;
-  for (const TaskRequest& task : tasks) requests.push_back(&task);
-  const client::InputUploads uploads(*impl_, requests, options);
-  ids.reserve(tasks.size());
-  submit.tasks.reserve(tasks.size());
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    const TaskId id = tasks[i].id.value_or(prefix.id(static_cast<std::uint32_t>(i)));
-    ids.push_back(id);
-    const auto resolved = with_inputs(uploads, tasks[i]);
-    if (!resolved) {
-      failed.items.push_back({i, resolved.error()});
-      continue;
-    }
-    auto prepared = preparation.prepare(**resolved, id);
-    if (prepared) {
-      index_of.push_back(i);
-      submit.tasks.push_back(std::move(*prepared));
-    } else {
-      Error error = std::move(prepared.error());
-      error.field = "tasks[" + std::to_string(i) + "]." + error.field;
-      failed.items.push_back({i, client::refused(std::move(error))});
-    }
-  }
-  if (!submit.tasks.empty()) {
+  failed.items = std::move(batch.refused);
+  if (!batch.tasks.empty()) {
     auto done = impl_->run(
-        std::move(submit), impl_->request_timeout(options), options,
-        [&](client::CallId, client::Delivery&& what) {
+        client::command::SubmitTasks{std::move(batch.tasks)}, impl_->request_timeout(options),
+        options, [&](client::CallId, client::Delivery&& what) {
           auto* refused = std::get_if<client::delivery::TaskRefused>(&what);
           if (refused != nullptr) {
-            failed.items.push_back({index_of[refused->index], std::move(refused->error)});
+            failed.items.push_back({batch.index_of[refused->index], std::move(refused->error)});
           }
           return true;
         });
     if (!done) {
-      for (const std::size_t i : index_of) failed.items.push_back({i, done.error()});
+      for (const std::size_t i : batch.index_of) failed.items.push_back({i, done.error()});
     }
   }
-  if (failed.items.empty()) return ids;
+  if (failed.items.empty()) return std::move(batch.ids);
   std::sort(failed.items.begin(), failed.items.end(),
             [](const auto& a, const auto& b) { return a.index < b.index; });
-  failed.ids = std::move(ids);
+  failed.ids = std::move(batch.ids);
   return tl::unexpected(std::move(failed));
 }
 
@@ -147,7 +100,7 @@ CallResult<TaskId> Client::submit_async(const TaskRequest& task, SubmitCallback 
                                         const CallOptions& options) {
   client::TaskPreparation preparation;
   const client::InputUploads uploads(*impl_, {&task}, options);
-  const auto resolved = with_inputs(uploads, task);
+  const auto resolved = client::with_inputs(uploads, task);
   if (!resolved) return tl::unexpected(resolved.error());
   auto prepared = preparation.prepare(**resolved, new_prefix().id(0));
   if (!prepared) return tl::unexpected(client::refused(std::move(prepared.error())));
@@ -199,7 +152,7 @@ CallResult<WorkflowReceipt> Client::submit_workflow(const WorkflowRequest& workf
   for (const auto& task : workflow.tasks) requests.push_back(&task.task);
   const client::InputUploads uploads(*impl_, requests, options);
   for (std::size_t i = 0; i < workflow.tasks.size(); ++i) {
-    const auto resolved = with_inputs(uploads, workflow.tasks[i].task);
+    const auto resolved = client::with_inputs(uploads, workflow.tasks[i].task);
     if (!resolved) return tl::unexpected(resolved.error());
     auto task = preparation.prepare(**resolved, prefix.id(static_cast<std::uint32_t>(i)));
     if (!task) {

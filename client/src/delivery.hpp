@@ -25,8 +25,9 @@ struct Connected {
 struct TasksAccepted {
   std::size_t count = 0;
 };
+// Of a run also: given up, or unknown all of a sudden, after it was accepted.
 struct TaskRefused {
-  std::size_t index = 0;  // into SubmitTasks::tasks
+  std::size_t index = 0;  // into SubmitTasks::tasks or RunTasks::tasks
   ClientError error;
 };
 struct WorkflowAccepted {};
@@ -54,7 +55,7 @@ struct SnapshotArrived {
 struct EventsArrived {
   std::shared_ptr<const EventBatch> batch;
 };
-// The whole call, or what is left of it, has failed. Always last.
+// The whole call, or what is left of it, has failed. Always last. Of a run: it has not begun.
 struct Failed {
   ClientError error;
 };

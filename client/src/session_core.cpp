@@ -25,10 +25,10 @@ SessionCore::SessionCore(SessionConfig config, std::uint64_t seed)
     : config_(std::move(config)),
       jitter_(seed),
       link_(config_.hello, correlations_, jitter_),
-      submits_(correlations_, jitter_),
+      waits_(correlations_),
+      submits_(correlations_, jitter_, waits_),
       uploads_(correlations_, jitter_),
       requests_(correlations_),
-      waits_(correlations_),
       logs_(correlations_),
       watches_(correlations_) {}
 
@@ -46,6 +46,13 @@ struct SessionCore::Start {
   }
   void operator()(command::SubmitTasks&& submit) const {
     core.submits_.add(call, std::move(submit.tasks));
+  }
+  void operator()(command::RunTasks&& run) const {
+    std::vector<TaskId> ids;
+    ids.reserve(run.tasks.size());
+    for (const PreparedTask& task : run.tasks) ids.push_back(task.id);
+    core.waits_.add_run(call, std::move(ids));
+    core.submits_.add_run(call, std::move(run.tasks));
   }
   void operator()(command::UploadWorkflow&& upload) const {
     core.uploads_.add(call, std::move(upload));
@@ -78,6 +85,10 @@ void SessionCore::forget(CallId call) {
   switch (found->kind) {
     case CallTable::Kind::connect: std::erase(connects_, call); break;
     case CallTable::Kind::submit: submits_.forget(call); break;
+    case CallTable::Kind::run:
+      submits_.forget(call);
+      waits_.forget(call);
+      break;
     case CallTable::Kind::workflow: uploads_.forget(call); break;
     case CallTable::Kind::wait: waits_.forget(call); break;
     case CallTable::Kind::ask: requests_.forget(call); break;
@@ -284,13 +295,14 @@ void SessionCore::end_turn(MonotonicTime now, Effects& out) {
 
 void SessionCore::expire(MonotonicTime now, Effects& out) {
   std::unordered_map<CallId, ClientError> failed;
+  std::unordered_map<CallId, ClientError> unanswered;  // of runs: what was accepted goes on
   for (const CallId id : calls_.expired(now)) {
     const CallTable::Call& call = *calls_.find(id);
-    ClientError why = timed_out(CallTable::subject_of(call.kind), *call.timeout);
-    if (const auto refusal = held_back(id, call.kind)) {
+    ClientError why = timed_out(CallTable::subject_of(call), *call.timeout);
+    if (const auto refusal = held_back(id, call)) {
       why = client::held_back(std::move(why), *refusal);
     }
-    failed.emplace(id, std::move(why));
+    (call.submitting ? unanswered : failed).emplace(id, std::move(why));
   }
   if (!link_.ever_ready()) {
     const MonotonicTime begun = now + -std::chrono::nanoseconds(config_.connect_timeout);
@@ -298,12 +310,17 @@ void SessionCore::expire(MonotonicTime now, Effects& out) {
       failed.insert_or_assign(id, unreachable(config_.broker, config_.connect_timeout));
     }
   }
+  if (!unanswered.empty()) {
+    const std::size_t from = first_new(out);
+    submits_.fail(unanswered, out);
+    settle(from, out);
+  }
   if (!failed.empty()) fail(failed, out);
 }
 
-std::optional<Error> SessionCore::held_back(CallId call, CallTable::Kind kind) const {
-  if (kind == CallTable::Kind::submit) return submits_.held_back();
-  if (kind == CallTable::Kind::workflow) return uploads_.held_back(call);
+std::optional<Error> SessionCore::held_back(CallId id, const CallTable::Call& call) const {
+  if (call.kind == CallTable::Kind::submit || call.submitting) return submits_.held_back();
+  if (call.kind == CallTable::Kind::workflow) return uploads_.held_back(id);
   return std::nullopt;
 }
 
@@ -317,13 +334,14 @@ void SessionCore::fail(const std::unordered_map<CallId, ClientError>& calls, Eff
   for (const CallId id : ids) {
     const CallTable::Call* call = calls_.find(id);
     if (call == nullptr) continue;
-    if (call->kind == CallTable::Kind::submit) {
-      any_submit = true;
-    } else if (call->kind == CallTable::Kind::workflow) {
-      uploads_.fail(id, calls.at(id), out);
-    } else {
-      forget(id);
-      out.fail(id, calls.at(id));
+    switch (call->kind) {
+      case CallTable::Kind::submit: any_submit = true; break;
+      case CallTable::Kind::run:
+        any_submit = any_submit || call->submitting;
+        waits_.fail_run(id, calls.at(id), out);
+        break;
+      case CallTable::Kind::workflow: uploads_.fail(id, calls.at(id), out); break;
+      default: forget(id); out.fail(id, calls.at(id));
     }
   }
   if (any_submit) submits_.fail(calls, out);
@@ -344,6 +362,7 @@ void SessionCore::close(ClientError why, Effects& out) {
 }
 
 void SessionCore::settle(std::size_t from, const Effects& out) {
+  for (const CallId run : submits_.take_submitted_runs()) calls_.submitted(run);
   for (std::size_t i = from; i < out.deliveries.size(); ++i) {
     if (out.deliveries[i].last) calls_.erase(out.deliveries[i].call);
   }

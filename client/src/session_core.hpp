@@ -94,7 +94,7 @@ class SessionCore {
   void fail_all(const ClientError& why, Effects& out);
   void expire(MonotonicTime now, Effects& out);
   // What keeps the broker from taking what the call submits, when it has said so.
-  [[nodiscard]] std::optional<Error> held_back(CallId call, CallTable::Kind kind) const;
+  [[nodiscard]] std::optional<Error> held_back(CallId id, const CallTable::Call& call) const;
   // Forgets the calls that `out` ends, from delivery number `from` on.
   void settle(std::size_t from, const Effects& out);
 
@@ -103,10 +103,10 @@ class SessionCore {
   CorrelationSource correlations_;
   Link link_;
   CallTable calls_;
+  WaitTable waits_;
   SubmitQueue submits_;
   WorkflowUploads uploads_;
   RequestTable requests_;
-  WaitTable waits_;
   LogReads logs_;
   Watches watches_;
   std::vector<CallId> connects_;  // wait for a session and nothing else

@@ -19,10 +19,20 @@ bool SubmitQueue::Entry::may_be_known() const {
 }
 
 void SubmitQueue::add(CallId call, std::vector<PreparedTask> tasks) {
+  add(call, std::move(tasks), false);
+}
+
+void SubmitQueue::add_run(CallId call, std::vector<PreparedTask> tasks) {
+  add(call, std::move(tasks), true);
+}
+
+void SubmitQueue::add(CallId call, std::vector<PreparedTask> tasks, bool run) {
   assert(!tasks.empty());
   unsettled_[call] = tasks.size();
   std::uint32_t index = 0;
-  for (auto& task : tasks) queue_.push_back(Entry{std::move(task), call, index++, false, false});
+  for (auto& task : tasks) {
+    queue_.push_back(Entry{std::move(task), call, index++, false, false, run});
+  }
 }
 
 void SubmitQueue::fail(const std::unordered_map<CallId, ClientError>& calls, Effects& out) {
@@ -97,6 +107,9 @@ void SubmitQueue::on_ack(Correlation correlation, const SubmitAck& ack, Monotoni
     expected = position + 1;
     if (answered[position]) continue;
     answered[position] = true;
+    if (entry->run && item.code == ErrorCode::ok) {
+      waits_.accepted(entry->call, entry->task.id, correlation, ack.waits);
+    }
     settle(*entry, item.code, ack.error, again, out);
   }
   std::size_t position = 0;
@@ -132,6 +145,10 @@ void SubmitQueue::settle(Entry& entry, ErrorCode code, const std::optional<Error
 void SubmitQueue::accepted(const Entry& entry, Effects& out) {
   held_back_.reset();
   const bool last = count_down(entry.call);
+  if (entry.run) {
+    if (last) submitted_runs_.push_back(entry.call);
+    return;
+  }
   if (!out.deliveries.empty() && out.deliveries.back().call == entry.call) {
     if (auto* run = std::get_if<delivery::TasksAccepted>(&out.deliveries.back().what)) {
       ++run->count;
@@ -143,7 +160,11 @@ void SubmitQueue::accepted(const Entry& entry, Effects& out) {
 }
 
 void SubmitQueue::refused_item(const Entry& entry, ClientError error, Effects& out) {
-  const bool last = count_down(entry.call);
+  bool last = count_down(entry.call);
+  if (entry.run) {
+    if (last) submitted_runs_.push_back(entry.call);
+    last = waits_.refused_one(entry.call);
+  }
   out.deliver(entry.call, delivery::TaskRefused{entry.index, std::move(error)}, last);
 }
 
@@ -207,9 +228,9 @@ void SubmitQueue::send_fresh(MonotonicTime now, SessionId session, Effects& out)
     BatchBuilder builder(limits_);
     Batch batch;
     std::size_t bytes = 0;
-    const bool resend = queue_.front().may_be_known();  // the flag RESEND is the whole message's
-    while (!queue_.empty() && queue_.front().may_be_known() == resend) {
+    while (!queue_.empty()) {
       Entry& entry = queue_.front();
+      if (!batch.entries.empty() && !entry.fits_with(batch.entries.front())) break;
       bytes += payload_bytes(entry.task);
       if (!builder.has_room_for(entry.task)) break;
       // "Nothing in flight" excuses one message, not an item more than the credit in the next.
@@ -236,9 +257,9 @@ void SubmitQueue::send(Correlation correlation, Batch& batch, BatchBuilder& buil
   batch.due = now + jitter_.backoff(Millis(limits::kResendFirstMs), batch.sendings++,
                                     Millis(limits::kResendMaxMs));
   due_.emplace(batch.due, correlation);
-  const bool resend = batch.entries.front().may_be_known();
-  out.sends.push_back(
-      Outgoing{Submit{builder.take_specs(), builder.take_items()}, correlation, session, resend});
+  const Entry& first = batch.entries.front();
+  out.sends.push_back(Outgoing{Submit{builder.take_specs(), builder.take_items(), first.run},
+                               correlation, session, first.may_be_known()});
 }
 
 std::optional<MonotonicTime> SubmitQueue::next_deadline() const {

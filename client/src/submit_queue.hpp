@@ -29,6 +29,7 @@
 #include "client/src/call.hpp"
 #include "client/src/correlation.hpp"
 #include "client/src/delivery.hpp"
+#include "client/src/wait_table.hpp"
 #include "common/model/messages.hpp"
 #include "common/model/time.hpp"
 
@@ -36,10 +37,17 @@ namespace taskpipe::client {
 
 class SubmitQueue {
  public:
-  SubmitQueue(CorrelationSource& correlations, Jitter& jitter)
-      : correlations_(correlations), jitter_(jitter) {}
+  SubmitQueue(CorrelationSource& correlations, Jitter& jitter, WaitTable& waits)
+      : correlations_(correlations), jitter_(jitter), waits_(waits) {}
 
   void add(CallId call, std::vector<PreparedTask> tasks);
+  // Of a run (WaitTable::add_run): the broker is asked to wait as well. What is accepted is not
+  // told, and the call goes on until each of its tasks has an answer.
+  void add_run(CallId call, std::vector<PreparedTask> tasks);
+  // Runs of which everything is answered, since the last question.
+  [[nodiscard]] std::vector<CallId> take_submitted_runs() {
+    return std::exchange(submitted_runs_, {});
+  }
 
   // Gives up what is left of these calls, each for its own reason: one TaskRefused per item, which
   // says so when the item may have been accepted. O(everything open), however many calls.
@@ -68,9 +76,14 @@ class SubmitQueue {
     std::uint32_t index = 0;  // within the call
     bool doubtful = false;    // an earlier sending was never answered: it may have been accepted
     bool held_back = false;   // refused for now; whoever knows the id may have been quicker since
+    bool run = false;         // waited for
 
     // What may be is looked for in the history, which costs a busy broker more than the task does.
     [[nodiscard]] bool may_be_known() const;
+    // The flags RESEND and `wait` are the whole message's.
+    [[nodiscard]] bool fits_with(const Entry& other) const {
+      return may_be_known() == other.may_be_known() && run == other.run;
+    }
   };
   struct Batch {
     std::vector<Entry> entries;  // unanswered ones, in the order of sending
@@ -86,6 +99,7 @@ class SubmitQueue {
   // The one message that asks a busy broker is on its way.
   [[nodiscard]] bool asks_once() const { return held_back_ && !in_flight_.empty(); }
   [[nodiscard]] bool credit_allows(std::size_t items, std::size_t bytes) const;
+  void add(CallId call, std::vector<PreparedTask> tasks, bool run);
   void settle(Entry& entry, ErrorCode code, const std::optional<Error>& error,
               std::vector<Entry>& again, Effects& out);
   void accepted(const Entry& entry, Effects& out);
@@ -96,10 +110,12 @@ class SubmitQueue {
 
   CorrelationSource& correlations_;
   Jitter& jitter_;
+  WaitTable& waits_;
   std::deque<Entry> queue_;
   InFlight in_flight_;
   std::set<std::pair<MonotonicTime, Correlation>> due_;
   std::unordered_map<CallId, std::size_t> unsettled_;  // items per call
+  std::vector<CallId> submitted_runs_;
   BatchLimits limits_;
   std::uint64_t granted_items_ = 0;
   std::uint64_t granted_bytes_ = 0;

@@ -49,7 +49,7 @@ std::vector<TaskId> distinct(std::span<const TaskId> ids) {
 }
 
 void ResultsInOrder::put(TaskResult&& result) {
-  results_[place_of(result.id)] = std::move(result);
+  results_[places_.of(result.id)] = std::move(result);
   ++put_;
 }
 
@@ -66,7 +66,7 @@ std::vector<TaskResult> ResultsInOrder::take() {
   return std::move(results_);
 }
 
-std::size_t ResultsInOrder::place_of(const TaskId& id) {
+std::size_t PlacesOfIds::of(const TaskId& id) {
   // Those of a batch are numbered.
   const std::uint64_t guess = id.low() - ids_.front().low();
   if (guess < ids_.size() && ids_[guess] == id && places_.empty()) return guess;

@@ -17,11 +17,24 @@ namespace taskpipe::client {
 // Without repetitions, in the order of first mention.
 [[nodiscard]] std::vector<TaskId> distinct(std::span<const TaskId> ids);
 
+// Where each of some ids stands among them. `ids` must outlive it.
+class PlacesOfIds {
+ public:
+  explicit PlacesOfIds(std::span<const TaskId> ids) : ids_(ids) {}
+  // Of one of the ids; of one that stands there several times, any.
+  [[nodiscard]] std::size_t of(const TaskId& id);
+
+ private:
+  std::span<const TaskId> ids_;
+  std::unordered_map<TaskId, std::size_t> places_;  // made when it is needed
+};
+
 // Puts results, which come in the order of the ends, into the order of `ids`, which must outlive
 // it.
 class ResultsInOrder {
  public:
-  explicit ResultsInOrder(std::span<const TaskId> ids) : ids_(ids), results_(ids.size()) {}
+  explicit ResultsInOrder(std::span<const TaskId> ids)
+      : ids_(ids), results_(ids.size()), places_(ids) {}
 
   // Of one of the ids; each is put once.
   void put(TaskResult&& result);
@@ -29,12 +42,10 @@ class ResultsInOrder {
   [[nodiscard]] std::vector<TaskResult> take();
 
  private:
-  [[nodiscard]] std::size_t place_of(const TaskId& id);
-
   std::span<const TaskId> ids_;
   std::vector<TaskResult> results_;
   std::size_t put_ = 0;
-  std::unordered_map<TaskId, std::size_t> places_;  // made when it is needed
+  PlacesOfIds places_;
 };
 
 }  // namespace taskpipe::client

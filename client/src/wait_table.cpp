@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "client/src/call_errors.hpp"
@@ -22,6 +23,10 @@ void each_asked_by(Registrations& registrations, Correlation correlation, const 
 }  // namespace
 
 void WaitTable::Waiters::add(CallId call) { others.push_back(call); }
+
+bool WaitTable::Waiters::has(CallId call) const {
+  return first == call || std::find(others.begin(), others.end(), call) != others.end();
+}
 
 bool WaitTable::Waiters::remove(CallId call) {
   if (first == call) {
@@ -63,12 +68,45 @@ void WaitTable::add(CallId call, WorkflowId workflow) {
   calls_.emplace(call, Call{{}, workflow, 1});
 }
 
+void WaitTable::add_run(CallId call, std::vector<TaskId> tasks) {
+  const std::size_t open = tasks.size();
+  calls_.emplace(call, Call{std::move(tasks), std::nullopt, open, true});
+}
+
+void WaitTable::accepted(CallId call, const TaskId& task, Correlation submit, bool waits) {
+  const auto [found, added] = tasks_.try_emplace(task, Waiters{call, {}, {}});
+  if (!added) found->second.add(call);
+  if (waits) {
+    found->second.asked = submit;
+  } else if (found->second.asked == Correlation{}) {
+    unsent_tasks_.push_back(task);
+  }
+}
+
+void WaitTable::fail_run(CallId call, const ClientError& why, Effects& out) {
+  const auto found = calls_.find(call);
+  if (found == calls_.end()) return;
+  const std::vector<TaskId> tasks = found->second.tasks;  // the call may end within
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const auto waiters = tasks_.find(tasks[i]);
+    if (waiters == tasks_.end() || !waiters->second.has(call)) continue;
+    if (waiters->second.remove(call)) tasks_.erase(waiters);
+    deliver_failure(call, i, accepted_but(why, tasks[i]), out);
+  }
+}
+
+void WaitTable::deliver_failure(CallId call, std::size_t index, ClientError error, Effects& out) {
+  const bool last = count_down(call);
+  out.deliver(call, delivery::TaskRefused{index, std::move(error)}, last);
+}
+
 void WaitTable::forget(CallId call) {
   const auto found = calls_.find(call);
   if (found == calls_.end()) return;
   for (const TaskId& id : found->second.tasks) {
     const auto waiters = tasks_.find(id);
-    if (waiters != tasks_.end() && waiters->second.remove(call)) tasks_.erase(waiters);
+    if (waiters == tasks_.end() || !waiters->second.has(call)) continue;
+    if (waiters->second.remove(call)) tasks_.erase(waiters);
   }
   if (found->second.workflow) {
     const auto waiters = workflows_.find(*found->second.workflow);
@@ -128,9 +166,18 @@ void WaitTable::fail_unknown(Registrations<Id>& registrations, const Id& id, std
   const auto waiters = take(registrations, id);
   if (!waiters) return;
   waiters->each([&](CallId call) {
-    if (calls_.count(call) == 0) return;
+    const auto found = calls_.find(call);
+    if (found == calls_.end()) return;
+    ClientError error = refused(ErrorCode::unknown_task, std::string(kind) + " " + id.to_string());
+    if constexpr (std::is_same_v<Id, TaskId>) {
+      if (found->second.run) {
+        const auto& tasks = found->second.tasks;
+        const auto index = std::find(tasks.begin(), tasks.end(), id) - tasks.begin();
+        return deliver_failure(call, static_cast<std::size_t>(index), std::move(error), out);
+      }
+    }
     forget(call);
-    out.fail(call, refused(ErrorCode::unknown_task, std::string(kind) + " " + id.to_string()));
+    out.fail(call, std::move(error));
   });
 }
 
@@ -170,8 +217,14 @@ void WaitTable::on_error(Correlation correlation, const Error& error, MonotonicT
   std::sort(failed.begin(), failed.end());
   failed.erase(std::unique(failed.begin(), failed.end()), failed.end());
   for (const CallId call : failed) {
-    forget(call);
-    out.fail(call, refused(error));
+    const auto found = calls_.find(call);
+    if (found == calls_.end()) continue;
+    if (found->second.run) {
+      fail_run(call, refused(error), out);
+    } else {
+      forget(call);
+      out.fail(call, refused(error));
+    }
   }
 }
 

@@ -22,10 +22,19 @@ class WaitTable {
 
   void add(CallId call, std::vector<TaskId> tasks);  // distinct ids
   void add(CallId call, WorkflowId workflow);
+  // Of tasks that are being submitted, by a SUBMIT that waits for them as well. Distinct ids.
+  void add_run(CallId call, std::vector<TaskId> tasks);
+  // One of them is, by the message `submit`; from now on its end counts. `waits`: the broker waits
+  // for it; else it will be asked to.
+  void accepted(CallId call, const TaskId& task, Correlation submit, bool waits);
+  // One of them is not. True when the call waits for nothing any more, and is over.
+  [[nodiscard]] bool refused_one(CallId call) { return count_down(call); }
+  // Gives up what was accepted: an answer for each. The call is over when nothing else is open.
+  void fail_run(CallId call, const ClientError& why, Effects& out);
   void forget(CallId call);
 
   void on_welcome();
-  // Calls that wait for an unknown id fail, and are over.
+  // Calls that wait for an unknown id fail, and are over; of a run only that task fails.
   void on_done(Done&& done, Effects& out);
   // Of one WAIT message. BUSY: what it carried is asked again after retry_ms; all else fails the
   // calls that it served. O(open waits).
@@ -44,6 +53,7 @@ class WaitTable {
     Correlation asked{};  // the WAIT that carried it last; 0 = not sent in this session
 
     void add(CallId call);
+    [[nodiscard]] bool has(CallId call) const;
     bool remove(CallId call);  // true when nobody is left
     template <class Visit>
     void each(const Visit& visit) const {
@@ -58,6 +68,7 @@ class WaitTable {
     std::vector<TaskId> tasks;
     std::optional<WorkflowId> workflow;
     std::size_t open = 0;
+    bool run = false;
   };
 
   template <class Id>
@@ -69,6 +80,8 @@ class WaitTable {
                     Effects& out);
   void task_ended(DoneTask&& task, Effects& out);
   void deliver_end(CallId call, DoneTask&& task, Effects& out);
+  // Of one task of a run.
+  void deliver_failure(CallId call, std::size_t index, ClientError error, Effects& out);
   bool count_down(CallId call);
 
   CorrelationSource& correlations_;

@@ -13,7 +13,7 @@ bool same_specs(const std::vector<TaskSpecPtr>& a, const std::vector<TaskSpecPtr
 }  // namespace
 
 bool operator==(const Submit& a, const Submit& b) {
-  return same_specs(a.specs, b.specs) && a.items == b.items;
+  return same_specs(a.specs, b.specs) && a.items == b.items && a.wait == b.wait;
 }
 
 bool operator==(const SubmitWorkflow& a, const SubmitWorkflow& b) {

@@ -137,6 +137,7 @@ struct SubmitItem {
 struct Submit {
   std::vector<TaskSpecPtr> specs;
   std::vector<SubmitItem> items;
+  bool wait = false;  // for what is accepted too, as a WAIT would
   friend bool operator==(const Submit& a, const Submit& b);
 };
 
@@ -151,6 +152,7 @@ struct SubmitAck {
   std::optional<Error> error;
   std::uint64_t messages_total = 0;
   std::uint64_t bytes_total = 0;
+  bool waits = false;  // `Submit::wait` was seen; older brokers do not know it
   friend bool operator==(const SubmitAck&, const SubmitAck&) = default;
 };
 

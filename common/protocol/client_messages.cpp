@@ -21,6 +21,7 @@ struct Schema<Submit> : MapShape {
   static void fields(Fields& f, Struct& s) {
     f.required(1, "specs", s.specs, kBatch);
     f.required(2, "items", s.items, kBatch);
+    f.optional(3, "wait", s.wait);
   }
   static std::optional<Defect> check(const Submit& s) { return check_spec_indices(s); }
 };
@@ -42,6 +43,7 @@ struct Schema<SubmitAck> : MapShape {
     f.optional(2, "error", s.error);
     f.required(3, "messages_total", s.messages_total);
     f.required(4, "bytes_total", s.bytes_total);
+    f.optional(5, "waits", s.waits);
   }
 };
 

@@ -32,8 +32,7 @@ def round_trips(client, count):
     times = []
     for _ in range(count):
         start = time.perf_counter()
-        task_id = client.submit("noop", "", {"data": PAYLOAD})
-        client.wait(task_id)
+        client.run("noop", "", {"data": PAYLOAD})
         times.append((time.perf_counter() - start) * 1e6)
     return sorted(times)
 

@@ -140,9 +140,7 @@ void measure_round_trip(const Options& options) {
   Client client(options.client);
   const auto trips = static_cast<std::size_t>(options.numbers.at(0));
   taskpipe::bench::print_round_trips(trips, kWarmUpRoundTrips, [&] {
-    const auto id = client.submit(task_of(options));
-    if (!id) fail(id.error().text());
-    const auto result = client.wait(*id);
+    const auto result = client.run(task_of(options));
     if (!result) fail(result.error().text());
   });
 }

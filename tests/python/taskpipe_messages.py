@@ -52,6 +52,7 @@ SUBMIT_ACK = Map(
     error=maybe(ERROR),
     messages_total=U64,
     bytes_total=U64,
+    waits=flag(),
 )
 WORKFLOW = Map(
     workflow_id=ID,
@@ -193,7 +194,7 @@ MESSAGES = {
     5: ("PONG", Map(t=U64, epoch=U64)),
     6: ("BYE", Map(reason=text(PROSE))),
     7: ("ERROR", ERROR),
-    16: ("SUBMIT", Map(specs=batch(SPEC), items=batch(SUBMIT_ITEM))),
+    16: ("SUBMIT", Map(specs=batch(SPEC), items=batch(SUBMIT_ITEM), wait=flag())),
     17: ("SUBMIT_ACK", SUBMIT_ACK),
     18: ("WORKFLOW", WORKFLOW),
     19: ("WORKFLOW_ACK", Map(workflow_id=ID, received=U32, error=ERROR)),

@@ -12,6 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint64_t kMostInBatch = 20;
+constexpr Millis kSubmitTimeout{30s};  // of a run
 constexpr std::uint64_t kMostInWorkflow = 8;
 constexpr std::uint64_t kMostInLargeWorkflow = 600;  // travels in several parts
 
@@ -85,7 +86,13 @@ void ClientProcess::submit_batch() {
     submit.tasks.push_back(task);
   }
   const auto timeout = random_.chance(100) ? std::optional<Millis>(2s) : std::nullopt;
-  begin(std::move(submit), std::move(call), timeout);
+  if (random_.chance(400)) {
+    call.runs = true;
+    begin(client::command::RunTasks{std::move(submit.tasks), kSubmitTimeout}, std::move(call),
+          timeout);
+  } else {
+    begin(std::move(submit), std::move(call), timeout);
+  }
 }
 
 void ClientProcess::submit_workflow() {

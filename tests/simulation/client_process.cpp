@@ -166,7 +166,9 @@ void ClientProcess::deliver(client::Delivered delivered) {
       Overloaded{
           [&](const client::delivery::TaskRefused& refused) {
             Page& page = notebook_.at(call.tasks[refused.index]);
-            const bool doubtful = refused.error.maybe_accepted.has_value();
+            const bool unknown = refused.error.is(ErrorCode::unknown_task);  // of a run
+            if (unknown) world_.record(fact::UnknownSeen{page.task.id, call.begun});
+            const bool doubtful = unknown || refused.error.maybe_accepted.has_value();
             call.refused.insert(refused.index);
             world_.record(
                 fact::Refused{page.task.id, doubtful || page.doubtful || page.acknowledged});
@@ -174,7 +176,10 @@ void ClientProcess::deliver(client::Delivered delivered) {
             page.doubtful = page.doubtful || doubtful;
           },
           [&](const client::delivery::TasksEnded& ended) {
-            for (const auto& done : ended.tasks) on_end(done);
+            for (const auto& done : ended.tasks) {
+              if (call.runs) on_accepted(done.attempt.task);
+              on_end(done);
+            }
           },
           [&](const client::delivery::Answered& answered) { on_answer(call, answered.reply); },
           [&](const client::delivery::Failed& failed) { on_failure(call, failed.error); },
@@ -193,11 +198,16 @@ void ClientProcess::on_submit_over(const Call& call) {
   std::vector<TaskId> accepted;
   for (std::size_t i = 0; i < call.tasks.size(); ++i) {
     if (call.refused.contains(i)) continue;
-    notebook_.at(call.tasks[i]).acknowledged = true;
-    world_.record(fact::Acknowledged{call.tasks[i]});
-    accepted.push_back(call.tasks[i]);
+    on_accepted(call.tasks[i]);
+    if (!call.runs) accepted.push_back(call.tasks[i]);  // a run has been told the end
   }
   wait_for(std::move(accepted));
+}
+
+void ClientProcess::on_accepted(const TaskId& task) {
+  Page& page = notebook_.at(task);
+  if (std::exchange(page.acknowledged, true)) return;
+  world_.record(fact::Acknowledged{task});
 }
 
 void ClientProcess::on_end(const DoneTask& done) {

@@ -46,6 +46,7 @@ class ClientProcess {
     std::set<std::size_t> refused;
     bool submits = false;
     bool cancels = false;
+    bool runs = false;  // submits, and waits for what is accepted
     MonotonicTime begun{};
   };
 
@@ -65,6 +66,7 @@ class ClientProcess {
   void carry_out(MonotonicTime now);
   void deliver(client::Delivered delivered);
   void on_submit_over(const Call& call);
+  void on_accepted(const TaskId& task);
   void on_end(const DoneTask& done);
   void on_answer(const Call& call, const Message& reply);
   void on_failure(const Call& call, const ClientError& error);

@@ -155,6 +155,14 @@ MUTATIONS = {
         "  queue_.insert(queue_.begin(), std::make_move_iterator(unanswered.begin()),\n"
         "                std::make_move_iterator(unanswered.end()));\n}\n\nvoid SubmitQueue::on_ack",
         "}\n\nvoid SubmitQueue::on_ack"),
+    "says that it waits for what a run submits, and does not": (
+        "broker/core/submit.cpp",
+        "if (submit.wait) awaited = accepted_ids(ack);",
+        ""),
+    "does not tell a run what has gone to the history": (
+        "broker/core/run.cpp",
+        "if (row != found.end()) tell_end(turn, session, *row);",
+        ""),
 }
 
 

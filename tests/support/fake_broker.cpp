@@ -131,6 +131,14 @@ std::size_t FakeBroker::task_count() {
   return count;
 }
 
+std::vector<TaskId> FakeBroker::task_ids() {
+  std::vector<TaskId> ids;
+  on_thread([&] {
+    for (const auto& [id, task] : tasks_) ids.push_back(id);
+  });
+  return ids;
+}
+
 void FakeBroker::forget_sessions() {
   on_thread([this] {
     sessions_.clear();

@@ -13,6 +13,7 @@
 // broker's thread, where the methods marked [broker thread] may be used.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <future>
@@ -55,6 +56,8 @@ class FakeBroker {
     start();
   }
   void forget_sessions();  // every later message is answered by WHO
+
+  void know_no_wait() { knows_wait_ = false; }  // in a SUBMIT, as older ones; before the first one
 
   // --- Faults, consumed in the order in which they were asked for
   void drop_next(MessageType type, int count = 1);
@@ -100,6 +103,7 @@ class FakeBroker {
   };
   [[nodiscard]] std::optional<Task> task(const TaskId& id);
   [[nodiscard]] std::size_t task_count();
+  [[nodiscard]] std::vector<TaskId> task_ids();
   [[nodiscard]] std::size_t seen(MessageType type) const;              // [broker thread]
   [[nodiscard]] std::size_t seen_resends() const { return resends_; }  // [broker thread]
   [[nodiscard]] bool subscribed(const std::string& topic) const;       // [broker thread]
@@ -135,6 +139,7 @@ class FakeBroker {
   [[nodiscard]] TaskEvent event_of(const TaskId& id) const;
   [[nodiscard]] DoneTask done_of(const TaskId& id) const;
 
+  std::atomic<bool> knows_wait_{true};
   std::string endpoint_;
   std::string event_endpoint_;
   Epoch epoch_{0};

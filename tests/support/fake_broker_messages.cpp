@@ -107,7 +107,14 @@ struct FakeBroker::Handle {
     received += submit.items.size();
     ack.messages_total = received + limits::kClientWindowItems;
     ack.bytes_total = limits::kClientWindowBytes * 2;
+    ack.waits = submit.wait && broker.knows_wait_;
     reply(ack);
+    if (!ack.waits) return;
+    Wait wait;
+    for (const auto& item : ack.items) {
+      if (item.code == ErrorCode::ok) wait.tasks.push_back(item.id);
+    }
+    (*this)(wait);
   }
   void operator()(const SubmitWorkflow& part) const {
     auto& members = broker.workflows_[part.id];

@@ -151,6 +151,17 @@ class Client {
   /// The callback of that call will not start any more (it may be running). Unknown ids: no effect.
   void forget(AsyncId call);
 
+  // --- Submitting and waiting in one. Default timeout: request_timeout until the submit is
+  // acknowledged, none then; another one is that of both.
+  /// The result of a new task: a message and its answer less than `submit` and `wait`. Errors are
+  /// those of both. When the call ends before the task, ClientError::maybe_accepted names the task.
+  [[nodiscard]] CallResult<TaskResult> run(const TaskRequest& task,
+                                           const CallOptions& options = {});
+  /// Many at once, each accepted, refused and ended for itself: what became of it, in the order of
+  /// `tasks`. INVALID for an id that stands twice.
+  [[nodiscard]] std::vector<CallResult<TaskResult>> run_batch(std::span<const TaskRequest> tasks,
+                                                              const CallOptions& options = {});
+
   // --- Watching --------------------------------------------------------------------------------
   /// Gets each event, on the calling thread.
   using MonitorCallback = std::function<void(const TaskEvent&)>;

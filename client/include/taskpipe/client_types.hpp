@@ -66,7 +66,8 @@ struct ClientError {
   CallFailure failure = CallFailure::refused;  ///< what kind it is
   /// code: of a refusal, else ok; text: a sentence with the remedy; field where known.
   Error error;
-  /// Of a submit that was sent but never acknowledged: it may have been accepted under this id.
+  /// Of a submit that was sent but never acknowledged: it may have been accepted under this id. Of
+  /// a run that ended before its task: it was.
   /// Submitting again with TaskRequest::id set to it cannot run the task twice.
   std::optional<TaskId> maybe_accepted{};
 

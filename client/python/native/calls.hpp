@@ -38,6 +38,10 @@ using Requests = std::vector<const TaskRequest*>;
 [[nodiscard]] Texts resubmit(BoundClient& bound, const Texts& ids, TimeoutMs timeout);
 
 // --- Waiting and watching
+[[nodiscard]] nanobind::dict run(BoundClient& bound, const TaskRequest& request, TimeoutMs timeout);
+// Of each request (result, None) or (None, exception).
+[[nodiscard]] nanobind::list run_batch(BoundClient& bound, const Requests& requests,
+                                       TimeoutMs timeout);
 [[nodiscard]] nanobind::list wait_all(BoundClient& bound, const Texts& ids, TimeoutMs timeout);
 [[nodiscard]] nanobind::dict wait_any(BoundClient& bound, const Texts& ids, TimeoutMs timeout);
 [[nodiscard]] nanobind::dict wait_workflow(BoundClient& bound, const std::string& id,

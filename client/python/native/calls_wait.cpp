@@ -106,6 +106,28 @@ std::pair<std::string, Texts> submit_workflow(BoundClient& bound, const std::str
   return {receipt->id.to_string(), to_texts(receipt->tasks)};
 }
 
+nb::dict run(BoundClient& bound, const TaskRequest& request, TimeoutMs timeout) {
+  const auto client = bound.client();
+  Attention attention(timeout);
+  const auto result =
+      attention.wait_for([&](const CallOptions& o) { return client->run(request, o); });
+  if (!result) raise(result.error());
+  return to_dict(*result);
+}
+
+nb::list run_batch(BoundClient& bound, const Requests& requests, TimeoutMs timeout) {
+  const auto client = bound.client();
+  Attention attention(timeout);
+  const auto results = attention.wait_for(
+      [&](const CallOptions& o) { return client->run_batch(copies_of(requests), o); });
+  nb::list list;
+  for (const auto& result : results) {
+    list.append(result ? nb::make_tuple(to_dict(*result), nb::none())
+                       : nb::make_tuple(nb::none(), exception_of(result.error())));
+  }
+  return list;
+}
+
 nb::list wait_all(BoundClient& bound, const Texts& ids, TimeoutMs timeout) {
   const auto tasks = to_task_ids(ids);
   const auto client = bound.client();

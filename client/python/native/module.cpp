@@ -96,6 +96,13 @@ void bind_client(nb::module_& module) {
                    "None = None) -> str"))
       .def("submit_workflow", &Method<&submit_workflow>::call, "name"_a, "cancel_dependents"_a,
            "requests"_a, "after"_a, timeout)
+      .def("run", &Method<&run>::call, "request"_a, timeout,
+           nb::sig("def run(self, request: Request, timeout_ms: int | None = None) -> dict[str, "
+                   "typing.Any]"))
+      .def("run_batch", &Method<&run_batch>::call, "requests"_a, timeout,
+           nb::sig("def run_batch(self, requests: collections.abc.Sequence[Request], timeout_ms: "
+                   "int | None = None) -> list[tuple[dict[str, typing.Any] | None, BaseException | "
+                   "None]]"))
       .def("wait_all", &Method<&wait_all>::call, "ids"_a, timeout,
            nb::sig("def wait_all(self, ids: collections.abc.Sequence[str], timeout_ms: int | None "
                    "= None) -> list[dict[str, typing.Any]]"))

@@ -28,6 +28,36 @@ def test_submit_and_wait(client):
     assert result.failure is None
 
 
+def test_run_submits_and_waits(client):
+    result = client.run(**python("print('hi')"), timeout=LIMIT_S)
+    assert (result.state, result.stdout) == ("SUCCESS", "hi\n")
+    assert client.run(**python("import sys; sys.exit(3)"), timeout=LIMIT_S).returncode == 3
+    with pytest.raises(taskpipe.Refused):
+        client.run("no-such-tool")
+    with pytest.raises(taskpipe.InvalidArgument) as caught:
+        client.run("")
+    assert caught.value.field == "tool"
+
+
+def test_a_run_that_takes_too_long_names_its_task(client, gate):
+    with pytest.raises(taskpipe.CallTimeout) as caught:
+        client.run(**gate.task(), timeout=0.5)
+    task_id = caught.value.maybe_accepted
+    assert task_id in str(caught.value)
+    assert not client.status(task_id).ready
+    gate.open()
+    assert client.wait(task_id, timeout=LIMIT_S).succeeded
+
+
+def test_run_batch_tells_what_became_of_each(client):
+    good = [Task("echo", params={"i": i}) for i in range(300)]
+    ends = client.run_batch([*good, Task("no-such-tool")], timeout=LIMIT_S)
+    assert all(end.succeeded for end in ends[:-1])
+    assert isinstance(ends[-1], taskpipe.Refused)
+    assert ends[-1].code == "UNSATISFIABLE"
+    assert client.run_batch([]) == []
+
+
 def test_a_failed_program(client):
     script = "import sys; print('why', file=sys.stderr); sys.exit(3)"
     result = client.wait(client.submit(**python(script)), timeout=LIMIT_S)

@@ -119,6 +119,7 @@ class SessionHarness : public ::testing::Test {
     for (const auto& item : std::get<Submit>(sent.message).items) {
       ack.items.push_back(TaskCode{item.id, code});
     }
+    ack.waits = std::get<Submit>(sent.message).wait && knows_wait_;
     ack.error = std::move(error);
     ack.messages_total = credit_items_;
     ack.bytes_total = credit_bytes_;
@@ -167,6 +168,7 @@ class SessionHarness : public ::testing::Test {
   Epoch epoch_{7};
   std::uint64_t credit_items_ = limits::kClientWindowItems;
   std::uint64_t credit_bytes_ = limits::kClientWindowBytes;
+  bool knows_wait_ = true;  // the broker, of a SUBMIT
   std::uint64_t last_call_ = 0;
 };
 

@@ -48,11 +48,14 @@ std::vector<Sample> client() {
   const DoneTask plain{AttemptKey{task_id(1), Epoch(), Attempt()}, succeeded, "", {}, {}, {}};
   return {
       {"SUBMIT full", Submit{{full_spec(), minimal_spec()}, items()}, kFlagResend},
+      {"SUBMIT that waits", Submit{{}, {}, true}},
       {"SUBMIT minimal", Submit{}},
       {"SUBMIT_ACK full", SubmitAck{{{task_id(0), ErrorCode::ok}, {task_id(1), ErrorCode::invalid}},
                                     refused,
                                     65'600,
                                     67'000'000}},
+      {"SUBMIT_ACK that waits",
+       SubmitAck{{{task_id(0), ErrorCode::ok}}, {}, 65'600, 67'000'000, true}},
       {"SUBMIT_ACK minimal", SubmitAck{}},
       {"WORKFLOW full", workflow},
       {"WORKFLOW minimal", SubmitWorkflow{}},

@@ -182,7 +182,7 @@ TEST(Codec, SizeBoundsAreNotTooSmallAndNotAbsurd) {
     EXPECT_GE(bound, real_size(sample.message)) << sample.name;
     EXPECT_LE(bound, 3 * real_size(sample.message) + 64) << sample.name;
   }
-  EXPECT_EQ(checked, 10);
+  EXPECT_EQ(checked, 11);
   DoneTask done;
   done.worker = std::string(100, 'w');
   done.outcome.reason = std::string(3000, '\xff');

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from taskpipe import _arguments, _feed, _records
 from taskpipe._client import Client
 from taskpipe._cluster import Health, Tool, Worker
-from taskpipe._errors import ClientClosed, invalid, not_ended
+from taskpipe._errors import CallTimeout, ClientClosed, invalid, not_ended
 from taskpipe._following import MOST_AHEAD
 from taskpipe._loop_calls import (
     Ended,
@@ -23,6 +23,7 @@ from taskpipe._loop_calls import (
     settle,
     submit,
     submit_in_executor,
+    tell,
     waker,
 )
 from taskpipe._types import (
@@ -125,6 +126,34 @@ class AsyncClient:
         ids = _arguments.one_or_more_ids(task_ids)
         call = functools.partial(self._client.resubmit, ids, timeout=timeout)
         return await submit_in_executor(call)
+
+    async def run(
+        self,
+        tool: str,
+        script: str = "",
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        **options: Any,
+    ) -> TaskResult:
+        """As ``Client.run``, by a submit and a wait. Many at once: ``asyncio.gather``.
+
+        The id of a task that was accepted by a call which is cancelled is logged, too.
+        """
+        loop = asyncio.get_running_loop()
+        limit_ms = _arguments.timeout_ms(timeout)
+        begun = loop.time()
+        task_id = await self.submit(tool, script, params, timeout=timeout, **options)
+        left = None if limit_ms is None else max(0.0, limit_ms / 1000 - (loop.time() - begun))
+        try:
+            return await self.wait(task_id, timeout=left)
+        except asyncio.CancelledError:
+            tell([task_id], "accepted")
+            raise
+        except CallTimeout as error:
+            error.maybe_accepted = task_id
+            error.args = (f"{error}; task {task_id} was accepted and goes on",)
+            raise
 
     async def wait(self, task_id: str, *, timeout: float | None = None) -> TaskResult:
         """As ``Client.wait``."""

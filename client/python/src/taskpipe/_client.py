@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from taskpipe import _arguments, _feed, _native, _records
-from taskpipe._errors import BatchRefused, invalid, not_ended, simplest
+from taskpipe._errors import BatchRefused, TaskpipeError, invalid, not_ended, simplest
 from taskpipe._files import Files
 from taskpipe._following import Following
 from taskpipe._types import EventBatch, Task, TaskEvent, TaskResult, WorkflowEnd, WorkflowReceipt
@@ -154,6 +154,55 @@ class Client(Following, Files):
         except BatchRefused as refused:
             error = simplest(refused)
         raise error
+
+    # --- Submitting and waiting in one
+
+    def run(
+        self,
+        tool: str,
+        script: str = "",
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        **options: Any,
+    ) -> TaskResult:
+        """Submits one task and waits for its end: a message and its answer less than both.
+
+        Args:
+            tool: What runs it.
+            script: As ``submit``.
+            params: As ``submit``.
+            timeout: In seconds, for all of it; None: ``request_timeout`` until the submit is
+                acknowledged, and without limit then.
+            **options: As ``submit``.
+
+        Raises:
+            InvalidArgument: As ``submit``.
+            Refused: As ``submit``.
+            CallTimeout: It was not acknowledged or has not ended in time; ``maybe_accepted`` has
+                the id of the task, which goes on.
+        """
+        request = _arguments.single_request(tool, script, params, options)
+        return _records.task_result(self._native.run(request, _arguments.timeout_ms(timeout)))
+
+    def run_batch(
+        self, tasks: Iterable[Task], *, timeout: float | None = None
+    ) -> list[TaskResult | TaskpipeError]:
+        """Submits many tasks and waits for their ends; each is accepted and ends for itself.
+
+        Args:
+            tasks: What to run; ``after`` does not count here.
+            timeout: As ``run``, for all of them.
+
+        Returns:
+            In the order of ``tasks`` the result of each, or the exception that ``run`` would have
+            raised.
+
+        Raises:
+            InvalidArgument: A task has an unacceptable value; nothing was accepted.
+        """
+        ends = self._native.run_batch(_arguments.requests(tasks), _arguments.timeout_ms(timeout))
+        return [_records.result_or_error(record, error) for record, error in ends]
 
     # --- Waiting
 

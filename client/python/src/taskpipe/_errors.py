@@ -13,6 +13,7 @@ class TaskpipeError(Exception):
         field: The argument or field at fault, such as ``"params['grid'][2]"``; None if none is.
         maybe_accepted: Of a submit that was sent and never acknowledged: the id under which the
             task may have been accepted. Submitting again with this ``task_id`` cannot run it twice.
+            Of a run that ended before its task: the task's id.
     """
 
     code: str | None = None

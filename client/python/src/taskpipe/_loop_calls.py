@@ -106,7 +106,7 @@ async def submit(native: _native.Client, request: _native.Request, timeout_ms: i
     try:
         await accepted
     except asyncio.CancelledError:
-        _tell([task_id], "may have been accepted")
+        tell([task_id], "may have been accepted")
         raise
     return task_id
 
@@ -129,20 +129,21 @@ def _tell_what_was_accepted(call: asyncio.Future[Any]) -> None:
         return
     error = call.exception()
     if isinstance(error, BatchRefused):
-        _tell(error.accepted, "accepted")
+        tell(error.accepted, "accepted")
         unsure = [error.errors[index].maybe_accepted for index in sorted(error.errors)]
-        _tell([task_id for task_id in unsure if task_id is not None], "may have been accepted")
+        tell([task_id for task_id in unsure if task_id is not None], "may have been accepted")
     elif isinstance(error, TaskpipeError) and error.maybe_accepted is not None:
-        _tell([error.maybe_accepted], "may have been accepted")
+        tell([error.maybe_accepted], "may have been accepted")
     elif error is None:
         result = call.result()
         if isinstance(result, str):  # sent, see submit_when_there_is_room
-            _tell([result], "may have been accepted")
+            tell([result], "may have been accepted")
         else:
-            _tell(result.task_ids if isinstance(result, WorkflowReceipt) else result, "accepted")
+            tell(result.task_ids if isinstance(result, WorkflowReceipt) else result, "accepted")
 
 
-def _tell(task_ids: Sequence[str], what: str) -> None:
+def tell(task_ids: Sequence[str], what: str) -> None:
+    """Logs the ids of what a cancelled call has submitted."""
     if not task_ids:
         return
     ranges = _ranges(task_ids)

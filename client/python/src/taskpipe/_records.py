@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from taskpipe._cluster import Health, Resources, Tool, Worker
+from taskpipe._errors import TaskpipeError
 from taskpipe._types import (
     Artifact,
     EventBatch,
@@ -33,6 +34,16 @@ def ended_task(record: Record | None, error: BaseException | None) -> TaskResult
     if record is None:
         assert error is not None
         raise error
+    return task_result(record)
+
+
+def result_or_error(
+    record: Record | None, error: BaseException | None
+) -> TaskResult | TaskpipeError:
+    """The result of a run, or its error. The record is used up."""
+    if record is None:
+        assert isinstance(error, TaskpipeError)
+        return error
     return task_result(record)
 
 
