@@ -159,10 +159,6 @@ MUTATIONS = {
         "broker/core/submit.cpp",
         "if (submit.wait) awaited = accepted_ids(ack);",
         ""),
-    "does not tell a run what has gone to the history": (
-        "broker/core/run.cpp",
-        "if (row != found.end()) tell_end(turn, session, *row);",
-        ""),
 }
 
 

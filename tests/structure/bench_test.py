@@ -54,8 +54,12 @@ class Figures(unittest.TestCase):
         self.assertAlmostEqual(round_trip.ratios(figures)["durable_round_trip_vs_floor"], 1.3)
 
     def test_growth_is_from_the_middle_to_the_end(self):
-        self.assertEqual(sustained.end_over_middle([1.0] * 10 + [100.0] * 10), 1.0)
-        self.assertAlmostEqual(sustained.end_over_middle([float(i) for i in range(100)]), 94.5 / 54.5)
+        self.assertEqual(sustained.end_over_middle([9.0] * 10 + [1.0] * 30), 1.0)
+        self.assertAlmostEqual(sustained.end_over_middle([float(i) for i in range(100)]), 87 / 49)
+        swings = [500.0 + 10 * (i % 37) for i in range(300)]
+        self.assertAlmostEqual(sustained.end_over_middle(swings), 1.0, delta=0.03)
+        growing = [value * (1 + i / 300) for i, value in enumerate(swings)]
+        self.assertGreater(sustained.end_over_middle(growing), 1.2)
 
     def test_the_last_quarter_tells_of_a_slowdown(self):
         curve = {"tasks_per_s": 75.0, "at_s": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0],

@@ -15,7 +15,7 @@ BY_DEFAULT = False  # twenty minutes a round
 ROUNDS_MAX = 1
 MIB = 1 << 20
 SAMPLE_S = 2.0
-# Growth is told from the second half: the first one fills caches and recycled files.
+# Growth is told from the middle on: what comes before fills caches and recycled files.
 UNITS = {"sustained_minutes": "min", "sustained_tasks_per_s": "1/s",
          "sustained_last_quarter_tasks_per_s": "1/s",
          "sustained_rss_max_mb": "MiB", "sustained_rss_end_over_middle": "",
@@ -68,10 +68,14 @@ def rate_of_last_quarter(curve):
 
 
 def end_over_middle(values):
-    """1 for what is flat, once it has settled: medians of two short stretches."""
-    width = max(1, len(values) // 10)
-    middle = statistics.median(values[len(values) // 2:][:width])
-    return statistics.median(values[-width:]) / middle
+    """1 for what is flat, once it has settled: means of the last quarter and of that in the middle.
+
+    Of ten minutes a quarter holds two of the journal's swings: segments are given up several at a
+    time, and what stands at one moment, or its median over a minute, says where in a swing it was.
+    """
+    width = max(1, len(values) // 4)
+    middle = values[(len(values) - width) // 2:][:width]
+    return statistics.fmean(values[-width:]) / statistics.fmean(middle)
 
 
 def taskpipe(context, seconds):

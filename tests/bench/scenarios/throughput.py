@@ -39,6 +39,12 @@ def burst(context, durability, tasks):
     return rates
 
 
+def submits(context, durability, tasks):
+    """The rate of submits alone, while a worker runs what is submitted."""
+    with context.cluster(durability=durability) as running:
+        return context.run_json("task_bench", "submits", running.client_endpoint, tasks)
+
+
 def round(context):
     tasks = QUICK_TASKS if context.quick else BURST_TASKS
     figures = {"fdatasync_per_s": 1e6 / fsync_us(context.folder)}
@@ -48,6 +54,8 @@ def round(context):
             figures["raw_libzmq_tasks_per_s"] = raw["tasks_per_s"]
         figures.update({f"{label}_{name}": value
                         for name, value in burst(context, durability, tasks).items()})
+        figures.update({f"{label}_{name}": value
+                        for name, value in submits(context, durability, tasks).items()})
     packed = context.run_json("raw_relay", "throughput", tasks, 256)
     figures["raw_libzmq_packed_256_tasks_per_s"] = packed["tasks_per_s"]
     return figures
