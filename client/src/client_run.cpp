@@ -27,7 +27,7 @@ void refuse_repeated(client::PreparedBatch& batch) {
           {place, client::refused(Error{ErrorCode::invalid,
                                         "task " + batch.ids[place].to_string() +
                                             " stands twice in the batch; leave one of them out",
-                                        "tasks[" + std::to_string(place) + "].id"})});
+                                        "tasks[" + std::to_string(place) + "].task_id"})});
     }
   }
   batch.index_of = std::move(once.index_of);

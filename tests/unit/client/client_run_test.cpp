@@ -107,7 +107,7 @@ TEST_F(ClientRunTest, ABatchTellsWhatBecameOfEach) {
   ASSERT_TRUE(results[2]);
   EXPECT_EQ(results[2]->report.stdout_tail, "two");
   ASSERT_FALSE(results[3]);  // stands twice
-  EXPECT_EQ(results[3].error().error.field, "tasks[3].id");
+  EXPECT_EQ(results[3].error().error.field, "tasks[3].task_id");
   ASSERT_TRUE(results[4]);
   EXPECT_EQ(results[4]->outcome.state, TaskState::failure);
   EXPECT_TRUE(client_.run_batch({}).empty());

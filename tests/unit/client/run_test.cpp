@@ -11,6 +11,15 @@ class RunTest : public SessionHarness {
   CallId run(std::vector<PreparedTask> list, std::optional<Millis> timeout = std::nullopt) {
     return begin(command::RunTasks{std::move(list), kSubmitTimeout}, timeout);
   }
+  // A run of two messages, the second of which holds one task, and the first is acknowledged.
+  CallId run_with_one_unanswered() {
+    connect();
+    const CallId call = run(tasks(1, limits::kMaxBatchItems + 1));
+    const auto sends = sent<Submit>(turn());
+    EXPECT_EQ(sends.size(), 2U);
+    acknowledge(sends.at(0));
+    return call;
+  }
   // The one SUBMIT of this turn, which carries no WAIT beside it.
   Outgoing only_submit(const Effects& effects) {
     const auto sends = sent<Submit>(effects);
@@ -150,11 +159,7 @@ TEST_F(RunTest, ANewSessionSubmitsAgainAndDoesNotAskBefore) {
 }
 
 TEST_F(RunTest, ANewSessionInTheMiddleWaitsForWhatWasAcknowledgedBefore) {
-  connect();
-  const CallId call = run(tasks(1, limits::kMaxBatchItems + 1));
-  const auto sends = sent<Submit>(turn());
-  ASSERT_EQ(sends.size(), 2U);
-  acknowledge(sends[0]);
+  const CallId call = run_with_one_unanswered();
   turn();
   Effects& effects = establish();
   const auto ids = waited_for(effects);
@@ -207,11 +212,7 @@ TEST_F(RunTest, AShorterTimeoutOfTheWholeBoundsTheSubmit) {
 }
 
 TEST_F(RunTest, EndedByItsCallerItTellsWhatMayHaveBeenAccepted) {
-  connect();
-  const CallId call = run(tasks(1, limits::kMaxBatchItems + 1));
-  const auto sends = sent<Submit>(turn());
-  ASSERT_EQ(sends.size(), 2U);
-  acknowledge(sends[0]);
+  const CallId call = run_with_one_unanswered();
   turn();
   core_.abort(call, ClientError{CallFailure::stopped, {}, {}}, out_);
   const auto refused = delivered<delivery::TaskRefused>(turn());
@@ -225,11 +226,7 @@ TEST_F(RunTest, EndedByItsCallerItTellsWhatMayHaveBeenAccepted) {
 }
 
 TEST_F(RunTest, WhatIsNotAcknowledgedInTimeDoesNotEndTheRest) {
-  connect();
-  const CallId call = run(tasks(1, limits::kMaxBatchItems + 1));
-  const auto sends = sent<Submit>(turn());
-  ASSERT_EQ(sends.size(), 2U);
-  acknowledge(sends[0]);
+  const CallId call = run_with_one_unanswered();
   const Effects effects = run_for(kSubmitTimeout + Millis(1));
   const auto refused = delivered<delivery::TaskRefused>(effects);
   ASSERT_EQ(refused.size(), 1U);

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from taskpipe import _arguments, _feed, _records
 from taskpipe._client import Client
 from taskpipe._cluster import Health, Tool, Worker
+from taskpipe._deadline import Deadline
 from taskpipe._errors import CallTimeout, ClientClosed, invalid, not_ended
 from taskpipe._following import MOST_AHEAD
 from taskpipe._loop_calls import (
@@ -140,20 +141,17 @@ class AsyncClient:
 
         The id of a task that was accepted by a call which is cancelled is logged, too.
         """
-        loop = asyncio.get_running_loop()
-        limit_ms = _arguments.timeout_ms(timeout)
-        begun = loop.time()
+        deadline = Deadline(timeout, "the task did not end within {} s")
         task_id = await self.submit(tool, script, params, timeout=timeout, **options)
-        left = None if limit_ms is None else max(0.0, limit_ms / 1000 - (loop.time() - begun))
         try:
-            return await self.wait(task_id, timeout=left)
+            return await self.wait(task_id, timeout=deadline.left())
         except asyncio.CancelledError:
             tell([task_id], "accepted")
             raise
-        except CallTimeout as error:
-            error.maybe_accepted = task_id
-            error.args = (f"{error}; task {task_id} was accepted and goes on",)
-            raise
+        except CallTimeout:
+            late = CallTimeout(f"{deadline.error()}; task {task_id} was accepted and goes on")
+            late.maybe_accepted = task_id
+        raise late
 
     async def wait(self, task_id: str, *, timeout: float | None = None) -> TaskResult:
         """As ``Client.wait``."""
