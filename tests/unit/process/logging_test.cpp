@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <optional>
@@ -228,10 +229,17 @@ std::string on_a_terminal(LogFormat format) {
     logger.error("m");
   }
   ::dup2(real_stderr, STDERR_FILENO);
-  std::string seen(4096, '\0');
-  const auto got = ::read(terminal, seen.data(), seen.size());
-  seen.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  for (const int fd : {terminal, line, real_stderr}) ::close(fd);
+  for (const int fd : {line, real_stderr}) ::close(fd);
+  // The kernel hands a line over in the pieces in which it was written: read on until the closed
+  // other end says that there is no more (EIO).
+  std::string seen;
+  std::array<char, 4096> piece{};
+  for (;;) {
+    const auto got = ::read(terminal, piece.data(), piece.size());
+    if (got <= 0) break;
+    seen.append(piece.data(), static_cast<std::size_t>(got));
+  }
+  ::close(terminal);
   return seen;
 }
 
