@@ -44,7 +44,6 @@ void WorkflowUploads::start_over(Upload& upload) {
   upload.round = Correlation{};
   upload.doubtful = upload.doubtful || upload.next > 0;
   upload.next = 0;
-  upload.received = 0;
   upload.unanswered = 0;
 }
 
@@ -72,7 +71,6 @@ void WorkflowUploads::on_ack(Correlation correlation, const WorkflowAck& ack, Mo
   }
   upload.restarts = 0;
   upload.held_back.reset();
-  upload.received = ack.received;
   upload.due =
       now + jitter_.backoff(Millis(limits::kResendFirstMs), 0, Millis(limits::kResendMaxMs));
 }
@@ -107,7 +105,7 @@ void WorkflowUploads::refuse(Uploads::iterator upload, const Error& error, Monot
 void WorkflowUploads::flush(MonotonicTime now, SessionId session, Effects& out) {
   for (auto& [call, upload] : uploads_) {
     if (now < upload.paused_until) continue;
-    if (upload.unanswered > 0 && now >= upload.due) {
+    if (upload.under_way() && now >= upload.due) {
       ++upload.restarts;
       start_over(upload);
     }
@@ -158,8 +156,7 @@ std::optional<Error> WorkflowUploads::held_back(CallId call) const {
 std::optional<MonotonicTime> WorkflowUploads::next_deadline() const {
   std::optional<MonotonicTime> next;
   for (const auto& [call, upload] : uploads_) {
-    const auto at =
-        std::max(upload.unanswered > 0 ? upload.due : MonotonicTime{}, upload.paused_until);
+    const MonotonicTime at = upload.under_way() ? upload.due : upload.paused_until;
     if (!next || at < *next) next = at;
   }
   return next;

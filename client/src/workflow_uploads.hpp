@@ -45,14 +45,17 @@ class WorkflowUploads {
     command::UploadWorkflow workflow;
     Correlation round;             // of every part since the last start; 0 = none was sent
     std::uint32_t next = 0;        // first task that was not sent in this round
-    std::uint32_t received = 0;    // as the broker said in this round
-    std::uint32_t unanswered = 0;  // parts sent and not acknowledged in this round
+    std::uint32_t unanswered = 0;  // parts sent in this round less answers: the window
     std::uint32_t restarts = 0;    // without any answer in between
     bool committed = false;        // the last part was sent at least once
     bool doubtful = false;         // an earlier round was sent: the flag RESEND
     MonotonicTime due;             // when it starts over
     MonotonicTime paused_until;
     std::optional<Error> held_back;  // the last answer was that
+
+    // Something of this round was sent. Not a matter of `unanswered`: an answer that comes twice
+    // counts down twice, and what was lost is sent again all the same.
+    [[nodiscard]] bool under_way() const { return next > 0; }
   };
   using Uploads = std::map<CallId, Upload>;
 

@@ -95,6 +95,19 @@ TEST_F(WorkflowUploadTest, SilentWorkflowStartsOverAndOldAnswersDoNotCount) {
   EXPECT_EQ(accepted[0].first.call, call);
 }
 
+TEST_F(WorkflowUploadTest, AnAnswerThatComesTwiceDoesNotStandForThoseThatAreMissing) {
+  connect();
+  begin(workflow(600));
+  const auto first = sent<SubmitWorkflow>(turn());
+  ASSERT_EQ(first.size(), 3U);
+  for (std::size_t i = 0; i < first.size(); ++i) receive(received(256), first[0].correlation);
+  turn();
+  ASSERT_GT(core_.next_deadline(), now_);  // nothing is due: it does not spin
+  const auto parts = sent<SubmitWorkflow>(run_for(Millis(2500)));
+  ASSERT_EQ(parts.size(), 3U);
+  EXPECT_EQ(std::get<SubmitWorkflow>(parts[0].message).first_index, 0U);
+}
+
 TEST_F(WorkflowUploadTest, RefusedWorkflowEndsTheCall) {
   connect();
   const CallId call = begin(workflow(3));
