@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "broker/core/command.hpp"
+#include "broker/core/refused_submits.hpp"
 #include "broker/core/task_table.hpp"
 #include "common/model/messages.hpp"
 #include "common/model/time.hpp"
@@ -49,6 +50,7 @@ struct Session {
   std::uint64_t received_items = 0;
   std::uint64_t received_bytes = 0;
   Correlation last_submit;  // the highest of a SUBMIT or WORKFLOW
+  RefusedSubmits refused_submits;
   std::map<WorkflowId, PartialWorkflow> partial_workflows;
 
   std::set<std::pair<TaskId, LogStream>> follows;  // as State::followers has it

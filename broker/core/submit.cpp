@@ -37,6 +37,14 @@ void refuse_item(SubmitAck& ack, const TaskId& id, Error error) {
   if (!ack.error) ack.error = std::move(error);
 }
 
+// Whoever hears this has heard the refusal already, or submits again as after that.
+Error refused_before() {
+  return Error{ErrorCode::busy,
+               "this SUBMIT was refused before; submit again by another message, or with RESEND",
+               {},
+               limits::kBusyRetryMs};
+}
+
 std::vector<TaskId> accepted_ids(const SubmitAck& ack) {
   std::vector<TaskId> ids;
   ids.reserve(ack.items.size());
@@ -208,22 +216,25 @@ void on_submit(Turn& turn, Session& session, Correlation correlation, bool resen
   if (!refusal && memory_is_full(state) && !all_held(state, submit)) {
     refusal = why_memory_full(state);
   }
+  const bool known = may_have_come_before(session, correlation, resend);
+  if (!refusal && known && !resend && session.refused_submits.contains(correlation)) {
+    refusal = refused_before();
+  }
   if (refusal) {
+    session.refused_submits.add(correlation);
     SubmitAck ack = new_ack(session, submit);
     for (const auto& item : submit.items) refuse_item(ack, item.id, *refusal);
     turn.send(session, correlation, std::move(ack));
     return;
   }
-  if (may_have_come_before(session, correlation, resend)) {
-    if (!all_held(state, submit)) {
-      // For every one of them: what is held now may have left for the history when it answers.
-      std::vector<TaskId> ids;
-      for (const auto& item : submit.items) ids.push_back(item.id);
-      ask_history(turn, session, correlation,
-                  lookup::Submitting{session.id, correlation, std::move(submit)},
-                  HistoryLookup::Tasks{std::move(ids)});
-      return;
-    }
+  if (known && !all_held(state, submit)) {
+    // For every one of them: what is held now may have left for the history when it answers.
+    std::vector<TaskId> ids;
+    for (const auto& item : submit.items) ids.push_back(item.id);
+    ask_history(turn, session, correlation,
+                lookup::Submitting{session.id, correlation, std::move(submit)},
+                HistoryLookup::Tasks{std::move(ids)});
+    return;
   }
   lookup::Submitting now{session.id, correlation, std::move(submit)};
   resume_submit(turn, now, {});

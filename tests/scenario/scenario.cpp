@@ -206,7 +206,7 @@ void Scenario::submit(const Words& words, const Options& options) {
   spec->wait_for_capacity = number(options, "wait_for_capacity", 0) != 0;
   const PeerState& client = peer(words.at(1));
   cluster_.say(client.peer, client.session, submit_of(spec, tasks_from(words, 2)),
-               number(options, "resend", 0) != 0);
+               number(options, "resend", 0) != 0, last_submit_ = last_submit_.next());
 }
 
 // workflow CLIENT NAME a b:a c:a+b on_failure=cancel — a task, and behind ':' what it waits for

@@ -52,6 +52,7 @@ class Scenario {
 
   friend struct Printer;
   CoreCluster cluster_;
+  Correlation last_submit_;
   std::map<std::string, PeerState> peers_;
   std::map<std::string, TaskId> tasks_;
   std::map<TaskId, std::string> task_names_;

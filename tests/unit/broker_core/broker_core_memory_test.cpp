@@ -27,7 +27,7 @@ class BrokerCoreMemoryTest : public BrokerCoreTest {
     return submit;
   }
   SubmitAck submit_large(std::uint32_t i, bool resend = false) {
-    cluster_.say(kClient, client_, large(i), resend);
+    cluster_.say(kClient, client_, large(i), resend, last_ = last_.next());
     const auto acks = cluster_.take_all<SubmitAck>(kClient);
     return acks.size() == 1 ? acks[0] : SubmitAck{};
   }
@@ -43,6 +43,9 @@ class BrokerCoreMemoryTest : public BrokerCoreTest {
     ADD_FAILURE() << "nothing is ever refused";
     return taken;
   }
+
+ private:
+  Correlation last_;  // each SUBMIT has its own
 };
 
 TEST_F(BrokerCoreMemoryTest, AboveTheLimitSubmitsAreAnsweredBusyAndNotHeld) {
@@ -67,6 +70,26 @@ TEST_F(BrokerCoreMemoryTest, RoomComesBackAsTasksEnd) {
   EXPECT_EQ(submit_large(taken).items.at(0).code, ErrorCode::busy) << "it is held for the history";
   cluster_.commit_history();
   EXPECT_EQ(submit_large(taken).items.at(0).code, ErrorCode::ok);
+}
+
+// The client has submitted it by another message meanwhile, and that task may be in the history.
+TEST_F(BrokerCoreMemoryTest, ARefusedSubmitThatARelayRepeatsStaysRefused) {
+  connect(1);
+  const std::uint32_t taken = fill();
+  const auto code_of = [&](std::uint64_t correlation, bool resend) {
+    cluster_.say(kClient, client_, large(taken), resend, Correlation{correlation});
+    return cluster_.take_all<SubmitAck>(kClient).at(0).items.at(0).code;
+  };
+  ASSERT_EQ(code_of(1000, false), ErrorCode::busy);
+  finish(given().at(0));
+  EXPECT_EQ(code_of(1000, false), ErrorCode::busy) << "there is room, but it may be a copy";
+  EXPECT_EQ(code_of(1001, false), ErrorCode::ok);
+  EXPECT_EQ(cluster_.core().tasks_held(), taken);
+  for (std::uint32_t i = 0; i < taken; ++i) finish(given().at(0));
+  ASSERT_TRUE(cluster_.history().contains(id(taken)));
+  EXPECT_EQ(code_of(1000, false), ErrorCode::busy);
+  EXPECT_EQ(code_of(1000, true), ErrorCode::ok);
+  EXPECT_TRUE(given().empty()) << "the ended task runs a second time";
 }
 
 TEST_F(BrokerCoreMemoryTest, WhatIsHeldIsAcknowledgedAgainAlthoughMemoryIsFull) {
