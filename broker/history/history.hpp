@@ -1,9 +1,10 @@
 // The history's contract: finished tasks and workflows, long after the journal has let them go.
 //
-// Calls are synchronous and come from one thread at a time (in the broker: the history thread).
-// Failures throw std::runtime_error with the path and the reason: the broker ends, since a finished
-// task that can reach neither journal nor history would be lost. Only a full disk may pass: what is
-// not in the history yet stays in the journal, which has a reserve.
+// Calls are synchronous and come from one thread at a time. (In the broker: one object is written
+// by the writer's thread, another beside it is asked by the reader's.) Failures throw
+// std::runtime_error with the path and the reason: the broker ends, since a finished task that can
+// reach neither journal nor history would be lost. Only a full disk may pass: what is not in the
+// history yet stays in the journal, which has a reserve.
 #pragma once
 
 #include <cstdint>

@@ -201,11 +201,15 @@ FROM workflows JOIN names AS owners ON owners.row = workflows.owner;
 // WAL: readers never wait for the broker, nor it for them. FULL: a commit is on the disk when it
 // returns. A checkpoint per 16 MiB of WAL keeps the cost of copying pages back below that of
 // writing them; the WAL shrinks to 64 MiB after a reader held it back.
-constexpr const char* kConnection = R"sql(
+constexpr const char* kWriter = R"sql(
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA wal_autocheckpoint = 4096;
 PRAGMA journal_size_limit = 67108864;
+)sql";
+
+// Also of those that only read.
+constexpr const char* kEveryConnection = R"sql(
 PRAGMA cache_size = -65536;
 PRAGMA temp_store = MEMORY;
 PRAGMA trusted_schema = OFF;
@@ -245,13 +249,24 @@ void check_history_format(SqliteDatabase& database, const std::string& path) {
 void prepare_history(SqliteDatabase& database, const std::string& path) {
   const bool is_new = database.integer("SELECT count(*) FROM sqlite_schema") == 0;
   if (!is_new) check_history_format(database, path);
-  database.execute(kConnection);
+  database.execute(kWriter);
+  database.execute(kEveryConnection);
   if (database.text("PRAGMA journal_mode") != "wal") {
     throw std::runtime_error("the history '" + path +
                              "' cannot use a write-ahead log here; put it on a local file system");
   }
   const std::int64_t version = is_new ? 0 : database.integer("PRAGMA user_version");
   if (version < kHistorySchemaVersion) bring_forward(database, version);
+}
+
+void prepare_reading(SqliteDatabase& database, const std::string& path) {
+  check_history_format(database, path);
+  if (database.integer("PRAGMA user_version") < kHistorySchemaVersion) {
+    throw std::runtime_error("the history '" + path +
+                             "' was written by an earlier taskpipe, and reading alone does not "
+                             "bring it forward; start the broker once where it can write");
+  }
+  database.execute(kEveryConnection);
 }
 
 }  // namespace taskpipe::broker

@@ -36,4 +36,8 @@ void check_history_format(SqliteDatabase& database, const std::string& path);
 // that is something else, is damaged, or was written by a newer version.
 void prepare_history(SqliteDatabase& database, const std::string& path);
 
+// Sets up a connection that only reads. Throws std::runtime_error for a file that is no history or
+// of an earlier version, which it does not bring forward, NewerHistory for one of a newer version.
+void prepare_reading(SqliteDatabase& database, const std::string& path);
+
 }  // namespace taskpipe::broker

@@ -57,7 +57,7 @@ SqliteDatabase::SqliteDatabase(const std::filesystem::path& path, int busy_timeo
     throw std::runtime_error("history '" + path_ + "': " + why +
                              "; its folder must exist and be writable");
   }
-  ::sqlite3_busy_timeout(native_, busy_timeout_ms);
+  set_busy_timeout(busy_timeout_ms);
   if (access != SqliteAccess::read_alone) return;
   try {
     execute("PRAGMA locking_mode = EXCLUSIVE");
@@ -68,6 +68,10 @@ SqliteDatabase::SqliteDatabase(const std::filesystem::path& path, int busy_timeo
 }
 
 SqliteDatabase::~SqliteDatabase() { ::sqlite3_close(native_); }
+
+void SqliteDatabase::set_busy_timeout(int milliseconds) {
+  ::sqlite3_busy_timeout(native_, milliseconds);
+}
 
 void SqliteDatabase::execute(const char* sql) {
   if (::sqlite3_exec(native_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail(sql);

@@ -18,7 +18,7 @@ namespace taskpipe::broker {
 
 enum class SqliteAccess {
   own,          // read and write; the file is made when there is none
-  read_beside,  // while another process writes: what was committed when a transaction begins
+  read_beside,  // while another connection writes: what was committed when a transaction begins
   read_alone,   // nobody writes meanwhile, the caller says; works where nothing can be written, and
                 // leaves no file of SQLite's own behind
 };
@@ -31,6 +31,8 @@ class SqliteDatabase {
   SqliteDatabase(const SqliteDatabase&) = delete;
   SqliteDatabase& operator=(const SqliteDatabase&) = delete;
   ~SqliteDatabase();
+
+  void set_busy_timeout(int milliseconds);
 
   // One or several statements whose rows, if any, do not matter.
   void execute(const char* sql);

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cassert>
 #include <charconv>
+#include <cstdint>
 #include <optional>
 #include <stdexcept>
 #include <string_view>
+#include <system_error>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -23,17 +25,11 @@ namespace {
 // Opened, checked and, when new, created; statements can be prepared from here on.
 struct PreparedDatabase : SqliteDatabase {
   PreparedDatabase(const std::filesystem::path& path, const SqliteHistoryOptions& options)
-      : SqliteDatabase(path, options.busy_timeout_ms,
-                       options.read_only ? SqliteAccess::read_alone : SqliteAccess::own) {
-    if (options.read_only) {
-      check_history_format(*this, path.string());
-      if (integer("PRAGMA user_version") < kHistorySchemaVersion) {
-        throw std::runtime_error("the history '" + path.string() +
-                                 "' was written by an earlier taskpipe, and reading alone does not "
-                                 "bring it forward; start the broker once where it can write");
-      }
-    } else {
+      : SqliteDatabase(path, options.busy_timeout_ms, options.access) {
+    if (options.access == SqliteAccess::own) {
       prepare_history(*this, path.string());
+    } else {
+      prepare_reading(*this, path.string());
     }
   }
 };
@@ -81,6 +77,10 @@ std::string blob_literals(const std::vector<TaskId>& ids) {
   return text;
 }
 
+// SQLite cuts its log to this length when it begins anew (journal_size_limit in schema.cpp).
+constexpr std::uintmax_t kLogBytes = 64U << 20U;
+constexpr int kLogBusyTimeoutMs = 100;  // other readers may take longer: then later
+
 std::size_t payload_bytes(const FinishedTask& task) {
   return task.params.size() + task.outcome.report.size();
 }
@@ -89,8 +89,12 @@ std::size_t payload_bytes(const FinishedTask& task) {
 
 struct SqliteHistory::Impl {
   Impl(const std::filesystem::path& path, const SqliteHistoryOptions& options)
-      : lock(options.read_only ? nullptr : std::make_unique<LockFile>(path.string() + ".lock")),
-        database(path, options) {
+      : lock(options.access == SqliteAccess::own
+                 ? std::make_unique<LockFile>(path.string() + ".lock")
+                 : nullptr),
+        database(path, options),
+        log(path.string() + "-wal"),
+        busy_timeout_ms(options.busy_timeout_ms) {
     const SqliteReset reset(read_progress);
     if (!read_progress.step()) {
       throw std::runtime_error("the history '" + path.string() +
@@ -104,12 +108,13 @@ struct SqliteHistory::Impl {
   void insert(const FinishedWorkflow& workflow);
   void insert(std::int64_t task_row, const PastAttempt& past);
   void insert(const LateAttempt& late);
+  void keep_log_short();
   [[nodiscard]] std::optional<FinishedTask> find(const TaskId& id);
   [[nodiscard]] std::optional<FinishedWorkflow> find(const WorkflowId& id);
   [[nodiscard]] HistoryPage scan(std::int64_t owner, std::int64_t tool, const QueryFilter& filter,
                                  const std::optional<Cursor>& cursor, std::uint32_t limit);
 
-  std::unique_ptr<LockFile> lock;  // null when read-only
+  std::unique_ptr<LockFile> lock;  // null where it only reads
   PreparedDatabase database;
   InternedNames names{database};
   InternedSpecs specs{database};
@@ -140,6 +145,9 @@ struct SqliteHistory::Impl {
   SqliteStatement write_progress{database, "UPDATE progress SET watermark = ?, last_arrival = ?"};
   Lsn watermark;
   Arrival last_arrival;
+  std::filesystem::path log;  // SQLite's write-ahead log
+  int busy_timeout_ms = 0;
+  std::uintmax_t longest_log_bytes = kLogBytes;
 };
 
 // --- Storing ------------------------------------------------------------------------------------
@@ -195,6 +203,23 @@ void SqliteHistory::Impl::insert(const FinishedWorkflow& workflow) {
     const auto bytes = task.bytes();
     insert_member.bind(0, row).bind(1, position++).bind(2, bytes).run();
   }
+}
+
+// The log begins anew when nobody reads from it at the end of a transaction. A reader that is
+// always at it leaves no such moment, and has to be waited for; one that takes its time is left
+// alone until the log has grown as much again.
+void SqliteHistory::Impl::keep_log_short() {
+  std::error_code error;
+  const std::uintmax_t bytes = std::filesystem::file_size(log, error);
+  if (error || bytes <= longest_log_bytes) return;
+  bool busy = true;
+  database.set_busy_timeout(kLogBusyTimeoutMs);
+  try {
+    busy = database.integer("PRAGMA wal_checkpoint(RESTART)") != 0;
+  } catch (const HistoryFull&) {  // no room to copy pages back: they stay in the log
+  }
+  database.set_busy_timeout(busy_timeout_ms);
+  longest_log_bytes = busy ? bytes + kLogBytes : kLogBytes;
 }
 
 // --- Reading ------------------------------------------------------------------------------------
@@ -318,6 +343,7 @@ void SqliteHistory::store(std::span<const FinishedTask> tasks,
   }
   impl_->watermark = watermark;
   impl_->last_arrival = last_arrival;
+  impl_->keep_log_short();
 }
 
 void SqliteHistory::add_late(std::span<const LateAttempt> attempts) {

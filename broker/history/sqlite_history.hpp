@@ -4,8 +4,8 @@
 //   SqliteHistory history(folder / "history.sqlite");
 //   history.store(tasks, workflows, Lsn(812));
 //
-// One broker at a time: `<path>.lock` is locked while the object lives. Programs that read the file
-// meanwhile do no harm; one that holds a write lock is waited for.
+// One broker at a time: `<path>.lock` is locked while the object that writes lives. Programs that
+// read the file meanwhile do no harm; one that holds a write lock is waited for.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,16 @@
 #include <vector>
 
 #include "broker/history/history.hpp"
+#include "broker/history/sqlite.hpp"
 
 namespace taskpipe::broker {
 
 struct SqliteHistoryOptions {
   int busy_timeout_ms = 60'000;  // how long another program may hold the write lock
-  // For a broker that cannot write: the file must exist, `store` must not be called, and the caller
+  // Without `own` the file must exist and `store` must not be called. `read_beside` is for a second
+  // object beside the one that writes, `read_alone` for a broker that cannot write: the caller
   // keeps other brokers out.
-  bool read_only = false;
+  SqliteAccess access = SqliteAccess::own;
 };
 
 class SqliteHistory final : public History {

@@ -37,7 +37,7 @@ void BrokerLoop::make_poller() {
   poller_->add(parts_.event_port.native());
   poller_->add_fd(parts_.signals.fd());
   poller_->add_fd(parts_.news.fd());
-  poller_->add_fd(parts_.history.answers_fd());
+  poller_->add_fd(parts_.history_answers.fd());
   poller_->add_fd(parts_.bulk_port.questions_fd());
 }
 
@@ -93,19 +93,20 @@ int BrokerLoop::run() {
 // The journal would keep it, and the next start would hand it over; but whoever stops a broker may
 // want to read its history.
 void BrokerLoop::archive_rest() {
+  if (parts_.history_writer == nullptr) return;
   net::Poller stored;
-  stored.add_fd(parts_.history.answers_fd());
+  stored.add_fd(parts_.history_answers.fd());
   const Now started = process::read_clock();
   for (Now now = started; now.monotonic - started.monotonic < kDrainLimit;
        now = process::read_clock()) {
-    const std::size_t room = parts_.history.room_tasks(parts_.core.tasks_ended());
+    const std::size_t room = parts_.history_writer->room_tasks(parts_.core.tasks_ended());
     parts_.core.apply(command::HistoryReady{parts_.journal.synced(), room}, now, effects_);
     const bool given = effects_.archive.has_value();
-    if (given) parts_.history.store(std::move(*effects_.archive));
+    if (given) parts_.history_writer->store(std::move(*effects_.archive));
     effects_.clear();
     if (room > 0 && !given) return;
     stored.wait(kTendingInterval);
-    parts_.history.take_answers(answers_);
+    parts_.history_answers.take(answers_);
   }
 }
 
@@ -121,7 +122,7 @@ std::optional<Millis> BrokerLoop::poll_timeout(const Now& now) const {
 bool BrokerLoop::collect() {
   read_signals();
   read_news();
-  parts_.history.take_answers(answers_);
+  parts_.history_answers.take(answers_);
   std::move(answers_.begin(), answers_.end(), std::back_inserter(commands_));
   parts_.bulk_port.take_questions(answers_);
   std::move(answers_.begin(), answers_.end(), std::back_inserter(commands_));
@@ -155,12 +156,16 @@ void BrokerLoop::read_signals() {
 void BrokerLoop::apply_all(const Now& now) {
   for (auto& command : commands_) parts_.core.apply(std::move(command), now, effects_);
   commands_.clear();
-  const std::size_t room = parts_.history.room_tasks(parts_.core.tasks_ended());
+  if (parts_.history_writer != nullptr) archive(now);
+  parts_.core.apply(command::TurnEnded{}, now, effects_);
+}
+
+void BrokerLoop::archive(const Now& now) {
+  const std::size_t room = parts_.history_writer->room_tasks(parts_.core.tasks_ended());
   const std::size_t most = std::min(room, limits::kHistoryTasksPerTurn);
   parts_.core.apply(command::HistoryReady{parts_.journal.synced(), most}, now, effects_);
   // Rows are made bit by bit, so that nobody waits for a whole transaction's.
   more_to_archive_ = room > most && effects_.archive && effects_.archive->tasks.size() >= most;
-  parts_.core.apply(command::TurnEnded{}, now, effects_);
 }
 
 void BrokerLoop::carry_out() {
@@ -171,8 +176,8 @@ void BrokerLoop::carry_out() {
   for (const auto& change : effects_.session_changes) parts_.bulk_port.tell(change);
   for (auto& needed : effects_.blobs_needed) parts_.bulk_port.tell(std::move(needed));
   gate_.take(effects_, [this](DurabilityGate::Outbound what) { deliver(std::move(what)); });
-  if (effects_.archive) parts_.history.store(std::move(*effects_.archive));
-  for (auto& lookup : effects_.lookups) parts_.history.look_up(std::move(lookup));
+  if (effects_.archive) parts_.history_writer->store(std::move(*effects_.archive));
+  for (auto& lookup : effects_.lookups) parts_.history_reader.look_up(std::move(lookup));
   write_notes();
   effects_.clear();
 }

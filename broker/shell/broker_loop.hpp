@@ -20,7 +20,9 @@
 #include "broker/shell/bulk_port.hpp"
 #include "broker/shell/durability_gate.hpp"
 #include "broker/shell/event_port.hpp"
-#include "broker/shell/history_thread.hpp"
+#include "broker/shell/history_answers.hpp"
+#include "broker/shell/history_reader.hpp"
+#include "broker/shell/history_writer.hpp"
 #include "broker/shell/journal_tender.hpp"
 #include "broker/shell/peer_port.hpp"
 #include "common/net/poll_loop.hpp"
@@ -44,7 +46,9 @@ using LoopNews = std::variant<DurableAdvanced, StorageFailed, KeysRevoked>;
 struct LoopParts {
   BrokerCore& core;
   Journal& journal;
-  HistoryThread& history;
+  HistoryAnswers& history_answers;
+  HistoryReader& history_reader;
+  HistoryWriter* history_writer;  // null where nothing is written
   PeerPort& client_port;
   PeerPort& worker_port;
   EventPort& event_port;
@@ -77,6 +81,8 @@ class BrokerLoop {
   void apply_all(const Now& now);
   void carry_out();
   void release_durable();
+  // Rows of what has ended, as many as the history has room for.
+  void archive(const Now& now);
   void archive_rest();
   void deliver(DurabilityGate::Outbound what);
   void tend_journal();

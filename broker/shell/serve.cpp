@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -149,6 +150,8 @@ class Serving {
   // For the reason why nothing can be written, which is thrown if nothing can be read either.
   int serve_reads(const std::string& reason);
 
+  [[nodiscard]] std::unique_ptr<SqliteHistory> open_history(SqliteAccess access) const;
+  [[nodiscard]] std::function<void(std::string)> history_failed();  // any thread
   void tell_recovery(const RecoveryReport& recovery, const BrokerCore& core, const Now& started);
   void tell_room(const std::optional<std::string>& full);  // any thread
   int run_loop(BrokerLoop& loop, const char* serves);
@@ -189,7 +192,7 @@ tl::expected<int, std::string> Serving::serve_all() {
     uuid = process::load_or_create_id<BrokerUuid>(fs::path(options_.data_dir) / "broker.id");
     // Before the journal, so that a release which is too old for it has changed nothing when it
     // refuses.
-    history = std::make_unique<SqliteHistory>(history_path(options_.data_dir));
+    history = open_history(SqliteAccess::own);
   } catch (const NewerHistory&) {
     throw;
   } catch (const std::exception& failure) {
@@ -211,13 +214,15 @@ tl::expected<int, std::string> Serving::serve_all() {
   core.start(recovery.highest_epoch.next(), uuid, position, process::read_clock(), effects);
   tell_recovery(recovery, core, started);
 
-  HistoryThread history_thread(
-      std::move(history),
-      {[&news](const std::string& reason) { news.failed("history: " + reason); },
-       [this](const std::optional<std::string>& full) { tell_room(full); }});
-  BrokerLoop loop({core, **journal, history_thread, client_port_, worker_port_, event_port_,
-                   bulk_port_, signals_, news.mailbox(), logger_, guards_.authenticator.get(),
-                   guards_.audit.get()});
+  HistoryAnswers answers;
+  HistoryWriter writer(
+      std::move(history), answers,
+      {history_failed(), [this](const std::optional<std::string>& full) { tell_room(full); }});
+  // Closed before the writer, which alone can clear SQLite's log away.
+  HistoryReader reader(open_history(SqliteAccess::read_beside), answers, history_failed());
+  BrokerLoop loop({core, **journal, answers, reader, &writer, client_port_, worker_port_,
+                   event_port_, bulk_port_, signals_, news.mailbox(), logger_,
+                   guards_.authenticator.get(), guards_.audit.get()});
   if (!loop.begin(std::move(effects))) return tl::unexpected(news.first_failure());
   bind_or_refuse("--worker-bind", worker_port_.bind(options_.worker_bind));
   BlobStoreOptions store;
@@ -246,8 +251,7 @@ int Serving::serve_reads(const std::string& reason) {
   if (!chain || chain->segments.empty()) refuse_start(reason);
   std::unique_ptr<SqliteHistory> history;
   try {
-    history = std::make_unique<SqliteHistory>(history_path(options_.data_dir),
-                                              SqliteHistoryOptions{.read_only = true});
+    history = open_history(SqliteAccess::read_alone);
   } catch (const std::exception&) {
     refuse_start(reason);
   }
@@ -266,16 +270,23 @@ int Serving::serve_reads(const std::string& reason) {
   tell_recovery(chain->report, core, started);
 
   FrozenJournal journal(chain->report.last);
-  StorageNews& news = news_;
-  news.forget_failure();
-  HistoryThread history_thread(std::move(history), {[&news](const std::string& failure) {
-                                 news.failed("history: " + failure);
-                               }});
-  BrokerLoop loop({core, journal, history_thread, client_port_, worker_port_, event_port_,
-                   bulk_port_, signals_, news.mailbox(), logger_, guards_.authenticator.get(),
+  news_.forget_failure();
+  HistoryAnswers answers;
+  HistoryReader reader(std::move(history), answers, history_failed());
+  BrokerLoop loop({core, journal, answers, reader, nullptr, client_port_, worker_port_, event_port_,
+                   bulk_port_, signals_, news_.mailbox(), logger_, guards_.authenticator.get(),
                    guards_.audit.get()});
   if (!loop.begin(std::move(effects))) refuse_start(reason);
   return run_loop(loop, "reads");
+}
+
+std::unique_ptr<SqliteHistory> Serving::open_history(SqliteAccess access) const {
+  return std::make_unique<SqliteHistory>(history_path(options_.data_dir),
+                                         SqliteHistoryOptions{.access = access});
+}
+
+std::function<void(std::string)> Serving::history_failed() {
+  return [this](const std::string& reason) { news_.failed("history: " + reason); };
 }
 
 void Serving::tell_recovery(const RecoveryReport& recovery, const BrokerCore& core,

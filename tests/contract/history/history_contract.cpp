@@ -387,10 +387,12 @@ TEST_P(HistoryWorkflows, FindsThoseThatExist) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, HistoryRows,
-                         ::testing::Values(Implementation::memory, Implementation::sqlite),
+                         ::testing::Values(Implementation::memory, Implementation::sqlite,
+                                           Implementation::beside),
                          name_of_case);
 INSTANTIATE_TEST_SUITE_P(Of, HistoryWorkflows,
-                         ::testing::Values(Implementation::memory, Implementation::sqlite),
+                         ::testing::Values(Implementation::memory, Implementation::sqlite,
+                                           Implementation::beside),
                          name_of_case);
 
 }  // namespace

@@ -216,7 +216,8 @@ TEST_P(HistoryListing, AnotherOwnersWorkflowShowsNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, HistoryListing,
-                         ::testing::Values(Implementation::memory, Implementation::sqlite),
+                         ::testing::Values(Implementation::memory, Implementation::sqlite,
+                                           Implementation::beside),
                          name_of_case);
 
 }  // namespace

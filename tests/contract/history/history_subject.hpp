@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <ostream>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,14 +38,51 @@ inline void PrintTo(const FinishedTask& task, std::ostream* out) {
 
 namespace contract {
 
-enum class Implementation { memory, sqlite };
+// `beside`: SQLite, written by one object and read by another, as the broker does.
+enum class Implementation { memory, sqlite, beside };
+inline const char* name_of(Implementation implementation) {
+  switch (implementation) {
+    case Implementation::memory: return "memory";
+    case Implementation::sqlite: return "sqlite";
+    case Implementation::beside: return "beside";
+  }
+  return "?";
+}
 inline void PrintTo(Implementation implementation, std::ostream* out) {
-  *out << (implementation == Implementation::memory ? "memory" : "sqlite");
+  *out << name_of(implementation);
+}
+inline std::string name_of_case(const ::testing::TestParamInfo<Implementation>& info) {
+  return name_of(info.param);
 }
 
-inline std::string name_of_case(const ::testing::TestParamInfo<Implementation>& info) {
-  return info.param == Implementation::memory ? "memory" : "sqlite";
-}
+// Asks the one that reads, gives to the one that writes.
+class HistoryBeside final : public History {
+ public:
+  explicit HistoryBeside(const std::filesystem::path& path)
+      : writer_(path), reader_(path, {.access = SqliteAccess::read_beside}) {}
+  [[nodiscard]] Lsn watermark() const override { return writer_.watermark(); }
+  [[nodiscard]] Arrival last_arrival() const override { return writer_.last_arrival(); }
+  void store(std::span<const FinishedTask> tasks, std::span<const FinishedWorkflow> workflows,
+             Lsn watermark) override {
+    writer_.store(tasks, workflows, watermark);
+  }
+  void add_late(std::span<const LateAttempt> attempts) override { writer_.add_late(attempts); }
+  [[nodiscard]] std::vector<FinishedTask> find_tasks(std::span<const TaskId> ids) override {
+    return reader_.find_tasks(ids);
+  }
+  [[nodiscard]] std::vector<FinishedWorkflow> find_workflows(
+      std::span<const WorkflowId> ids) override {
+    return reader_.find_workflows(ids);
+  }
+  [[nodiscard]] HistoryPage list(const std::string& owner, const QueryFilter& filter,
+                                 const std::string& cursor, std::uint32_t limit) override {
+    return reader_.list(owner, filter, cursor, limit);
+  }
+
+ private:
+  SqliteHistory writer_;
+  SqliteHistory reader_;
+};
 
 class HistoryContract : public ::testing::TestWithParam<Implementation> {
  protected:
@@ -57,7 +96,12 @@ class HistoryContract : public ::testing::TestWithParam<Implementation> {
       return;
     }
     history_.reset();
-    history_ = std::make_unique<SqliteHistory>(folder_ / "history.db");
+    const auto path = folder_ / "history.db";
+    if (GetParam() == Implementation::beside) {
+      history_ = std::make_unique<HistoryBeside>(path);
+    } else {
+      history_ = std::make_unique<SqliteHistory>(path);
+    }
   }
   void store(const std::vector<FinishedTask>& tasks, std::uint64_t watermark) {
     history().store(tasks, {}, Lsn(watermark));

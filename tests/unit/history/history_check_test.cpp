@@ -52,7 +52,7 @@ TEST_F(HistoryCheckTest, ReadsTheLogThatAKilledBrokerLeavesAndAddsNoFile) {
   }
   const auto before = files();
   EXPECT_EQ(check_history(copy).watermark, Lsn(8));
-  EXPECT_EQ(SqliteHistory(copy, {.read_only = true}).watermark(), Lsn(8));
+  EXPECT_EQ(SqliteHistory(copy, {.access = SqliteAccess::read_alone}).watermark(), Lsn(8));
   EXPECT_EQ(files(), before);
 }
 
@@ -74,12 +74,12 @@ TEST_F(HistoryCheckTest, ANewerOneIsNotDamaged) {
   { SqliteHistory history(path); }
   SqliteDatabase(path, 0).execute("PRAGMA user_version = 4");
   EXPECT_THROW(static_cast<void>(check_history(path)), NewerHistory);
-  EXPECT_THROW(SqliteHistory(path, {.read_only = true}), NewerHistory);
+  EXPECT_THROW(SqliteHistory(path, {.access = SqliteAccess::read_alone}), NewerHistory);
 }
 
 TEST_F(HistoryCheckTest, WhatIsMissingIsNotMade) {
   EXPECT_THROW(static_cast<void>(check_history(path)), std::runtime_error);
-  EXPECT_THROW(SqliteHistory(path, {.read_only = true}), std::runtime_error);
+  EXPECT_THROW(SqliteHistory(path, {.access = SqliteAccess::read_alone}), std::runtime_error);
   EXPECT_TRUE(files().empty());
 }
 

@@ -121,7 +121,8 @@ TEST_F(SchemaTest, AHistoryOfTheFirstVersionIsBroughtForward) {
     database.execute("ALTER TABLE tasks DROP COLUMN original");
     database.execute("PRAGMA user_version = 1");
   }
-  EXPECT_THAT([&] { SqliteHistory(path, {.read_only = true}); }, refuses("earlier taskpipe"));
+  EXPECT_THAT([&] { SqliteHistory(path, {.access = SqliteAccess::read_alone}); },
+              refuses("earlier taskpipe"));
   SqliteHistory history(path);
   const auto found = history.find_tasks(std::vector{task.id});
   ASSERT_EQ(found.size(), 1U);

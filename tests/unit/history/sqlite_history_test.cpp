@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
@@ -15,6 +17,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -28,6 +31,9 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
+
+constexpr std::size_t kLargeBytes = 1U << 20U;
+constexpr std::uintmax_t kMuchBytes = 256U << 20U;
 
 std::vector<FinishedTask> batch_of(std::uint64_t number, std::size_t rows) {
   const auto spec = std::make_shared<const TaskSpec>();
@@ -69,6 +75,35 @@ TEST_F(SqliteHistoryTest, ReadersWithAnyToolDoNotStopIt) {
   EXPECT_EQ(tool.integer("SELECT count(*) FROM tasks"), 10) << "a reader sees one moment";
   reading.reset();
   EXPECT_EQ(tool.integer("SELECT count(*) FROM tasks_readable"), 20);
+}
+
+// They leave no moment in which nobody reads, and that is when SQLite would begin its log anew.
+TEST_F(SqliteHistoryTest, TheLogStaysShortBesideReadersThatNeverRest) {
+  SqliteHistory history(path);
+  history.store(batch_of(0, 2000), {}, Lsn(0));
+  std::atomic<bool> done = false;
+  std::atomic<std::uint64_t> pages = 0;
+  std::vector<std::thread> reading(3);
+  for (std::thread& thread : reading) {
+    thread = std::thread([&] {
+      SqliteHistory reader(path, {.access = SqliteAccess::read_beside});
+      while (!done) pages += reader.list("ada", {}, "", 1000).tasks.empty() ? 0 : 1;
+    });
+  }
+  const std::filesystem::path log = path.string() + "-wal";
+  std::uintmax_t written = 0;
+  std::uintmax_t longest = 0;
+  for (std::uint64_t i = 1; written < kMuchBytes; ++i) {
+    auto batch = batch_of(i, 8);
+    for (auto& task : batch) task.params = Payload(std::string(kLargeBytes, 'p'));
+    written += batch.size() * kLargeBytes;
+    history.store(batch, {}, Lsn(i));
+    longest = std::max(longest, std::filesystem::file_size(log));
+  }
+  done = true;
+  for (std::thread& thread : reading) thread.join();
+  EXPECT_GT(pages, 0U);
+  EXPECT_LT(longest, kMuchBytes / 4 * 3) << "it grows with all that is written";
 }
 
 TEST_F(SqliteHistoryTest, AWriterElsewhereIsWaitedForAndThenNamed) {
