@@ -23,6 +23,7 @@ namespace taskpipe::broker {
 // A workflow whose parts have not all arrived.
 struct PartialWorkflow {
   SubmitWorkflow whole;
+  Correlation round;      // of all its parts; a client that starts over takes another
   std::size_t bytes = 0;  // of its params, and of the texts of its specs
   std::size_t dependencies = 0;
 

@@ -231,9 +231,10 @@ void on_submit(Turn& turn, Session& session, Correlation correlation, bool resen
     // For every one of them: what is held now may have left for the history when it answers.
     std::vector<TaskId> ids;
     for (const auto& item : submit.items) ids.push_back(item.id);
-    ask_history(turn, session, correlation,
-                lookup::Submitting{session.id, correlation, std::move(submit)},
-                HistoryLookup::Tasks{std::move(ids)});
+    const bool asked = ask_history(turn, session, correlation,
+                                   lookup::Submitting{session.id, correlation, std::move(submit)},
+                                   HistoryLookup::Tasks{std::move(ids)});
+    if (!asked) session.refused_submits.add(correlation);
     return;
   }
   lookup::Submitting now{session.id, correlation, std::move(submit)};

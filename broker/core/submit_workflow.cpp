@@ -111,6 +111,19 @@ std::uint64_t held_bytes_of(const Session& session, const WorkflowId& id) {
   return upload == session.partial_workflows.end() ? 0 : upload->second.held_bytes();
 }
 
+// A part that has come already, as a relay may repeat it: how many tasks are there. It must not
+// begin the upload anew, nor end it for not following those behind it.
+std::optional<std::uint32_t> received_before(const Session& session, Correlation correlation,
+                                             const SubmitWorkflow& part) {
+  const auto partial = session.partial_workflows.find(part.id);
+  if (correlation == Correlation{} || partial == session.partial_workflows.end()) {
+    return std::nullopt;
+  }
+  const std::size_t received = partial->second.whole.items.size();
+  if (partial->second.round != correlation || part.first_index >= received) return std::nullopt;
+  return static_cast<std::uint32_t>(received);
+}
+
 void take_part(Turn& turn, Session& session, lookup::SubmittingWorkflow& waiting,
                const std::vector<FinishedWorkflow>& found) {
   State& state = turn.state;
@@ -139,6 +152,11 @@ void take_part(Turn& turn, Session& session, lookup::SubmittingWorkflow& waiting
     turn.send(session, correlation, std::move(ack));
     return;
   }
+  if (const auto received = received_before(session, correlation, part)) {
+    ack.received = *received;
+    turn.send(session, correlation, std::move(ack));
+    return;
+  }
   if (part.total > limits::kMaxWorkflowTasks) {
     error = Error{
         ErrorCode::too_big,
@@ -162,6 +180,7 @@ void take_part(Turn& turn, Session& session, lookup::SubmittingWorkflow& waiting
       whole.name = part.name;
       whole.on_failure = part.on_failure;
       whole.total = part.total;
+      partial.round = correlation;
     }
     error = join_part(partial, std::move(part));
     ack.received = static_cast<std::uint32_t>(whole.items.size());

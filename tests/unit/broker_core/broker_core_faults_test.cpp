@@ -73,6 +73,29 @@ TEST_F(BrokerCoreTest, AWorkflowThatARelayRepeatsRunsOnce) {
   EXPECT_TRUE(given().empty()) << "the ended workflow runs a second time";
 }
 
+TEST_F(BrokerCoreTest, PartsThatARelayRepeatsLeaveAnUploadAsItIs) {
+  connect(1);
+  SubmitWorkflow part;
+  part.id = WorkflowId(7, 7);
+  part.total = 3;
+  part.specs = {spec_of("tool")};
+  part.dependencies.resize(1);
+  const auto received = [&](std::uint32_t index) {
+    part.first_index = index;
+    part.items = {{id(index), 0, {}, {}}};
+    cluster_.say(kClient, client_, part, /*resend=*/false, Correlation{5});
+    const auto ack = cluster_.take_all<WorkflowAck>(kClient).at(0);
+    EXPECT_EQ(ack.error.code, ErrorCode::ok) << ack.error.text;
+    return ack.received;
+  };
+  EXPECT_EQ(received(0), 1U);
+  EXPECT_EQ(received(1), 2U);
+  EXPECT_EQ(received(0), 2U);
+  EXPECT_EQ(received(1), 2U);
+  EXPECT_EQ(received(2), 3U);
+  EXPECT_EQ(cluster_.core().tasks_held(), 3U);
+}
+
 // The first part is one that may have come before: the second must not overtake it.
 TEST_F(BrokerCoreTest, LaterPartsOfAWorkflowWaitForTheFirst) {
   connect(1);
