@@ -198,19 +198,23 @@ CREATE VIEW workflows_readable AS SELECT
 FROM workflows JOIN names AS owners ON owners.row = workflows.owner;
 )sql";
 
-// WAL: readers never wait for the broker, nor it for them. FULL: a commit is on the disk when it
-// returns. A checkpoint per 16 MiB of WAL keeps the cost of copying pages back below that of
-// writing them; the WAL shrinks to 64 MiB after a reader held it back.
+// WAL: readers never wait for the broker, nor it for them, but for a moment where they have let the
+// log grow beyond 64 MiB (SqliteHistory::store). FULL: a commit is on the disk when it returns. A
+// checkpoint per 16 MiB of WAL keeps the cost of copying pages back below that of writing them; the
+// WAL shrinks to 64 MiB after a reader held it back.
 constexpr const char* kWriter = R"sql(
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA wal_autocheckpoint = 4096;
 PRAGMA journal_size_limit = 67108864;
+PRAGMA cache_size = -65536;
 )sql";
+
+// A reader's cache is void after each transaction of the writer: it need not be large.
+constexpr const char* kReader = "PRAGMA cache_size = -8192";
 
 // Also of those that only read.
 constexpr const char* kEveryConnection = R"sql(
-PRAGMA cache_size = -65536;
 PRAGMA temp_store = MEMORY;
 PRAGMA trusted_schema = OFF;
 )sql";
@@ -266,6 +270,7 @@ void prepare_reading(SqliteDatabase& database, const std::string& path) {
                              "' was written by an earlier taskpipe, and reading alone does not "
                              "bring it forward; start the broker once where it can write");
   }
+  database.execute(kReader);
   database.execute(kEveryConnection);
 }
 

@@ -16,7 +16,8 @@ std::string uri_of(const std::string& path, std::string_view parameters) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-_.";
   constexpr std::array<char, 17> kHex{"0123456789ABCDEF"};
-  std::string uri = "file:";
+  // An empty authority: else a path that begins with two slashes would be read as one.
+  std::string uri = path.starts_with('/') ? "file://" : "file:";
   for (const char c : path) {
     if (kPlain.find(c) != std::string_view::npos) {
       uri += c;

@@ -1,5 +1,5 @@
 // Questions to the history, on a thread and a connection of their own: they wait for no
-// transaction, and no transaction waits for them.
+// transaction. Only the news of one waits for the answer that is being read (HistoryAnswers).
 #pragma once
 
 #include <condition_variable>

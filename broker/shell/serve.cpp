@@ -186,13 +186,16 @@ tl::expected<int, std::string> Serving::serve_all() {
   StorageNews& news = news_;
   BrokerCore core(config_);
   PosixDisk disk;
+  // The one that reads goes first: only the writer can clear SQLite's log away.
   std::unique_ptr<SqliteHistory> history;
+  std::unique_ptr<SqliteHistory> history_beside;
   BrokerUuid uuid;
   try {
     uuid = process::load_or_create_id<BrokerUuid>(fs::path(options_.data_dir) / "broker.id");
     // Before the journal, so that a release which is too old for it has changed nothing when it
     // refuses.
     history = open_history(SqliteAccess::own);
+    history_beside = open_history(SqliteAccess::read_beside);
   } catch (const NewerHistory&) {
     throw;
   } catch (const std::exception& failure) {
@@ -218,8 +221,7 @@ tl::expected<int, std::string> Serving::serve_all() {
   HistoryWriter writer(
       std::move(history), answers,
       {history_failed(), [this](const std::optional<std::string>& full) { tell_room(full); }});
-  // Closed before the writer, which alone can clear SQLite's log away.
-  HistoryReader reader(open_history(SqliteAccess::read_beside), answers, history_failed());
+  HistoryReader reader(std::move(history_beside), answers, history_failed());  // goes first, too
   BrokerLoop loop({core, **journal, answers, reader, &writer, client_port_, worker_port_,
                    event_port_, bulk_port_, signals_, news.mailbox(), logger_,
                    guards_.authenticator.get(), guards_.audit.get()});

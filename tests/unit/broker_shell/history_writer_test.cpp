@@ -78,7 +78,7 @@ TEST(HistoryWriter, WhatAFullDiskDoesNotTakeIsOfferedAgain) {
   auto owned = std::make_unique<FullHistory>(2);
   FullHistory& history = *owned;
   auto stored = history.all_stored_.get_future();
-  std::vector<bool> told;  // by the history thread, before what is waited for here
+  std::vector<bool> told;  // by the writer's thread, before what is waited for here
   std::atomic<bool> failed = false;
   {
     HistoryAnswers answers;

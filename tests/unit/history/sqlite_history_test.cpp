@@ -65,6 +65,14 @@ TEST_F(SqliteHistoryTest, IsForOneBrokerAtATime) {
   EXPECT_EQ(third.watermark(), Lsn(1));
 }
 
+// A path that begins with two slashes names the same file, and no host as in a URI.
+TEST_F(SqliteHistoryTest, IsReadUnderAnyNameOfItsFile) {
+  SqliteHistory history("/" + path.string());
+  history.store(batch_of(1, 10), {}, Lsn(1));
+  SqliteHistory beside("/" + path.string(), {.access = SqliteAccess::read_beside});
+  EXPECT_EQ(beside.watermark(), Lsn(1));
+}
+
 TEST_F(SqliteHistoryTest, ReadersWithAnyToolDoNotStopIt) {
   SqliteHistory history(path, {.busy_timeout_ms = 0});
   history.store(batch_of(1, 10), {}, Lsn(1));
